@@ -1,0 +1,3 @@
+//! Measurements against peers.
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Everything the kernel programs and the proxy must agree on.
+#![no_std]

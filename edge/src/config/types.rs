@@ -1,0 +1,228 @@
+//! The validated configuration, as the rest of the program sees it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole, consistent configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Worker threads; one per CPU unless the file says otherwise.
+    pub workers: usize,
+    /// The account to become after start-up when started as root.
+    pub user: Option<String>,
+    /// Sockets to accept connections on.
+    pub listen: Listen,
+    /// Virtual hosts in the order of the file.
+    pub hosts: Vec<Host>,
+    /// Upstreams; [`UpstreamId`] indexes this list.
+    pub upstreams: Vec<Upstream>,
+    /// Deadlines of the data plane.
+    pub timeouts: Timeouts,
+    /// Sizes and counts nothing may exceed.
+    pub bounds: Bounds,
+    /// Requests per client address; `None` switches the limit off.
+    pub limit: Option<RequestLimit>,
+    /// The kernel program.
+    pub shield: Shield,
+    /// Where the access log goes.
+    pub log: Log,
+    /// Where the metrics page is served.
+    pub metrics: Option<SocketAddr>,
+    /// Path of the Unix socket that `edge ban` and friends talk to.
+    pub admin: PathBuf,
+}
+
+/// Listening addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Listen {
+    /// TLS: HTTP/1.1 and HTTP/2.
+    pub https: Vec<SocketAddr>,
+    /// Plain HTTP/1.1.
+    pub http: Vec<SocketAddr>,
+    /// Plain HTTP answers a redirect to HTTPS instead of serving routes.
+    pub redirect: bool,
+}
+
+/// A virtual host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Names it answers to.
+    pub names: Vec<HostName>,
+    /// Certificate for its names; hosts without one are reached over plain HTTP only.
+    pub certificate: Option<Certificate>,
+    /// Routes in the order of the file; the longest matching path wins.
+    pub routes: Vec<Route>,
+}
+
+/// A name a host answers to, in lower case and without port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HostName {
+    /// `mcp.example.com`, an IPv4 address, or an IPv6 address without brackets.
+    Exact(String),
+    /// `*.example.com`, kept as `example.com`: exactly one more label.
+    Wildcard(String),
+    /// `*`: whatever no other host answers to.
+    Any,
+}
+
+/// PEM files of one certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The chain, leaf first.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What happens to requests under a path.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Path prefix, matched on whole segments: `/mcp` matches `/mcp` and `/mcp/x`, not `/mcpx`.
+    pub path: String,
+    /// Where requests go.
+    pub upstream: UpstreamId,
+    /// After how much silence an event stream gets a comment; `None` never.
+    pub keep_alive: Option<Duration>,
+}
+
+/// Index into [`Config::upstreams`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamId(pub usize);
+
+/// A named group of servers that can answer the same requests.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The name used in the file, the log and the metrics.
+    pub name: String,
+    /// At least one server.
+    pub servers: Vec<UpstreamAddr>,
+    /// For the connection to be established.
+    pub connect_timeout: Duration,
+    /// From the whole request sent to the response head, and between reads of a body of known length.
+    pub response_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Idle connections kept per worker and server.
+    pub idle_max: usize,
+}
+
+/// Where an upstream server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamAddr {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A Unix stream socket.
+    Unix(PathBuf),
+}
+
+/// Deadlines.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// TLS handshake, from accept to the last message.
+    pub handshake: Duration,
+    /// First to last byte of a request head, and the whole wait for the first head.
+    pub head: Duration,
+    /// Silence inside a request body.
+    pub body: Duration,
+    /// Idle keep-alive connection.
+    pub idle: Duration,
+    /// No byte of a response accepted by the client.
+    pub send: Duration,
+    /// From the stop signal until what still runs is cut.
+    pub drain: Duration,
+}
+
+/// Bounds of the data plane.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of a request or response head, and of a trailer section.
+    pub head_bytes: usize,
+    /// Fields in a head.
+    pub head_fields: usize,
+    /// Bytes queued per direction of an exchange before its source is no longer read.
+    pub buffer_bytes: usize,
+    /// Connections per worker, idle ones included.
+    pub connections: usize,
+    /// Concurrent streams per HTTP/2 connection.
+    pub streams: u32,
+    /// Requests served on one connection before it is closed.
+    pub requests_per_connection: u64,
+}
+
+/// A rate: so many a second on average, so many at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Average per second; may be a fraction (`30/m` is 0.5).
+    pub per_sec: f64,
+    /// How many may come at once; at least 1.
+    pub burst: u32,
+}
+
+/// The limit per client address (IPv6: per /64).
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimit {
+    /// Requests admitted.
+    pub rate: Rate,
+    /// What happens to clients that ignore 429.
+    pub penalty: Option<Penalty>,
+}
+
+/// When refused requests become a ban in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Penalty {
+    /// This many refused requests ...
+    pub refused: u32,
+    /// ... within this time ...
+    pub within: Duration,
+    /// ... ban the address for this long.
+    pub ban: Duration,
+}
+
+/// The XDP program.
+#[derive(Clone, Debug)]
+pub struct Shield {
+    /// How to attach.
+    pub mode: ShieldMode,
+    /// Interfaces; empty means the one of the default route.
+    pub interfaces: Vec<String>,
+    /// Packets per source address.
+    pub packets: Option<Rate>,
+    /// Connection attempts (SYN, QUIC Initial) per source address.
+    pub connections: Option<Rate>,
+    /// Prefix length at which IPv6 sources are counted and banned.
+    pub ipv6_prefix: u8,
+    /// Refuse to start when the program cannot be attached.
+    pub required: bool,
+}
+
+/// How the XDP program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShieldMode {
+    /// In the driver where it can, else generic.
+    Auto,
+    /// In the driver or not at all.
+    Native,
+    /// In the network stack, after the driver.
+    Generic,
+    /// Not at all.
+    Off,
+}
+
+/// The access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Where lines go.
+    pub access: LogTarget,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Appended to a file.
+    File(PathBuf),
+}

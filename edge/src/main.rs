@@ -1,0 +1,3 @@
+//! The `edge` binary.
+
+fn main() {}
