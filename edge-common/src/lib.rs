@@ -1,2 +1,19 @@
-//! Everything the kernel programs and the proxy must agree on.
+//! What the kernel programs and the proxy must agree on: the types and bounds of the maps between
+//! them, and the limiter's arithmetic.
+//!
+//! Every map type is `#[repr(C)]`, has no padding, and has its size and alignment asserted when it
+//! is compiled, for both targets: a layout that drifts is a build error, never a wrong drop.
+
 #![no_std]
+
+mod ban;
+mod config;
+mod gcra;
+mod source;
+mod verdict;
+
+pub use ban::{BANS_MAX, Ban};
+pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
+pub use gcra::Gcra;
+pub use source::{Ipv6Mask, SOURCES_MAX, SourceKey, SourceState};
+pub use verdict::{COUNTERS, Family, Verdict};

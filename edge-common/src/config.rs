@@ -1,0 +1,120 @@
+//! What the proxy tells the shield: one value, replaced whole.
+
+use crate::{Gcra, Ipv6Mask};
+
+/// Values of [`ShieldConfig`] in the map: the one in force and the one being written. A second map
+/// of one `u32` says which is in force; changing that number is the swap.
+pub const CONFIG_SLOTS: u32 = 2;
+
+/// A set of ports: one bit each.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortSet([u64; 1024]);
+
+const _: () = assert!(size_of::<PortSet>() == 8192 && align_of::<PortSet>() == 8);
+
+impl PortSet {
+    /// No port.
+    pub const EMPTY: PortSet = PortSet([0; 1024]);
+
+    /// Adds a port.
+    pub const fn insert(&mut self, port: u16) {
+        self.0[(port >> 6) as usize] |= 1 << (port & 63);
+    }
+
+    /// Whether a port is in the set.
+    #[inline(always)]
+    pub const fn contains(&self, port: u16) -> bool {
+        self.0[(port >> 6) as usize] >> (port & 63) & 1 != 0
+    }
+}
+
+/// Switches of [`ShieldConfig`].
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShieldFlags(u64);
+
+impl ShieldFlags {
+    /// Packets per source are limited.
+    pub const PACKETS: ShieldFlags = ShieldFlags(1);
+    /// Connection attempts per source are limited.
+    pub const CONNECTIONS: ShieldFlags = ShieldFlags(1 << 1);
+    /// A limit is finer than the tick of the coarse clock: read the precise, slower one.
+    pub const PRECISE_CLOCK: ShieldFlags = ShieldFlags(1 << 2);
+
+    /// These switches and those.
+    pub const fn with(self, other: ShieldFlags) -> ShieldFlags {
+        ShieldFlags(self.0 | other.0)
+    }
+
+    /// Whether any of `other` is on.
+    #[inline(always)]
+    pub const fn any(self, other: ShieldFlags) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The shield's configuration. The default guards nothing and so touches nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShieldConfig {
+    /// Packets per source; in force with [`ShieldFlags::PACKETS`].
+    pub packets: Gcra,
+    /// Connection attempts per source; in force with [`ShieldFlags::CONNECTIONS`].
+    pub connections: Gcra,
+    /// How IPv6 sources are cut.
+    pub ipv6_mask: Ipv6Mask,
+    /// What is on.
+    pub flags: ShieldFlags,
+    /// TCP ports that may be touched.
+    pub tcp: PortSet,
+    /// UDP ports that may be touched.
+    pub udp: PortSet,
+}
+
+const _: () =
+    assert!(size_of::<ShieldConfig>() == 56 + 2 * 8192 && align_of::<ShieldConfig>() == 8);
+
+impl Default for ShieldConfig {
+    fn default() -> ShieldConfig {
+        ShieldConfig {
+            packets: Gcra::default(),
+            connections: Gcra::default(),
+            ipv6_mask: Ipv6Mask::default(),
+            flags: ShieldFlags::default(),
+            tcp: PortSet::EMPTY,
+            udp: PortSet::EMPTY,
+        }
+    }
+}
+
+#[cfg(feature = "user")]
+mod pod {
+    #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]
+
+    // SAFETY: repr(C), only u64 inside (the assertion above leaves no room for padding), every bit
+    // pattern valid.
+    unsafe impl aya::Pod for super::ShieldConfig {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_set_holds_what_was_put_in_and_nothing_else() {
+        let mut set = PortSet::EMPTY;
+        let ports = [0, 1, 63, 64, 443, 8443, 65535];
+        ports.into_iter().for_each(|port| set.insert(port));
+        for port in 0..=u16::MAX {
+            assert_eq!(set.contains(port), ports.contains(&port), "{port}");
+        }
+    }
+
+    #[test]
+    fn flags_combine() {
+        let flags = ShieldFlags::PACKETS.with(ShieldFlags::PRECISE_CLOCK);
+        assert!(flags.any(ShieldFlags::PACKETS) && flags.any(ShieldFlags::PRECISE_CLOCK));
+        assert!(!flags.any(ShieldFlags::CONNECTIONS));
+    }
+}
