@@ -16,7 +16,10 @@ pub mod message;
 
 #[allow(unsafe_code, reason = "BPF maps and programs are raw kernel memory")]
 pub mod kernel;
-#[allow(unsafe_code, reason = "socket options and owned buffers shared with the kernel")]
+#[allow(
+    unsafe_code,
+    reason = "socket options and owned buffers shared with the kernel"
+)]
 pub mod net;
 pub mod tls;
 

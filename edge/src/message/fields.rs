@@ -1,0 +1,160 @@
+//! A field section: names and values in the order they came, in one block of memory.
+//!
+//! Two allocations a message whatever the number of fields, and no hashing: the proxy looks at a
+//! dozen known names and passes the rest on untouched, duplicates and spelling included.
+
+use super::Name;
+
+/// An ordered list of fields (RFC 9110 §5).
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    block: Vec<u8>,
+    index: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    start: u32,
+    name_len: u32,
+    value_len: u32,
+    name: Name,
+}
+
+impl Entry {
+    fn name(self, block: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        &block[start..start + self.name_len as usize]
+    }
+
+    fn value(self, block: &[u8]) -> &[u8] {
+        let start = (self.start + self.name_len) as usize;
+        &block[start..start + self.value_len as usize]
+    }
+}
+
+impl Fields {
+    /// Room for `fields` entries of `bytes` bytes in all before anything is reallocated.
+    pub fn with_capacity(fields: usize, bytes: usize) -> Fields {
+        Fields {
+            block: Vec::with_capacity(bytes),
+            index: Vec::with_capacity(fields),
+        }
+    }
+
+    /// Appends a field. The caller vouches for the syntax of both parts.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.push_entry(Name::of(name), name, value);
+    }
+
+    /// Appends a known field in lower case.
+    pub fn push_known(&mut self, name: Name, value: &[u8]) {
+        self.push_entry(name, name.text().as_bytes(), value);
+    }
+
+    fn push_entry(&mut self, known: Name, name: &[u8], value: &[u8]) {
+        // Heads are bounded to far below 4 GiB before they get here.
+        self.index.push(Entry {
+            start: self.block.len() as u32,
+            name_len: name.len() as u32,
+            value_len: value.len() as u32,
+            name: known,
+        });
+        self.block.extend_from_slice(name);
+        self.block.extend_from_slice(value);
+    }
+
+    /// Replaces every field of that name by one.
+    pub fn set(&mut self, name: Name, value: &[u8]) {
+        self.remove(name);
+        self.push_known(name, value);
+    }
+
+    /// Removes every field of that name.
+    pub fn remove(&mut self, name: Name) {
+        self.index.retain(|entry| entry.name != name);
+    }
+
+    /// Keeps the fields for which `keep(known, name, value)` holds.
+    pub fn retain(&mut self, mut keep: impl FnMut(Name, &[u8], &[u8]) -> bool) {
+        let block = &self.block;
+        self.index
+            .retain(|entry| keep(entry.name, entry.name(block), entry.value(block)));
+    }
+
+    /// The first value of that name.
+    pub fn value(&self, name: Name) -> Option<&[u8]> {
+        self.values(name).next()
+    }
+
+    /// Every value of that name, in order.
+    pub fn values(&self, name: Name) -> impl Iterator<Item = &[u8]> {
+        self.index
+            .iter()
+            .filter(move |entry| entry.name == name)
+            .map(|entry| entry.value(&self.block))
+    }
+
+    /// Whether the comma-separated lists of that name contain `token`, in any case.
+    pub fn has_token(&self, name: Name, token: &str) -> bool {
+        self.values(name)
+            .flat_map(|value| value.split(|&b| b == b','))
+            .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// `(known name, name, value)` of every field, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
+        self.index.iter().map(|entry| {
+            (
+                entry.name,
+                entry.name(&self.block),
+                entry.value(&self.block),
+            )
+        })
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_spelling_and_duplicates_survive() {
+        let mut fields = Fields::default();
+        fields.push(b"Mcp-Name", b"a");
+        fields.push(b"HOST", b"h");
+        fields.push(b"mcp-name", b"b");
+        fields.set(Name::Host, b"other");
+        let list: Vec<_> = fields
+            .iter()
+            .map(|(_, n, v)| (n.to_vec(), v.to_vec()))
+            .collect();
+        assert_eq!(
+            list,
+            [
+                (b"Mcp-Name".to_vec(), b"a".to_vec()),
+                (b"mcp-name".to_vec(), b"b".to_vec()),
+                (b"host".to_vec(), b"other".to_vec()),
+            ]
+        );
+    }
+
+    #[test]
+    fn tokens_are_found_across_lists() {
+        let mut fields = Fields::default();
+        fields.push(b"Connection", b"keep-alive, Upgrade");
+        fields.push(b"Connection", b"x-foo");
+        assert!(fields.has_token(Name::Connection, "upgrade"));
+        assert!(fields.has_token(Name::Connection, "X-Foo"));
+        assert!(!fields.has_token(Name::Connection, "x"));
+    }
+}

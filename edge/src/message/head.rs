@@ -1,0 +1,83 @@
+//! Heads and body framing, the same whichever protocol carried them.
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::{Authority, Fields, Target};
+
+/// Protocol version of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+impl Version {
+    /// The ALPN-like name used in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Version::Http10 => "http/1.0",
+            Version::Http11 => "http/1.1",
+            Version::Http2 => "h2",
+        }
+    }
+}
+
+/// How the end of a body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// There is none.
+    Empty,
+    /// Exactly so many bytes.
+    Exact(u64),
+    /// The framing of the connection tells: chunks, or the end of an HTTP/2 stream.
+    Framed,
+    /// The end of the connection tells (HTTP/1 responses only).
+    UntilClose,
+}
+
+/// A validated request head. Its fields hold no `Host`, no framing and no connection-specific field
+/// of the hop it came over: those are in the other members.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    /// Method.
+    pub method: Method,
+    /// Normalised target.
+    pub target: Target,
+    /// The host asked for; empty for an HTTP/1.0 request that names none.
+    pub authority: Authority,
+    /// Version of the hop it came over.
+    pub version: Version,
+    /// Every other field.
+    pub fields: Fields,
+    /// Body framing.
+    pub length: BodyLength,
+    /// The client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1).
+    pub expects_continue: bool,
+    /// The client asks for another protocol with `Connection: upgrade` (RFC 9110 §7.8).
+    pub upgrade: bool,
+}
+
+/// A validated response head, free of framing and connection-specific fields.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    /// Status; 1xx for interim responses.
+    pub status: StatusCode,
+    /// Every field but those about framing and connection.
+    pub fields: Fields,
+    /// Body framing.
+    pub length: BodyLength,
+}
+
+/// A piece of a body on its way.
+#[derive(Debug)]
+pub enum Frame {
+    /// Content.
+    Data(Bytes),
+    /// The trailer section; always last.
+    Trailers(Fields),
+}
