@@ -1,0 +1,31 @@
+//! The protocol label shared by log lines and metrics.
+
+/// The HTTP version an exchange was spoken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    H2,
+}
+
+impl Protocol {
+    /// Every protocol; the position of one is its [`Protocol::index`].
+    pub const ALL: [Protocol; 3] = [Protocol::Http10, Protocol::Http11, Protocol::H2];
+
+    /// The name as it stands in log lines and labels; for HTTP/1.1 and HTTP/2 that of ALPN.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Http10 => "http/1.0",
+            Protocol::Http11 => "http/1.1",
+            Protocol::H2 => "h2",
+        }
+    }
+
+    /// Position in [`Protocol::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
