@@ -1,1 +1,21 @@
-//! (being written)
+//! TLS without sockets: certificates chosen by name, policy, and sessions on owned buffers.
+//!
+//! `server_config` turns the hosts of the configuration into one `rustls` configuration that every
+//! worker shares; `check` finds everything wrong with their certificates at once; a [`Session`] is
+//! one connection, fed ciphertext and asked for plaintext by whoever owns the socket. The only I/O
+//! here is reading certificate files, at start and on reload. A certificate that cannot be used is
+//! an error before anything is served, never a handshake that fails later.
+
+mod check;
+mod config;
+mod error;
+mod load;
+mod resolve;
+mod session;
+mod session_error;
+
+pub use check::{Expiry, Report, check, inspect};
+pub use config::server_config;
+pub use error::{Error, Role, Warning};
+pub use session::{Session, Version};
+pub use session_error::SessionError;

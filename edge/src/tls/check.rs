@@ -1,0 +1,127 @@
+//! Everything wrong with the certificates of a configuration, at once, before anything is served.
+
+use std::time::{Duration, SystemTime};
+
+use rustls::client::verify_server_name;
+use rustls::server::ParsedCertificate;
+use rustls_pki_types::ServerName;
+
+use super::config::provider;
+use super::error::{Error, Warning};
+use super::load::{Loaded, load};
+use crate::config::{Certificate, Host, HostName};
+
+/// A certificate with less left than this is worth a warning.
+const SOON: Duration = Duration::from_secs(14 * DAY_SECS);
+const DAY_SECS: u64 = 24 * 60 * 60;
+
+/// What [`inspect`] found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What keeps a certificate from being served.
+    pub errors: Vec<Error>,
+    /// What will disappoint clients, now or soon.
+    pub warnings: Vec<Warning>,
+    /// When the certificates that can be served end, in the order of the hosts.
+    pub expiries: Vec<Expiry>,
+}
+
+/// When the certificate of a host ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// The host's first name, as in the configuration.
+    pub host: String,
+    /// The certificate's last moment.
+    pub not_after: SystemTime,
+}
+
+/// Errors and warnings about the certificates of all hosts, as of now.
+pub fn check(hosts: &[Host]) -> (Vec<Error>, Vec<Warning>) {
+    let report = inspect(hosts, SystemTime::now());
+    (report.errors, report.warnings)
+}
+
+/// Looks at the certificates of all hosts as they would be served at `now`.
+///
+/// Files that several hosts share are reported once.
+pub fn inspect(hosts: &[Host], now: SystemTime) -> Report {
+    let provider = provider();
+    let mut report = Report::default();
+    let mut seen: Vec<(&Certificate, Option<Loaded>)> = Vec::new();
+    for host in hosts {
+        let Some(files) = &host.certificate else {
+            continue;
+        };
+        let known = seen.iter().position(|(other, _)| *other == files);
+        let index = known.unwrap_or_else(|| {
+            let loaded = match load(files, &provider, now) {
+                Ok(loaded) => {
+                    report.warnings.extend(expires_soon(files, &loaded, now));
+                    Some(loaded)
+                }
+                Err(errors) => {
+                    report.errors.extend(errors);
+                    None
+                }
+            };
+            seen.push((files, loaded));
+            seen.len() - 1
+        });
+        let Some(loaded) = &seen[index].1 else {
+            continue;
+        };
+        report.warnings.extend(not_covered(host, files, loaded));
+        report.expiries.push(Expiry {
+            host: host.names.first().map(text).unwrap_or_default(),
+            not_after: loaded.not_after,
+        });
+    }
+    report
+}
+
+fn expires_soon(files: &Certificate, loaded: &Loaded, now: SystemTime) -> Option<Warning> {
+    let left = loaded.not_after.duration_since(now).unwrap_or_default();
+    (left < SOON).then(|| Warning::ExpiresSoon {
+        path: files.chain.clone(),
+        not_after: loaded.not_after,
+        days: left.as_secs() / DAY_SECS,
+    })
+}
+
+fn not_covered(host: &Host, files: &Certificate, loaded: &Loaded) -> Vec<Warning> {
+    host.names
+        .iter()
+        .filter(|name| !covers(loaded, name))
+        .map(|name| Warning::NotCovered {
+            path: files.chain.clone(),
+            name: text(name),
+        })
+        .collect()
+}
+
+/// Whether a client that asks for `name` would accept the certificate's names (RFC 9525 §6).
+fn covers(loaded: &Loaded, name: &HostName) -> bool {
+    let asked = match name {
+        HostName::Any => return true,
+        HostName::Exact(name) => name.clone(),
+        // Only a wildcard covers every label; this one is no name that a certificate would list.
+        HostName::Wildcard(parent) => format!("any-label-at-all.{parent}"),
+    };
+    let Ok(asked) = ServerName::try_from(asked) else {
+        return false;
+    };
+    loaded
+        .key
+        .end_entity_cert()
+        .and_then(ParsedCertificate::try_from)
+        .and_then(|leaf| verify_server_name(&leaf, &asked))
+        .is_ok()
+}
+
+fn text(name: &HostName) -> String {
+    match name {
+        HostName::Exact(name) => name.clone(),
+        HostName::Wildcard(parent) => format!("*.{parent}"),
+        HostName::Any => "*".to_owned(),
+    }
+}

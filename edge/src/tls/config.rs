@@ -1,0 +1,87 @@
+//! The TLS policy: one configuration for every worker and host.
+//!
+//! TLS 1.2 and 1.3 only. X25519 with ML-KEM-768 goes before the classic groups, so that what is
+//! recorded today stays secret when quantum computers come. Every cipher suite here is strong, so
+//! the client's order counts: it knows whether its processor has AES instructions. Sessions are
+//! resumed by tickets alone: their keys are shared by all workers and nothing is stored per client.
+//! No early data: a replayed `tools/call` would run twice.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group as group};
+use rustls::server::NoServerSessionStorage;
+use rustls::version::{TLS12, TLS13};
+
+use super::error::Error;
+use super::load::load;
+use super::resolve::ByName;
+use crate::config::Host;
+
+/// In the order of preference; both fronts are offered to every client.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Tickets for each TLS 1.3 session: one to resume with and one for a second connection beside it.
+const TICKETS: usize = 2;
+
+/// Reads the certificates of all hosts and builds the configuration that all workers share.
+///
+/// Fails on the first certificate that cannot be served now; [`check`](super::check) lists all.
+pub fn server_config(hosts: &[Host]) -> Result<Arc<ServerConfig>, Error> {
+    let provider = Arc::new(provider());
+    let now = SystemTime::now();
+    let mut certificates = ByName::default();
+    for host in hosts {
+        let Some(files) = &host.certificate else {
+            continue;
+        };
+        let loaded = load(files, &provider, now).map_err(first)?;
+        certificates.add(&host.names, &Arc::new(loaded.key));
+    }
+    if certificates.is_empty() {
+        return Err(Error::NoCertificates);
+    }
+
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificates));
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    config.ignore_client_order = false;
+    config.ticketer = Ticketer::new()?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = TICKETS;
+    config.max_early_data_size = 0;
+    Ok(Arc::new(config))
+}
+
+/// The algorithms of this process, named one by one so that an update of a library changes none.
+pub(super) fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![
+            suite::TLS13_AES_128_GCM_SHA256,
+            suite::TLS13_AES_256_GCM_SHA384,
+            suite::TLS13_CHACHA20_POLY1305_SHA256,
+            suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+            suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ],
+        kx_groups: vec![
+            group::X25519MLKEM768,
+            group::X25519,
+            group::SECP256R1,
+            group::SECP384R1,
+        ],
+        ..aws_lc_rs::default_provider()
+    }
+}
+
+fn first(errors: Vec<Error>) -> Error {
+    let mut errors = errors.into_iter();
+    errors.next().expect("a failed load names its reasons")
+}

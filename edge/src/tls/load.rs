@@ -1,0 +1,193 @@
+//! Certificate files to keys that can sign: every reason why not, in words.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rustls::InconsistentKeys;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::{self, PemObject, SectionKind};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::parse_x509_certificate;
+use x509_parser::time::ASN1Time;
+
+use super::error::{Error, Role};
+use crate::config::Certificate;
+
+/// No chain or key comes near this; a wrong path (a log, a device) is stopped by it.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// A certificate ready to be served.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// Chain and key; known to belong together.
+    pub(super) key: CertifiedKey,
+    /// The last moment it is valid.
+    pub(super) not_after: SystemTime,
+}
+
+/// Reads both files and checks that they can serve at `now`; all that is wrong, not only the first.
+pub(super) fn load(
+    files: &Certificate,
+    provider: &CryptoProvider,
+    now: SystemTime,
+) -> Result<Loaded, Vec<Error>> {
+    let (chain, key) = match (read_chain(&files.chain), read_key(&files.key, provider)) {
+        (Ok(chain), Ok(key)) => (chain, key),
+        (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
+    };
+    let (not_before, not_after) = validity(&files.chain, &chain[0]).map_err(|e| vec![e])?;
+
+    let key = CertifiedKey::new(chain, key);
+    match key.keys_match() {
+        // Every key type of this provider knows its public half; if one did not, only the
+        // handshake could tell.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            return Err(vec![Error::KeyMismatch {
+                chain: files.chain.clone(),
+                key: files.key.clone(),
+            }]);
+        }
+        Err(other) => return Err(vec![unsupported_certificate(&files.chain, other)]),
+    }
+
+    if now > not_after {
+        let path = files.chain.clone();
+        return Err(vec![Error::Expired { path, not_after }]);
+    }
+    if now < not_before {
+        let path = files.chain.clone();
+        return Err(vec![Error::NotYetValid { path, not_before }]);
+    }
+    Ok(Loaded { key, not_after })
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = read(path, Role::Certificate)?;
+    let chain = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| damaged(path, Role::Certificate, e))?;
+    if chain.is_empty() {
+        let hint = if holds_key(&text) {
+            ", but a key: are `certificate` and `key` swapped?"
+        } else if contains(&text, b"CERTIFICATE REQUEST") {
+            ", but a signing request: use the certificate that was issued for it"
+        } else {
+            ": it must contain -----BEGIN CERTIFICATE-----"
+        };
+        return Err(nothing(path, Role::Certificate, hint));
+    }
+    Ok(chain)
+}
+
+fn read_key(
+    path: &Path,
+    provider: &CryptoProvider,
+) -> Result<std::sync::Arc<dyn rustls::sign::SigningKey>, Error> {
+    let text = read(path, Role::Key)?;
+    // PKCS #8 (RFC 5958 §3) and the older PEM encryption (RFC 1421 §4.6.1.1).
+    if contains(&text, b"BEGIN ENCRYPTED PRIVATE KEY") || contains(&text, b"Proc-Type: 4,ENCRYPTED")
+    {
+        let path = path.to_owned();
+        return Err(Error::EncryptedKey { path });
+    }
+    let key = match PrivateKeyDer::from_pem_slice(&text) {
+        Ok(key) => key,
+        Err(pem::Error::NoItemsFound) => {
+            let hint = if contains(&text, b"BEGIN CERTIFICATE-----") {
+                ", but a certificate: are `certificate` and `key` swapped?"
+            } else {
+                ": it must contain -----BEGIN PRIVATE KEY----- (or EC or RSA PRIVATE KEY)"
+            };
+            return Err(nothing(path, Role::Key, hint));
+        }
+        Err(other) => return Err(damaged(path, Role::Key, other)),
+    };
+    provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(|reason| Error::UnsupportedKey {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        })
+}
+
+fn read(path: &Path, role: Role) -> Result<Vec<u8>, Error> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => Error::Missing {
+            role,
+            path: path.to_owned(),
+        },
+        _ => Error::Unreadable {
+            role,
+            path: path.to_owned(),
+            source,
+        },
+    };
+    let mut text = Vec::new();
+    File::open(path)
+        .map_err(unreadable)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut text)
+        .map_err(unreadable)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::TooLarge {
+            role,
+            path: path.to_owned(),
+            limit: FILE_BYTES_MAX,
+        });
+    }
+    Ok(text)
+}
+
+/// First and last moment of a certificate.
+fn validity(path: &Path, leaf: &CertificateDer<'_>) -> Result<(SystemTime, SystemTime), Error> {
+    let (_, parsed) =
+        parse_x509_certificate(leaf).map_err(|reason| unsupported_certificate(path, reason))?;
+    let validity = parsed.validity();
+    Ok((moment(validity.not_before), moment(validity.not_after)))
+}
+
+/// Dates before 1970 become 1970: all of them are in the past.
+fn moment(time: ASN1Time) -> SystemTime {
+    let seconds = u64::try_from(time.timestamp()).unwrap_or(0);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn holds_key(text: &[u8]) -> bool {
+    <(SectionKind, Vec<u8>)>::pem_slice_iter(text)
+        .flatten()
+        .any(|(kind, _)| {
+            matches!(
+                kind,
+                SectionKind::PrivateKey | SectionKind::EcPrivateKey | SectionKind::RsaPrivateKey
+            )
+        })
+}
+
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(text, needle).is_some()
+}
+
+fn nothing(path: &Path, role: Role, hint: &'static str) -> Error {
+    let path = path.to_owned();
+    Error::Nothing { role, path, hint }
+}
+
+fn damaged(path: &Path, role: Role, reason: pem::Error) -> Error {
+    Error::Damaged {
+        role,
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+fn unsupported_certificate(path: &Path, reason: impl std::fmt::Display) -> Error {
+    Error::UnsupportedCertificate {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}

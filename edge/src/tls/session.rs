@@ -1,0 +1,380 @@
+//! One TLS connection without a socket, on owned buffers.
+//!
+//! Whoever owns the socket hands over the buffers that arrived and takes what came out: plaintext
+//! to read, bytes to send. Nothing is buffered beyond one unfinished message, and buffers are let
+//! go as soon as they are empty, so that an idle session holds its keys and little else.
+//!
+//! An error ends the session: the alert that tells the client is in [`Session::drain_outgoing`],
+//! and every later call reports the same error. Bytes that follow a close (the client's
+//! `close_notify`, or ours) are dropped unread. Whether an end of the byte stream without a
+//! `close_notify` is a truncation is for the caller to judge.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BytesMut};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
+    UnbufferedStatus, WriteTraffic,
+};
+use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConfig};
+
+use super::error::Error;
+use super::resolve::{Asked, take_asked};
+use super::session_error::SessionError;
+
+/// Unfinished input a session may hold; far above any client hello, and room for the largest record.
+const UNFINISHED_BYTES_MAX: usize = 64 * 1024;
+
+/// Plaintext in a record (RFC 8446 §5.1).
+const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
+
+/// What a record adds at most: header, explicit nonce and tag of TLS 1.2 AES-GCM (RFC 5288 §3).
+const RECORD_OVERHEAD_MAX: usize = 5 + 8 + 16;
+
+/// A fatal `access_denied` before encryption, which the library sends when it has no certificate.
+const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
+/// A fatal `unrecognized_name` (RFC 6066 §3), which says so.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// The server's side of a TLS connection.
+pub struct Session {
+    connection: UnbufferedServerConnection,
+    /// Ciphertext not yet understood.
+    incoming: BytesMut,
+    plaintext: BytesMut,
+    /// Handshake and alert bytes in the order they must be sent.
+    outgoing: BytesMut,
+    server_name: Option<Box<str>>,
+    state: State,
+    peer_closed: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    /// We sent `close_notify`.
+    Closed,
+    Failed(SessionError),
+}
+
+/// A protocol version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+impl Version {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Version::Tls12 => "TLSv1.2",
+            Version::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
+impl Session {
+    /// A session that waits for the client's first bytes.
+    pub fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
+        Ok(Self {
+            connection: UnbufferedServerConnection::new(config)?,
+            incoming: BytesMut::new(),
+            plaintext: BytesMut::new(),
+            outgoing: BytesMut::new(),
+            server_name: None,
+            state: State::Open,
+            peer_closed: false,
+        })
+    }
+
+    /// Takes ciphertext that arrived; moved, not copied, when none is left from before.
+    pub fn receive(&mut self, chunk: BytesMut) {
+        if self.peer_closed || !matches!(self.state, State::Open) {
+            return;
+        }
+        if self.incoming.is_empty() {
+            self.incoming = chunk;
+        } else {
+            self.incoming.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Works through all that arrived.
+    ///
+    /// Plaintext is then in [`take_plaintext`](Self::take_plaintext), also when this fails on a
+    /// later record; bytes to send are in [`drain_outgoing`](Self::drain_outgoing).
+    pub fn process(&mut self) -> Result<(), SessionError> {
+        match &self.state {
+            State::Open => self.run(|_, _| ()).map(|_| ()),
+            State::Closed => Ok(()),
+            State::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    /// What was decrypted since the last call; never more than what arrived.
+    pub fn take_plaintext(&mut self) -> BytesMut {
+        std::mem::take(&mut self.plaintext)
+    }
+
+    /// Whether there are handshake or alert bytes to send.
+    pub fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Appends handshake and alert bytes that must be sent.
+    pub fn drain_outgoing(&mut self, out: &mut BytesMut) {
+        let outgoing = std::mem::take(&mut self.outgoing);
+        if out.is_empty() && out.capacity() < outgoing.len() {
+            *out = outgoing;
+        } else {
+            out.extend_from_slice(&outgoing);
+        }
+    }
+
+    /// Appends `plaintext` as records, after whatever must be sent before them.
+    ///
+    /// One record for each started 16 KiB. Input that arrived but was not processed is processed
+    /// first.
+    pub fn encrypt(&mut self, plaintext: &[u8], out: &mut BytesMut) -> Result<(), SessionError> {
+        match &self.state {
+            State::Open => {}
+            State::Closed => return Err(SessionError::Closed),
+            State::Failed(error) => return Err(error.clone()),
+        }
+        let sealed = self.run(|mut traffic, outgoing| {
+            out.extend_from_slice(&std::mem::take(outgoing));
+            seal(&mut traffic, plaintext, out)
+        })?;
+        match sealed {
+            Some(Ok(())) => Ok(()),
+            // Nothing was written; the library has queued a close_notify.
+            Some(Err(error)) => Err(self.fail(error)),
+            None => Err(SessionError::Handshaking),
+        }
+    }
+
+    /// Appends whatever must still be sent and, if the handshake is complete, a `close_notify`.
+    ///
+    /// Nothing is decrypted or encrypted after this.
+    pub fn close(&mut self, out: &mut BytesMut) {
+        if matches!(self.state, State::Open) {
+            let closed = self.run(|mut traffic, outgoing| {
+                append(outgoing, |buffer| traffic.queue_close_notify(buffer)).is_ok()
+            });
+            if closed.is_ok() {
+                self.state = State::Closed;
+            }
+            self.incoming = BytesMut::new();
+        }
+        self.drain_outgoing(out);
+    }
+
+    /// Whether the handshake is still going on.
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// Whether the client has said that it will send nothing more.
+    pub fn peer_closed(&self) -> bool {
+        self.peer_closed
+    }
+
+    /// The protocol agreed by ALPN, once the handshake got that far.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.connection.alpn_protocol()
+    }
+
+    /// The version agreed, once the handshake got that far.
+    pub fn version(&self) -> Option<Version> {
+        match self.connection.protocol_version()? {
+            ProtocolVersion::TLSv1_3 => Some(Version::Tls13),
+            _ => Some(Version::Tls12),
+        }
+    }
+
+    /// The name the client asked for, in lower case; `None` when it sent none.
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// Whether the session continues an earlier one by ticket.
+    pub fn is_resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// The group the keys were agreed in; `None` before, and for resumed TLS 1.2 sessions.
+    pub fn key_exchange(&self) -> Option<NamedGroup> {
+        Some(self.connection.negotiated_key_exchange_group()?.name())
+    }
+
+    /// Drives the library until it has no more to do with what arrived; `write` is called if
+    /// application data may be sent, and gets the buffer of what must be sent before.
+    fn run<R>(
+        &mut self,
+        mut write: impl FnMut(WriteTraffic<'_, ServerConnectionData>, &mut BytesMut) -> R,
+    ) -> Result<Option<R>, SessionError> {
+        let arrived = self.incoming.len();
+        let handshaking = self.connection.is_handshaking();
+        let result = loop {
+            let UnbufferedStatus { discard, state } =
+                self.connection.process_tls_records(&mut self.incoming);
+            let mut discard = discard;
+            let step = match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    if self.plaintext.is_empty() {
+                        // One allocation for all that arrived: plaintext is shorter than records.
+                        self.plaintext.reserve(arrived);
+                    }
+                    loop {
+                        match traffic.next_record() {
+                            Some(Ok(record)) => {
+                                discard += record.discard;
+                                self.plaintext.extend_from_slice(record.payload);
+                            }
+                            Some(Err(error)) => break Some(Err(error)),
+                            None => break None,
+                        }
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    encode(&mut data, &mut self.outgoing);
+                    None
+                }
+                // Sent, as far as the library is concerned: our buffer keeps it, and the order.
+                Ok(ConnectionState::TransmitTlsData(data)) => {
+                    data.done();
+                    None
+                }
+                Ok(ConnectionState::PeerClosed) => {
+                    self.peer_closed = true;
+                    None
+                }
+                Ok(ConnectionState::WriteTraffic(traffic)) => {
+                    Some(Ok(Some(write(traffic, &mut self.outgoing))))
+                }
+                Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => Some(Ok(None)),
+                // Early data is refused by the configuration; other states do not exist yet.
+                Ok(_) => Some(Err(rustls::Error::General("unexpected state".to_owned()))),
+                Err(error) => Some(Err(error)),
+            };
+            self.incoming.advance(discard);
+            if let Some(result) = step {
+                break result;
+            }
+        };
+        let asked = if handshaking { take_asked() } else { None };
+        let result = result.map_err(|error| match &asked {
+            Some(Asked {
+                name: Some(name),
+                known: false,
+            }) => SessionError::UnknownName(name.clone()),
+            _ => SessionError::from_library(error),
+        });
+        if let Some(asked) = asked {
+            self.server_name = asked.name;
+        }
+        let written = result.map_err(|error| self.fail(error))?;
+
+        if self.incoming.len() > UNFINISHED_BYTES_MAX {
+            return Err(self.fail(SessionError::Oversized(UNFINISHED_BYTES_MAX)));
+        }
+        if self.incoming.is_empty() || self.peer_closed {
+            self.incoming = BytesMut::new();
+        }
+        Ok(written)
+    }
+
+    /// Ends the session: collects the alert for the client and lets go of the input.
+    fn fail(&mut self, error: SessionError) -> SessionError {
+        // Only queued bytes are asked for: going on to the input would fail again.
+        while self.connection.wants_write() {
+            let UnbufferedStatus { state, .. } =
+                self.connection.process_tls_records(&mut self.incoming);
+            match state {
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    encode(&mut data, &mut self.outgoing);
+                }
+                _ => break,
+            }
+        }
+        if matches!(error, SessionError::UnknownName(_)) && self.outgoing.ends_with(&ACCESS_DENIED)
+        {
+            let start = self.outgoing.len() - ACCESS_DENIED.len();
+            self.outgoing[start..].copy_from_slice(&UNRECOGNIZED_NAME);
+        }
+        self.incoming = BytesMut::new();
+        self.state = State::Failed(error.clone());
+        error
+    }
+}
+
+/// Appends a handshake or alert record.
+fn encode(data: &mut EncodeTlsData<'_, ServerConnectionData>, out: &mut BytesMut) {
+    let start = out.len();
+    let mut room = 0;
+    loop {
+        out.resize(start + room, 0);
+        match data.encode(&mut out[start..]) {
+            Ok(written) => return out.truncate(start + written),
+            Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                room = required_size;
+            }
+            // Each state is encoded once, so this does not happen; there would be nothing to add.
+            Err(EncodeError::AlreadyEncoded) => return out.truncate(start),
+        }
+    }
+}
+
+/// Appends `plaintext` as application data.
+fn seal(
+    traffic: &mut WriteTraffic<'_, ServerConnectionData>,
+    plaintext: &[u8],
+    out: &mut BytesMut,
+) -> Result<(), SessionError> {
+    if plaintext.is_empty() {
+        return Ok(());
+    }
+    let records = plaintext.len().div_ceil(RECORD_PLAINTEXT_MAX);
+    append_with_room(
+        out,
+        plaintext.len() + records * RECORD_OVERHEAD_MAX,
+        |buffer| traffic.encrypt(plaintext, buffer),
+    )
+}
+
+fn append(
+    out: &mut BytesMut,
+    write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
+) -> Result<(), SessionError> {
+    append_with_room(out, RECORD_OVERHEAD_MAX + 2, write)
+}
+
+/// Appends what `write` produces; if `room` bytes are not enough, with as many as it asks for.
+fn append_with_room(
+    out: &mut BytesMut,
+    mut room: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
+) -> Result<(), SessionError> {
+    let start = out.len();
+    loop {
+        out.resize(start + room, 0);
+        match write(&mut out[start..]) {
+            Ok(written) => {
+                out.truncate(start + written);
+                return Ok(());
+            }
+            // A key update or an alert goes before the data.
+            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                room = required_size;
+            }
+            Err(EncryptError::EncryptExhausted) => {
+                out.truncate(start);
+                return Err(SessionError::Exhausted);
+            }
+        }
+    }
+}
