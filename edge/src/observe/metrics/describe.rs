@@ -1,0 +1,83 @@
+//! Names and help texts, in one place.
+
+use metrics::Recorder;
+
+pub(super) const REQUESTS: &str = "edge_requests_total";
+pub(super) const REQUEST_DURATION: &str = "edge_request_duration_seconds";
+pub(super) const UPSTREAM_HEAD: &str = "edge_upstream_head_seconds";
+pub(super) const CONNECTIONS: &str = "edge_connections";
+pub(super) const CONNECTIONS_TOTAL: &str = "edge_connections_total";
+pub(super) const STREAMS: &str = "edge_streams";
+pub(super) const EVENT_KEEP_ALIVES: &str = "edge_event_keep_alives_total";
+pub(super) const BYTES: &str = "edge_bytes_total";
+pub(super) const LIMITED: &str = "edge_limited_total";
+pub(super) const BANS: &str = "edge_bans_total";
+pub(super) const BAN_REQUESTS_DROPPED: &str = "edge_ban_requests_dropped_total";
+pub(super) const TLS_HANDSHAKES: &str = "edge_tls_handshakes_total";
+pub(super) const UPSTREAM_CONNECTIONS: &str = "edge_upstream_connections";
+pub(super) const UPSTREAM_ERRORS: &str = "edge_upstream_errors_total";
+pub(super) const ACCESS_LOG_DROPPED: &str = "edge_access_log_dropped_total";
+pub(super) const BUILD_INFO: &str = "edge_build_info";
+pub(super) const SHIELD_ATTACHED: &str = "edge_shield_attached";
+pub(super) const SHIELD_PACKETS: &str = "edge_shield_packets_total";
+
+/// Help of the metrics this module writes itself.
+pub(super) const REQUEST_DURATION_HELP: &str =
+    "Time from the first byte of a request to the end of its response, event streams included.";
+pub(super) const UPSTREAM_HEAD_HELP: &str =
+    "Time from a request sent to an upstream to its response head.";
+pub(super) const SHIELD_ATTACHED_HELP: &str =
+    "Whether the kernel program protects the interface: 1 attached, 0 not.";
+pub(super) const SHIELD_PACKETS_HELP: &str =
+    "Packets seen by the kernel program since it was loaded, by what became of them.";
+
+const COUNTERS: [(&str, &str); 10] = [
+    (
+        REQUESTS,
+        "Finished requests; labels say none where no route matched or no upstream was asked.",
+    ),
+    (
+        CONNECTIONS_TOTAL,
+        "Client connections accepted, TLS handshake done.",
+    ),
+    (EVENT_KEEP_ALIVES, "Comments sent on silent event streams."),
+    (
+        BYTES,
+        "Body bytes of finished requests: in from clients, out to clients.",
+    ),
+    (LIMITED, "Requests answered 429."),
+    (BANS, "Addresses banned in the kernel, by who asked for it."),
+    (
+        BAN_REQUESTS_DROPPED,
+        "Bans asked for by workers that did not fit the queue.",
+    ),
+    (TLS_HANDSHAKES, "TLS handshakes with clients, by result."),
+    (
+        UPSTREAM_ERRORS,
+        "Requests that failed because of an upstream.",
+    ),
+    (
+        ACCESS_LOG_DROPPED,
+        "Access log lines lost because the target was too slow or failed.",
+    ),
+];
+
+const GAUGES: [(&str, &str); 4] = [
+    (CONNECTIONS, "Open client connections."),
+    (STREAMS, "Open event streams."),
+    (
+        UPSTREAM_CONNECTIONS,
+        "Open connections to upstream servers, idle ones included.",
+    ),
+    (BUILD_INFO, "Always 1; the labels say what runs."),
+];
+
+/// Gives every metric of the exporter its help text.
+pub(super) fn describe(recorder: &impl Recorder) {
+    for (name, help) in COUNTERS {
+        recorder.describe_counter(name.into(), None, help.into());
+    }
+    for (name, help) in GAUGES {
+        recorder.describe_gauge(name.into(), None, help.into());
+    }
+}

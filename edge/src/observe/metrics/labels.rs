@@ -1,0 +1,134 @@
+//! Label values that are not configured: every one is known when the program is built.
+
+/// A set of label values that a metric is indexed by.
+pub(super) trait Label: Copy + 'static {
+    const ALL: &'static [Self];
+
+    /// Position in [`Label::ALL`].
+    fn index(self) -> usize;
+    fn as_str(self) -> &'static str;
+}
+
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl Label for $name {
+            const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $($name::$variant => $text,)+
+                }
+            }
+        }
+    };
+}
+
+label! {
+    /// The TLS version of a finished handshake.
+    TlsVersion {
+        /// TLS 1.2.
+        Tls12 = "TLSv1.2",
+        /// TLS 1.3.
+        Tls13 = "TLSv1.3",
+    }
+}
+
+label! {
+    /// How a request to an upstream failed.
+    UpstreamFault {
+        /// No connection: refused, unreachable, no such socket.
+        Connect = "connect",
+        /// No connection in time.
+        ConnectTimeout = "connect_timeout",
+        /// No response head, or silence inside a body of known length, for too long.
+        ResponseTimeout = "response_timeout",
+        /// Closed or reset before the response was complete.
+        Closed = "closed",
+        /// The answer is not valid HTTP.
+        BadResponse = "bad_response",
+    }
+}
+
+label! {
+    /// Who asked for a ban.
+    BanOrigin {
+        /// A client that ignored 429.
+        Limit = "limit",
+        /// The admin socket.
+        Admin = "admin",
+    }
+}
+
+/// How a TLS handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// Both sides agreed.
+    Done(TlsVersion),
+    /// An alert, a protocol error or a closed connection.
+    Failed,
+    /// It took too long.
+    TimedOut,
+}
+
+impl Label for Handshake {
+    const ALL: &'static [Handshake] = &[
+        Handshake::Done(TlsVersion::Tls12),
+        Handshake::Done(TlsVersion::Tls13),
+        Handshake::Failed,
+        Handshake::TimedOut,
+    ];
+
+    fn index(self) -> usize {
+        match self {
+            Handshake::Done(version) => version.index(),
+            Handshake::Failed => 2,
+            Handshake::TimedOut => 3,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Handshake::Done(_) => "ok",
+            Handshake::Failed => "failed",
+            Handshake::TimedOut => "timeout",
+        }
+    }
+}
+
+impl Handshake {
+    /// The version label; nothing was agreed on in a handshake that failed.
+    pub(super) fn version(self) -> &'static str {
+        match self {
+            Handshake::Done(version) => version.as_str(),
+            Handshake::Failed | Handshake::TimedOut => "none",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_a_position() {
+        fn check<L: Label>() {
+            for (position, label) in L::ALL.iter().enumerate() {
+                assert_eq!(label.index(), position);
+            }
+        }
+        check::<TlsVersion>();
+        check::<UpstreamFault>();
+        check::<BanOrigin>();
+        check::<Handshake>();
+    }
+}

@@ -1,0 +1,21 @@
+//! The metrics page: what workers count, and what is read when somebody looks.
+//!
+//! A worker counts in plain cells ([`WorkerMetrics`]) and adds the differences to the shared
+//! registry ([`Metrics`]) on its tick, so counting a request costs a few additions and shares
+//! nothing. Label values come from the configuration or from enums, never from the network.
+
+mod describe;
+mod histogram;
+mod labels;
+mod local;
+mod process;
+mod registry;
+mod requests;
+mod scrape;
+mod text;
+mod worker;
+
+pub use labels::{BanOrigin, Handshake, TlsVersion, UpstreamFault};
+pub use registry::Metrics;
+pub use scrape::{Scrape, ShieldLink, ShieldVerdict};
+pub use worker::{RequestSample, WorkerMetrics};

@@ -1,0 +1,81 @@
+//! A configuration for the tests of this plane: two hosts, three routes, two upstreams.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{
+    Bounds, Config, Host, HostName, Listen, Log, LogTarget, Route, Shield, ShieldMode, Timeouts,
+    Upstream, UpstreamAddr, UpstreamId,
+};
+
+pub(crate) fn config() -> Config {
+    let timeout = Duration::from_secs(10);
+    Config {
+        workers: 2,
+        user: None,
+        listen: Listen::default(),
+        hosts: vec![
+            Host {
+                names: vec![HostName::Exact("mcp.example.com".into()), HostName::Any],
+                certificate: None,
+                routes: vec![route("/", 1), route("/mcp", 0)],
+            },
+            Host {
+                names: vec![HostName::Wildcard("example.com".into())],
+                certificate: None,
+                routes: vec![route("/", 1)],
+            },
+        ],
+        upstreams: vec![upstream("tools", 8000), upstream("web", 8001)],
+        timeouts: Timeouts {
+            handshake: timeout,
+            head: timeout,
+            body: timeout,
+            idle: timeout,
+            send: timeout,
+            drain: timeout,
+        },
+        bounds: Bounds {
+            head_bytes: 32 * 1024,
+            head_fields: 100,
+            buffer_bytes: 64 * 1024,
+            connections: 1024,
+            streams: 128,
+            requests_per_connection: 1000,
+        },
+        limit: None,
+        shield: Shield {
+            mode: ShieldMode::Off,
+            interfaces: Vec::new(),
+            packets: None,
+            connections: None,
+            ipv6_prefix: 64,
+            required: false,
+        },
+        log: Log {
+            access: LogTarget::Off,
+        },
+        metrics: None,
+        admin: PathBuf::from("/run/edge/admin.sock"),
+    }
+}
+
+fn route(path: &str, upstream: usize) -> Route {
+    Route {
+        path: path.into(),
+        upstream: UpstreamId(upstream),
+        keep_alive: None,
+    }
+}
+
+fn upstream(name: &str, port: u16) -> Upstream {
+    let timeout = Duration::from_secs(10);
+    Upstream {
+        name: name.into(),
+        servers: vec![UpstreamAddr::Tcp(([127, 0, 0, 1], port).into())],
+        connect_timeout: timeout,
+        response_timeout: timeout,
+        idle_timeout: timeout,
+        idle_max: 64,
+    }
+}
