@@ -1,1 +1,21 @@
-//! (being written)
+//! io_uring transport: sockets, buffers, deadlines, the worker's runtime. The only place that names
+//! `tokio_uring`.
+//!
+//! An operation owns its buffer and its descriptor until the kernel has completed it, so nothing
+//! here can be cancelled by dropping a future: a socket that goes away shuts its descriptor down,
+//! which completes whatever is still under way.
+
+mod listener;
+mod op;
+mod options;
+mod runtime;
+mod socket;
+mod timer;
+mod transport;
+
+pub use listener::{Accepted, Listener};
+pub use options::{bind_listener, connect};
+pub use runtime::{pin_to_cpu, run_worker, spawn};
+pub use socket::Socket;
+pub use timer::Timer;
+pub use transport::{Expect, Transport};

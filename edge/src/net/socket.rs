@@ -1,0 +1,211 @@
+//! A connected stream socket on the ring: TCP or Unix.
+
+use std::future::Future as _;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use socket2::SockRef;
+
+use super::op;
+use super::transport::{Expect, Transport};
+
+/// Where receive buffers start: a request head or a JSON-RPC message fits.
+const RECV_BYTES: usize = 4 * 1024;
+/// Where they start when nothing is expected: a TLS alert fits.
+const RECV_BYTES_LITTLE: usize = 512;
+/// Where they stop growing: bulk transfers gain nothing beyond it.
+const RECV_BYTES_MAX: usize = 128 * 1024;
+
+/// A connected socket with at most one receive and one send in flight.
+pub struct Socket {
+    fd: Rc<OwnedFd>,
+    receiving: Option<op::Transfer>,
+    sending: Option<op::Transfer>,
+    /// Bytes in the operation in flight.
+    sending_bytes: usize,
+    /// Bytes that wait for it to complete.
+    out: BytesMut,
+    recv_bytes: usize,
+    received: u64,
+    sent: u64,
+    send_failed: Option<io::ErrorKind>,
+    ended: bool,
+    finishing: bool,
+}
+
+impl Socket {
+    /// Takes over a connected socket.
+    pub fn new(fd: OwnedFd) -> Socket {
+        Socket {
+            fd: Rc::new(fd),
+            receiving: None,
+            sending: None,
+            sending_bytes: 0,
+            out: BytesMut::new(),
+            recv_bytes: RECV_BYTES,
+            received: 0,
+            sent: 0,
+            send_failed: None,
+            ended: false,
+            finishing: false,
+        }
+    }
+
+    pub(super) fn fd(&self) -> &Rc<OwnedFd> {
+        &self.fd
+    }
+
+    /// Bytes received so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes the kernel has accepted so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Queues a buffer whole: moved, not copied, when nothing else waits.
+    pub fn send_owned(&mut self, data: BytesMut) {
+        if self.out.is_empty() {
+            self.out = data;
+        } else {
+            self.out.extend_from_slice(&data);
+        }
+    }
+
+    /// The queue itself, to append to.
+    pub fn out(&mut self) -> &mut BytesMut {
+        &mut self.out
+    }
+
+    /// Takes back what was queued, if no byte of anything was ever sent.
+    pub fn take_unsent(&mut self) -> Option<BytesMut> {
+        let nothing_sent = self.sent == 0 && self.sending.is_none();
+        nothing_sent.then(|| self.out.split())
+    }
+
+    /// Whether the peer has closed or sent something although nothing is due: asks the kernel, so
+    /// it also sees what the ring has not delivered yet.
+    pub fn is_stale(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        match SockRef::from(&*self.fd).recv_with_flags(&mut byte, flags) {
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            Ok(_) => true,
+        }
+    }
+
+    /// Closes with a reset: the peer must not take what it got for a whole message.
+    pub fn reset(&mut self) {
+        // Only a courtesy to the peer: when it fails the socket is already gone.
+        let _ = SockRef::from(&*self.fd).set_linger(Some(std::time::Duration::ZERO));
+    }
+
+    fn next_recv_bytes(&mut self, filled: usize, capacity: usize) {
+        if filled == capacity {
+            self.recv_bytes = (capacity * 4).clamp(RECV_BYTES, RECV_BYTES_MAX);
+        } else if filled < capacity / 4 {
+            self.recv_bytes = RECV_BYTES;
+        }
+    }
+}
+
+impl Transport for Socket {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, expect: Expect) -> Poll<io::Result<BytesMut>> {
+        if self.ended {
+            return Poll::Ready(Ok(BytesMut::new()));
+        }
+        let operation = self.receiving.get_or_insert_with(|| {
+            let bytes = match expect {
+                Expect::Little => RECV_BYTES_LITTLE,
+                Expect::Message => self.recv_bytes,
+            };
+            op::recv(&self.fd, BytesMut::with_capacity(bytes))
+        });
+        let (outcome, buf) = ready!(Pin::new(operation).poll(cx));
+        self.receiving = None;
+        match outcome {
+            Ok(0) => self.ended = true,
+            Ok(n) => {
+                self.received += n as u64;
+                self.next_recv_bytes(n, buf.capacity());
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+        Poll::Ready(Ok(buf))
+    }
+
+    fn send(&mut self, data: &[u8]) {
+        self.out.extend_from_slice(data);
+    }
+
+    fn queued(&self) -> usize {
+        self.out.len() + self.sending_bytes
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(kind) = self.send_failed {
+            return Poll::Ready(Err(kind.into()));
+        }
+        loop {
+            if let Some(operation) = &mut self.sending {
+                let (outcome, mut buf) = ready!(Pin::new(operation).poll(cx));
+                self.sending = None;
+                self.sending_bytes = 0;
+                let n = match outcome {
+                    Ok(0) if !buf.is_empty() => return self.fail(io::ErrorKind::WriteZero.into()),
+                    Ok(n) => n,
+                    Err(error) => return self.fail(error),
+                };
+                self.sent += n as u64;
+                buf.advance(n);
+                if !buf.is_empty() {
+                    self.submit(buf);
+                }
+            } else if !self.out.is_empty() {
+                let buf = std::mem::take(&mut self.out);
+                self.submit(buf);
+            } else {
+                break;
+            }
+        }
+        if std::mem::take(&mut self.finishing) {
+            // The peer may have closed first: then there is nothing left to end.
+            let _ = SockRef::from(&*self.fd).shutdown(Shutdown::Write);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn finish(&mut self) {
+        self.finishing = true;
+    }
+}
+
+impl Socket {
+    fn submit(&mut self, buf: BytesMut) {
+        self.sending_bytes = buf.len();
+        self.sending = Some(op::send(&self.fd, buf));
+    }
+
+    fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {
+        self.send_failed = Some(error.kind());
+        self.out = BytesMut::new();
+        Poll::Ready(Err(error))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.receiving.is_some() || self.sending.is_some() {
+            // An operation in flight keeps the descriptor open; this completes it.
+            let _ = SockRef::from(&*self.fd).shutdown(Shutdown::Both);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the protocol fronts and the upstream side see of a connection.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+
+/// How much is likely to arrive next; sizes the buffer that waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing but the end of the connection: the smallest buffer.
+    Little,
+    /// The next message.
+    Message,
+}
+
+/// A byte stream with at most one read and one write under way.
+///
+/// Polled, not awaited: one task can watch both directions and its deadlines in one place, and
+/// nothing is lost when it turns to something else.
+pub trait Transport: Unpin + 'static {
+    /// The next bytes that arrived; empty at the end of the stream.
+    fn poll_recv(&mut self, cx: &mut Context<'_>, expect: Expect) -> Poll<io::Result<BytesMut>>;
+
+    /// Queues bytes; they leave with [`Transport::poll_flush`].
+    fn send(&mut self, data: &[u8]);
+
+    /// Bytes queued that the kernel has not accepted yet.
+    fn queued(&self) -> usize;
+
+    /// Hands queued bytes to the kernel; ready when it has accepted them all.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Queues the end of the sending direction: it follows the bytes already queued.
+    fn finish(&mut self);
+}

@@ -1,0 +1,256 @@
+//! One HTTP/1.1 connection to an upstream server, one exchange at a time.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, StatusCode};
+
+use super::UpstreamError;
+use crate::config::Bounds;
+use crate::message::h1::{self, BodyDecoder, Decoded, HeadScan};
+use crate::message::{BodyLength, Fields, Frame, RequestHead, ResponseHead};
+use crate::net::{Expect, Socket, Transport as _};
+
+/// 100 and 103 come in ones; a server that goes on and on is broken.
+const INTERIM_MAX: u8 = 16;
+
+/// What came in answer to a request.
+#[derive(Debug)]
+pub enum Reply {
+    /// 1xx other than 100 and 101; the final head is still to come.
+    Interim(ResponseHead),
+    /// The final head.
+    Final(ResponseHead),
+}
+
+/// A connection, idle or with an exchange on it.
+pub struct Conn {
+    socket: Socket,
+    input: BytesMut,
+    scan: HeadScan,
+    method: Method,
+    /// Framing of the request under way; `None` once it is complete.
+    request: Option<BodyLength>,
+    response: Option<BodyDecoder>,
+    interim: u8,
+    keep_alive: bool,
+    exchange_start_bytes: u64,
+    head_bytes_max: usize,
+    head_fields_max: usize,
+}
+
+impl Conn {
+    /// Wraps a connected socket.
+    pub fn new(socket: Socket, bounds: &Bounds) -> Conn {
+        Conn {
+            socket,
+            input: BytesMut::new(),
+            scan: HeadScan::default(),
+            method: Method::GET,
+            request: None,
+            response: None,
+            interim: 0,
+            keep_alive: true,
+            exchange_start_bytes: 0,
+            head_bytes_max: bounds.head_bytes,
+            head_fields_max: bounds.head_fields,
+        }
+    }
+
+    /// Queues a request head. `host` is what the client asked for, unchanged.
+    pub fn start(&mut self, head: &RequestHead, host: &str) {
+        self.method = head.method.clone();
+        self.scan = HeadScan::default();
+        self.response = None;
+        self.interim = 0;
+        self.exchange_start_bytes = self.socket.received();
+        h1::request_head(
+            self.socket.out(),
+            &head.method,
+            &head.target,
+            host,
+            &head.fields,
+            head.length,
+        );
+        self.request = match head.length {
+            BodyLength::Empty => None,
+            length => Some(length),
+        };
+    }
+
+    /// Queues request content.
+    pub fn send_data(&mut self, data: &Bytes) {
+        if data.is_empty() {
+            return; // An empty chunk would end the body.
+        }
+        if self.request == Some(BodyLength::Framed) {
+            let out = self.socket.out();
+            h1::chunk_head(out, data.len());
+            out.extend_from_slice(data);
+            out.extend_from_slice(b"\r\n");
+        } else {
+            self.socket.send(data);
+        }
+    }
+
+    /// Queues the end of the request.
+    pub fn send_end(&mut self, trailers: Option<&Fields>) {
+        if self.request.take() == Some(BodyLength::Framed) {
+            match trailers {
+                Some(fields) => h1::trailers(self.socket.out(), fields),
+                None => self.socket.send(h1::LAST_CHUNK),
+            }
+        }
+    }
+
+    /// Whether the request has been queued to its end.
+    pub fn request_done(&self) -> bool {
+        self.request.is_none()
+    }
+
+    /// Bytes of the request that the kernel has not accepted yet.
+    pub fn queued(&self) -> usize {
+        self.socket.queued()
+    }
+
+    /// Hands queued bytes to the kernel; ready when none is left.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_flush(cx)
+    }
+
+    /// The next response head.
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, UpstreamError>> {
+        loop {
+            let end = self
+                .scan
+                .end_of_head(&self.input)
+                .map_err(|_| h1::ResponseError::Syntax)?;
+            if end.unwrap_or(self.input.len()) > self.head_bytes_max {
+                return Poll::Ready(Err(UpstreamError::HeadTooLarge));
+            }
+            match end {
+                Some(end) => match self.take_head(end)? {
+                    Some(reply) => return Poll::Ready(Ok(reply)),
+                    None => continue,
+                },
+                None => ready!(self.poll_more_head(cx))?,
+            }
+        }
+    }
+
+    /// Parses the head that fills the first `end` bytes; `None` for 100 (Continue), which the
+    /// client's own front has already answered.
+    fn take_head(&mut self, end: usize) -> Result<Option<Reply>, UpstreamError> {
+        let parsed = h1::parse_response(&self.input[..end], &self.method, self.head_fields_max)?;
+        let _ = self.input.split_to(end);
+        self.scan = HeadScan::default();
+        match parsed.head.status {
+            StatusCode::SWITCHING_PROTOCOLS => Err(UpstreamError::UnexpectedUpgrade),
+            status if status.is_informational() => {
+                self.interim += 1;
+                if self.interim > INTERIM_MAX {
+                    return Err(UpstreamError::TooManyInterim);
+                }
+                let skip = status == StatusCode::CONTINUE;
+                Ok((!skip).then_some(Reply::Interim(parsed.head)))
+            }
+            _ => {
+                self.keep_alive = parsed.keep_alive;
+                self.response = Some(BodyDecoder::new(parsed.head.length, self.head_bytes_max));
+                Ok(Some(Reply::Final(parsed.head)))
+            }
+        }
+    }
+
+    fn poll_more_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
+        let expect = Expect::Message;
+        let chunk = ready!(self.socket.poll_recv(cx, expect)).map_err(UpstreamError::Broken)?;
+        if chunk.is_empty() {
+            return Poll::Ready(Err(match self.input.is_empty() {
+                true => UpstreamError::Closed,
+                false => h1::ResponseError::Syntax.into(),
+            }));
+        }
+        append(&mut self.input, chunk);
+        // Garbage is told from a head at its first bytes, not when the timeout comes.
+        let n = self.input.len().min(5);
+        match self.input[..n] == b"HTTP/"[..n] {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Ready(Err(h1::ResponseError::Syntax.into())),
+        }
+    }
+
+    /// The next piece of the response body; `None` at its end.
+    pub fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame>, UpstreamError>> {
+        loop {
+            let decoder = self.response.as_mut().expect("the head came first");
+            match decoder.decode(&mut self.input)? {
+                Decoded::Data(data) => return Poll::Ready(Ok(Some(Frame::Data(data)))),
+                Decoded::Trailers(fields) => return Poll::Ready(Ok(Some(Frame::Trailers(fields)))),
+                Decoded::End => return Poll::Ready(Ok(None)),
+                Decoded::More => {}
+            }
+            match ready!(self.socket.poll_recv(cx, Expect::Message)) {
+                Ok(chunk) if !chunk.is_empty() => append(&mut self.input, chunk),
+                // A reset is no proper end, not even for a body that ends with the connection.
+                Err(_) => return Poll::Ready(Err(h1::BodyError::Truncated.into())),
+                Ok(_) => decoder.end_of_input()?,
+            }
+        }
+    }
+
+    /// Whether a byte of the answer to the current request has arrived.
+    pub fn has_answered(&self) -> bool {
+        self.socket.received() > self.exchange_start_bytes
+    }
+
+    /// Whether the response has ended.
+    pub fn response_done(&self) -> bool {
+        self.response.as_ref().is_some_and(BodyDecoder::is_ended)
+    }
+
+    /// Takes back the queued request if the kernel has accepted none of it.
+    pub fn take_unsent(&mut self) -> Option<BytesMut> {
+        self.socket.take_unsent()
+    }
+
+    /// Queues a request taken back from another connection.
+    pub fn resume(&mut self, failed: &Conn, unsent: BytesMut) {
+        self.method = failed.method.clone();
+        self.request = failed.request;
+        self.exchange_start_bytes = self.socket.received();
+        self.socket.send_owned(unsent);
+    }
+
+    /// Whether the connection may carry another exchange.
+    pub fn is_reusable(&self) -> bool {
+        self.keep_alive
+            && self.request_done()
+            && self.response_done()
+            && self.input.is_empty()
+            && self.socket.queued() == 0
+    }
+
+    /// Whether an idle connection has become useless.
+    pub fn is_stale(&self) -> bool {
+        self.socket.is_stale()
+    }
+
+    /// Gives back memory that an idle connection does not need.
+    pub fn rest(&mut self) {
+        self.input = BytesMut::new();
+        self.response = None;
+    }
+}
+
+fn append(buf: &mut BytesMut, chunk: BytesMut) {
+    if buf.is_empty() {
+        *buf = chunk;
+    } else {
+        buf.extend_from_slice(&chunk);
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong on the upstream side, and what the client is told.
+
+use http::StatusCode;
+
+use crate::message::h1::{BodyError, ResponseError};
+
+/// A failure of the upstream or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No server of the group could be connected to.
+    #[error("connecting failed: {0}")]
+    Connect(#[source] std::io::Error),
+    /// Connecting took too long.
+    #[error("connecting timed out")]
+    ConnectTimeout,
+    /// The request could not be sent, or the connection broke before the answer.
+    #[error("connection broke before the response: {0}")]
+    Broken(#[source] std::io::Error),
+    /// The server closed without an answer.
+    #[error("connection closed before the response")]
+    Closed,
+    /// The answer is not HTTP this proxy can pass on.
+    #[error(transparent)]
+    Head(#[from] ResponseError),
+    /// The response head is larger than allowed.
+    #[error("response head too large")]
+    HeadTooLarge,
+    /// More interim responses than any server has reason to send.
+    #[error("too many interim responses")]
+    TooManyInterim,
+    /// The server switched protocols although it was not asked to.
+    #[error("unexpected 101 response")]
+    UnexpectedUpgrade,
+    /// The body's framing is broken, or it ended too soon.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// No response head within `response_timeout`, or silence inside a body of known length.
+    #[error("no response in time")]
+    Timeout,
+}
+
+impl UpstreamError {
+    /// The status for a client that has not seen a response head yet (RFC 9110 §15.6).
+    pub fn status(&self) -> StatusCode {
+        match self {
+            UpstreamError::ConnectTimeout | UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// A short token for the access log and the metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            UpstreamError::Connect(_) => "upstream_connect",
+            UpstreamError::ConnectTimeout => "upstream_connect_timeout",
+            UpstreamError::Broken(_) | UpstreamError::Closed => "upstream_closed",
+            UpstreamError::Body(BodyError::Truncated) => "upstream_truncated",
+            UpstreamError::Head(_)
+            | UpstreamError::HeadTooLarge
+            | UpstreamError::TooManyInterim
+            | UpstreamError::UnexpectedUpgrade
+            | UpstreamError::Body(_) => "upstream_protocol",
+            UpstreamError::Timeout => "upstream_timeout",
+        }
+    }
+}

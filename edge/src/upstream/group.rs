@@ -1,0 +1,208 @@
+//! A named group of servers as one worker sees it: which server gets a request, on which connection.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::UpstreamError;
+use super::conn::Conn;
+use super::pool::Pool;
+use crate::clock::monotonic_ns;
+use crate::config::{Bounds, Upstream, UpstreamAddr, UpstreamId};
+use crate::net;
+
+/// A server that failed to accept a connection is left alone for this long while others are there.
+const EJECTED_FOR_NS: u64 = 5_000_000_000;
+
+/// Every group of the configuration, for one worker.
+pub struct Upstreams {
+    groups: Vec<Rc<Group>>,
+}
+
+impl Upstreams {
+    /// Empty pools for every configured group.
+    pub fn new(configured: &[Upstream], bounds: &Bounds) -> Upstreams {
+        let groups = configured
+            .iter()
+            .map(|upstream| Rc::new(Group::new(upstream, bounds)));
+        Upstreams {
+            groups: groups.collect(),
+        }
+    }
+
+    /// A group by its number in the configuration.
+    pub fn group(&self, id: UpstreamId) -> &Rc<Group> {
+        &self.groups[id.0]
+    }
+
+    /// Regular upkeep of all pools; called about once a second.
+    pub fn sweep(&self) {
+        let now_ns = monotonic_ns();
+        for server in self.groups.iter().flat_map(|group| &group.servers) {
+            server.pool.borrow_mut().sweep(now_ns);
+        }
+    }
+
+    /// Open connections per group: in use and idle.
+    pub fn connections(&self) -> impl Iterator<Item = usize> {
+        self.groups.iter().map(|group| {
+            let open = |server: &Rc<Server>| server.in_flight.get() + server.pool.borrow().len();
+            group.servers.iter().map(open).sum()
+        })
+    }
+}
+
+/// Servers that can answer the same requests.
+pub struct Group {
+    name: String,
+    servers: Vec<Rc<Server>>,
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    bounds: Bounds,
+    random: Cell<u64>,
+}
+
+struct Server {
+    addr: UpstreamAddr,
+    label: String,
+    pool: RefCell<Pool>,
+    in_flight: Cell<usize>,
+    ejected_until_ns: Cell<u64>,
+}
+
+/// A connection lent for one exchange.
+pub struct Lease {
+    conn: Option<Conn>,
+    /// It has carried an exchange before.
+    pub reused: bool,
+    server: Rc<Server>,
+}
+
+impl Group {
+    fn new(upstream: &Upstream, bounds: &Bounds) -> Group {
+        let idle_timeout_ns = upstream.idle_timeout.as_nanos() as u64;
+        let server = |addr: &UpstreamAddr| {
+            Rc::new(Server {
+                addr: addr.clone(),
+                label: match addr {
+                    UpstreamAddr::Tcp(addr) => addr.to_string(),
+                    UpstreamAddr::Unix(path) => format!("unix:{}", path.display()),
+                },
+                pool: RefCell::new(Pool::new(upstream.idle_max, idle_timeout_ns)),
+                in_flight: Cell::new(0),
+                ejected_until_ns: Cell::new(0),
+            })
+        };
+        Group {
+            name: upstream.name.clone(),
+            servers: upstream.servers.iter().map(server).collect(),
+            connect_timeout: upstream.connect_timeout,
+            response_timeout: upstream.response_timeout,
+            bounds: *bounds,
+            random: Cell::new(monotonic_ns() | 1),
+        }
+    }
+
+    /// The name in the configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// From the whole request sent to the response head.
+    pub fn response_timeout(&self) -> Duration {
+        self.response_timeout
+    }
+
+    /// A connection for one exchange: a warm one if there is one, else a new one. Servers that
+    /// refuse are passed over, each tried once: no byte of the request has been sent yet.
+    pub async fn lease(&self) -> Result<Lease, UpstreamError> {
+        let now_ns = monotonic_ns();
+        let first = self.choose(now_ns);
+        if let Some(conn) = self.servers[first].pool.borrow_mut().take(now_ns) {
+            return Ok(Lease::new(conn, true, &self.servers[first]));
+        }
+        self.connect_from(first).await
+    }
+
+    /// A connection that nobody has used before.
+    pub async fn lease_new(&self) -> Result<Lease, UpstreamError> {
+        self.connect_from(self.choose(monotonic_ns())).await
+    }
+
+    async fn connect_from(&self, first: usize) -> Result<Lease, UpstreamError> {
+        let mut last = UpstreamError::Closed;
+        for i in 0..self.servers.len() {
+            let server = &self.servers[(first + i) % self.servers.len()];
+            match tokio::time::timeout(self.connect_timeout, net::connect(&server.addr)).await {
+                Ok(Ok(socket)) => {
+                    server.ejected_until_ns.set(0);
+                    return Ok(Lease::new(Conn::new(socket, &self.bounds), false, server));
+                }
+                Ok(Err(error)) => last = UpstreamError::Connect(error),
+                Err(_) => last = UpstreamError::ConnectTimeout,
+            }
+            server.ejected_until_ns.set(monotonic_ns() + EJECTED_FOR_NS);
+        }
+        Err(last)
+    }
+
+    /// Power of two choices: of two servers picked at random, the one with fewer requests in
+    /// flight. Servers that refused lately are chosen only when the alternative did too.
+    fn choose(&self, now_ns: u64) -> usize {
+        let n = self.servers.len();
+        if n == 1 {
+            return 0;
+        }
+        let a = self.next_random() as usize % n;
+        let b = (a + 1 + self.next_random() as usize % (n - 1)) % n;
+        let burden = |i: usize| {
+            let server = &self.servers[i];
+            (
+                server.ejected_until_ns.get() > now_ns,
+                server.in_flight.get(),
+            )
+        };
+        if burden(b) < burden(a) { b } else { a }
+    }
+
+    /// xorshift64: choices need to differ, not to be unpredictable.
+    fn next_random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x
+    }
+}
+
+impl Lease {
+    fn new(conn: Conn, reused: bool, server: &Rc<Server>) -> Lease {
+        server.in_flight.set(server.in_flight.get() + 1);
+        Lease {
+            conn: Some(conn),
+            reused,
+            server: Rc::clone(server),
+        }
+    }
+
+    /// The server's address, for logs.
+    pub fn server(&self) -> &str {
+        &self.server.label
+    }
+
+    /// The connection.
+    pub fn conn(&mut self) -> &mut Conn {
+        self.conn.as_mut().expect("held until the lease is dropped")
+    }
+}
+
+impl Drop for Lease {
+    /// Gives the connection back: kept if it can carry another exchange, closed if not.
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take().filter(Conn::is_reusable) {
+            self.server.pool.borrow_mut().put(conn, monotonic_ns());
+        }
+        self.server.in_flight.set(self.server.in_flight.get() - 1);
+    }
+}

@@ -1,0 +1,64 @@
+//! Idle connections of one worker to one server.
+
+use std::collections::VecDeque;
+
+use super::conn::Conn;
+
+/// Idle connections, most recently used last.
+pub(super) struct Pool {
+    idle: VecDeque<Idle>,
+    idle_max: usize,
+    idle_timeout_ns: u64,
+}
+
+struct Idle {
+    conn: Conn,
+    since_ns: u64,
+}
+
+impl Pool {
+    pub(super) fn new(idle_max: usize, idle_timeout_ns: u64) -> Pool {
+        Pool {
+            idle: VecDeque::new(),
+            idle_max,
+            idle_timeout_ns,
+        }
+    }
+
+    /// The warmest connection that still stands. The server may have closed it in this very moment;
+    /// nothing short of sending on it can tell.
+    pub(super) fn take(&mut self, now_ns: u64) -> Option<Conn> {
+        while let Some(idle) = self.idle.pop_back() {
+            let expired = now_ns.saturating_sub(idle.since_ns) > self.idle_timeout_ns;
+            if !expired && !idle.conn.is_stale() {
+                return Some(idle.conn);
+            }
+        }
+        None
+    }
+
+    pub(super) fn put(&mut self, mut conn: Conn, now_ns: u64) {
+        if self.idle_max == 0 {
+            return;
+        }
+        conn.rest();
+        if self.idle.len() == self.idle_max {
+            self.idle.pop_front();
+        }
+        self.idle.push_back(Idle {
+            conn,
+            since_ns: now_ns,
+        });
+    }
+
+    /// Closes what has expired or was closed by the server, so that it does not linger half-open.
+    pub(super) fn sweep(&mut self, now_ns: u64) {
+        self.idle.retain(|idle| {
+            now_ns.saturating_sub(idle.since_ns) <= self.idle_timeout_ns && !idle.conn.is_stale()
+        });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.idle.len()
+    }
+}
