@@ -1,3 +1,54 @@
-//! `cargo xtask`.
+//! `cargo xtask`: everything a developer of `edge` does, one module per task.
 
-fn main() {}
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the bans protect workers and the fake clock of edge; this is a plain command-line tool"
+)]
+
+mod bench;
+mod build;
+mod repo;
+mod run;
+mod setup;
+mod shell;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::repo::Repo;
+
+/// Set up, build, run, test and measure edge.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Setup(setup::Options),
+    Build(build::Options),
+    Run(run::Options),
+    Test(test::Options),
+    Ci(test::CiOptions),
+    Bench(bench::Options),
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let repo = Repo::locate()?;
+    match cli.task {
+        Task::Setup(options) => setup::setup(&repo, &options),
+        Task::Build(options) => build::build(&repo, &options),
+        Task::Run(options) => run::run(&repo, &options),
+        Task::Test(options) => test::test(&repo, &options),
+        Task::Ci(options) => test::ci(&repo, &options),
+        Task::Bench(options) => bench::bench(&repo, &options),
+    }
+}

@@ -1,0 +1,62 @@
+//! Where things are: the source tree and what is built from it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The source tree and its target directory.
+#[derive(Debug)]
+pub(crate) struct Repo {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Repo {
+    /// Finds both: the tree is the parent of this crate, and the target directory is two levels
+    /// above the running program, wherever cargo's configuration put it.
+    pub(crate) fn locate() -> Result<Self> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest
+            .parent()
+            .context("xtask is not inside a source tree")?
+            .to_path_buf();
+        let program = env::current_exe().context("cannot find the running program")?;
+        let target = program
+            .ancestors()
+            .nth(2)
+            .context("the running program is not inside a target directory")?
+            .to_path_buf();
+        Ok(Self { root, target })
+    }
+
+    /// The root of the source tree.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A program of the release build: `edge`, `edge-demo` or `bench`.
+    pub(crate) fn release(&self, program: &str) -> PathBuf {
+        self.target.join("release").join(program)
+    }
+
+    /// The Python virtual environment called `name`.
+    pub(crate) fn venv(&self, name: &str) -> PathBuf {
+        self.target.join("venv").join(name)
+    }
+
+    /// The local certificate authority and the certificate it signed.
+    pub(crate) fn dev_ca(&self) -> PathBuf {
+        self.target.join("dev-ca")
+    }
+
+    /// `path` the way a person in the current directory would type it.
+    pub(crate) fn shown(path: &Path) -> String {
+        let here = env::current_dir().unwrap_or_default();
+        path.strip_prefix(&here)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    }
+}

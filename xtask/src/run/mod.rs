@@ -1,0 +1,16 @@
+//! `cargo xtask run`: the whole thing on this machine, with something to look at.
+
+mod certificate;
+mod config;
+mod event;
+mod hints;
+mod metrics;
+mod namespaces;
+mod ports;
+mod processes;
+mod screen;
+mod stage;
+mod summary;
+mod task;
+
+pub(crate) use task::{Options, run};

@@ -1,0 +1,11 @@
+//! `cargo xtask setup`: finds or installs what edge is built, run and tested with.
+
+mod apt;
+mod core_source;
+mod linker;
+mod need;
+mod python;
+mod task;
+
+pub(crate) use need::Group;
+pub(crate) use task::{Options, ensure, setup};

@@ -1,0 +1,8 @@
+//! `cargo xtask test` and `cargo xtask ci`: every check there is, in one run.
+
+mod plan;
+mod report;
+mod runner;
+mod task;
+
+pub(crate) use task::{CiOptions, Options, ci, test};

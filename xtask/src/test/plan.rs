@@ -1,0 +1,147 @@
+//! What is checked, in which order, and what has to have worked before.
+//!
+//! The commands are chosen so that a fresh clone compiles every dependency once for checks, once for
+//! tests and once for release: all of them select the same packages (the workspace's default
+//! members), because cargo unites features over its selection. The end-to-end tests are therefore
+//! compiled with the unit tests, and reach the release programs by their paths.
+
+use std::process::Command;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::repo::Repo;
+use crate::shell;
+
+/// The steps, in the order they run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// Everything the tests need is on the machine
+    Setup,
+    /// Formatting
+    Fmt,
+    /// Lints, warnings denied
+    Clippy,
+    /// Documentation builds without warnings
+    Doc,
+    /// Unit tests of every crate
+    Unit,
+    /// The release programs build
+    Build,
+    /// The release programs from outside: real peers, network namespaces, bad input
+    E2e,
+}
+
+impl Step {
+    /// All of them in order.
+    pub(super) fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+
+    /// The name used on the command line and in the summary.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Fmt => "fmt",
+            Self::Clippy => "clippy",
+            Self::Doc => "doc",
+            Self::Unit => "unit",
+            Self::Build => "build",
+            Self::E2e => "e2e",
+        }
+    }
+
+    /// What has to have worked for this step to make sense.
+    pub(super) fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Setup | Self::Fmt => &[],
+            Self::Clippy | Self::Doc | Self::Unit | Self::Build => &[Self::Setup],
+            Self::E2e => &[Self::Setup, Self::Build],
+        }
+    }
+
+    /// When a step is cut off as hung: some four times what it takes on two slow cores.
+    pub(super) fn deadline(self, soak: bool) -> Duration {
+        let minutes = match self {
+            Self::Setup | Self::Fmt => 5,
+            Self::Clippy | Self::Doc => 15,
+            Self::Unit | Self::Build => 20,
+            Self::E2e if soak => 120,
+            Self::E2e => 20,
+        };
+        Duration::from_secs(minutes * 60)
+    }
+
+    /// The commands of the step; `Setup` is not a command.
+    pub(super) fn commands(self, repo: &Repo, soak: bool) -> Vec<Command> {
+        let cargo = |arguments: &[&str]| {
+            let mut cargo = shell::cargo(repo.root());
+            cargo.args(arguments);
+            cargo
+        };
+        match self {
+            Self::Setup => Vec::new(),
+            Self::Fmt => vec![cargo(&["fmt", "--all", "--check"])],
+            Self::Clippy => vec![cargo(&["clippy", "--all-targets", "--", "-D", "warnings"])],
+            Self::Doc => {
+                let mut doc = cargo(&["doc", "--no-deps"]);
+                doc.env("RUSTDOCFLAGS", "-D warnings");
+                vec![doc]
+            }
+            Self::Unit => {
+                vec![
+                    cargo(&["test", "--lib", "--bins"]),
+                    cargo(&["test", "--doc"]),
+                ]
+            }
+            Self::Build => vec![cargo(&["build", "--release"])],
+            Self::E2e => {
+                let mut e2e = cargo(&["test", "--test", "e2e", "--", "--test-threads", "2"]);
+                e2e.env("EDGE_BIN", repo.release("edge"))
+                    .env("EDGE_DEMO_BIN", repo.release("edge-demo"))
+                    .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
+                    .env("EDGE_VENV_MCP1", repo.venv("mcp1"))
+                    .env("EDGE_VENV_MCP2", repo.venv("mcp2"));
+                if soak {
+                    e2e.env("EDGE_SOAK", "1");
+                }
+                vec![e2e]
+            }
+        }
+    }
+}
+
+/// The chosen steps and what they need, in order; all of them when none is chosen.
+pub(super) fn select(only: &[Step]) -> Vec<Step> {
+    let wanted = |step: &Step| {
+        only.is_empty()
+            || only
+                .iter()
+                .any(|chosen| chosen == step || chosen.needs().contains(step))
+    };
+    Step::all().iter().copied().filter(wanted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_step_brings_what_it_needs() {
+        assert_eq!(select(&[Step::E2e]), [Step::Setup, Step::Build, Step::E2e]);
+        assert_eq!(select(&[Step::Fmt]), [Step::Fmt]);
+        assert_eq!(select(&[]), Step::all());
+    }
+
+    #[test]
+    fn what_a_step_needs_runs_before_it() {
+        for (position, step) in Step::all().iter().enumerate() {
+            let before = &Step::all()[..position];
+            assert!(
+                step.needs().iter().all(|need| before.contains(need)),
+                "{}",
+                step.name()
+            );
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The task: runs the steps, goes on past failures, sums up.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::repo::Repo;
+use crate::setup;
+use crate::test::plan::{self, Step};
+use crate::test::report::{Outcome, Report};
+use crate::test::runner::Runner;
+
+/// Check everything: formatting, lints, documentation, unit tests, end-to-end tests.
+///
+/// Run it as root to include what needs the kernel: the XDP programs and network namespaces. A
+/// failed step does not stop the ones that do not depend on it. The last line counts the steps.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only this step and what it needs; may be given several times
+    #[arg(long, value_enum, value_name = "STEP")]
+    only: Vec<Step>,
+    /// Also the long versions of tests: more streams, more time
+    #[arg(long)]
+    soak: bool,
+}
+
+/// Check everything the way continuous integration does.
+///
+/// The same steps as `test`, without colours and progress bars.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CiOptions {
+    #[command(flatten)]
+    test: Options,
+}
+
+/// How a run differs from one at a keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Person,
+    Machine,
+}
+
+/// Runs the task; as `ci` does where the environment says so.
+pub(crate) fn test(repo: &Repo, options: &Options) -> Result<()> {
+    let machine = std::env::var_os("CI").is_some_and(|value| value == "true");
+    run(
+        repo,
+        options,
+        if machine {
+            Style::Machine
+        } else {
+            Style::Person
+        },
+    )
+}
+
+/// Runs the task for continuous integration.
+pub(crate) fn ci(repo: &Repo, options: &CiOptions) -> Result<()> {
+    run(repo, &options.test, Style::Machine)
+}
+
+fn run(repo: &Repo, options: &Options, style: Style) -> Result<()> {
+    let runner = Runner::new().context("cannot listen for signals")?;
+    let steps = plan::select(&options.only);
+    let mut report = Report::default();
+    for (position, step) in steps.iter().copied().enumerate() {
+        let started = Instant::now();
+        println!("\n== {}/{} {}", position + 1, steps.len(), step.name());
+        let outcome = match report.blocker(step.needs()) {
+            Some(need) => Outcome::Blocked(need),
+            None => match perform(repo, step, options.soak, style, &runner) {
+                Ok(()) => Outcome::Passed,
+                Err(reason) => Outcome::Failed(reason),
+            },
+        };
+        let took = started.elapsed();
+        println!(
+            "== {} {} ({:.1} s)",
+            step.name(),
+            outcome.word(),
+            took.as_secs_f32()
+        );
+        report.add(step, outcome, took);
+        if runner.is_stopped() {
+            break;
+        }
+    }
+    println!("\n{}", report.summary());
+    match report.counts() {
+        (_, 0) if !runner.is_stopped() => Ok(()),
+        _ => std::process::exit(1),
+    }
+}
+
+/// One step; the error is the reason for the summary.
+fn perform(
+    repo: &Repo,
+    step: Step,
+    soak: bool,
+    style: Style,
+    runner: &Runner,
+) -> Result<(), String> {
+    if step == Step::Setup {
+        return setup::ensure(repo, setup::Group::Tests).map_err(|error| {
+            eprintln!("{error:#}");
+            "see above".to_owned()
+        });
+    }
+    let deadline = Instant::now() + step.deadline(soak);
+    for mut command in step.commands(repo, soak) {
+        if style == Style::Machine {
+            command
+                .env("CARGO_TERM_COLOR", "never")
+                .env("CARGO_TERM_PROGRESS_WHEN", "never");
+        }
+        runner.run(&mut command, deadline)?;
+    }
+    Ok(())
+}
