@@ -1,6 +1,7 @@
-//! What operators see: the access log and the metrics page.
+//! What operators see and touch: the access log, the metrics page, the admin socket.
 
 pub mod access;
+pub mod admin;
 pub mod metrics;
 
 mod protocol;
