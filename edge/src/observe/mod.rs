@@ -4,8 +4,10 @@ pub mod access;
 pub mod admin;
 pub mod metrics;
 
+mod page;
 mod protocol;
 #[cfg(test)]
 mod testing;
 
+pub use page::{Page, PageError, Reader};
 pub use protocol::Protocol;

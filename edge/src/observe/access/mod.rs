@@ -12,4 +12,4 @@ mod writer;
 
 pub use entry::Access;
 pub use log::AccessLog;
-pub use writer::{AccessError, AccessWriter};
+pub use writer::{AccessError, AccessTarget, AccessWriter};

@@ -1,7 +1,7 @@
 //! The writer thread: takes batches from the workers, writes them out.
 //!
-//! The file is opened before the thread starts, so a path that cannot be written stops the start,
-//! and the process may give up its privileges afterwards. Writes that fail later (disk full, reader
+//! The target is opened before the thread starts ([`AccessTarget`]), so that a path that cannot be
+//! written stops the start, and the process gives up its privileges in between. Writes that fail later (disk full, reader
 //! of the pipe gone) lose the batch, count its lines and log one warning until a write succeeds
 //! again. The file is appended to; rotate it with `copytruncate`.
 
@@ -38,6 +38,28 @@ pub enum AccessError {
     Thread(#[source] io::Error),
 }
 
+/// Where the lines will go, opened.
+#[derive(Debug)]
+pub struct AccessTarget(Target);
+
+#[derive(Debug)]
+enum Target {
+    Off,
+    Stdout,
+    File(File),
+}
+
+impl AccessTarget {
+    /// Opens the target; a file is created with mode 0640.
+    pub fn open(target: &LogTarget) -> Result<AccessTarget, AccessError> {
+        Ok(AccessTarget(match target {
+            LogTarget::Off => Target::Off,
+            LogTarget::Stdout => Target::Stdout,
+            LogTarget::File(path) => Target::File(open(path.clone())?),
+        }))
+    }
+}
+
 /// The access log's writer thread.
 #[derive(Debug)]
 pub struct AccessWriter {
@@ -55,18 +77,15 @@ struct Thread {
 }
 
 impl AccessWriter {
-    /// Opens the target (a file is created with mode 0640) and starts the thread.
-    pub fn start(target: &LogTarget) -> Result<AccessWriter, AccessError> {
-        match target {
-            LogTarget::Off => Ok(AccessWriter {
+    /// Starts the thread; after the privileges are gone, because a thread keeps its own.
+    pub fn start(target: AccessTarget) -> Result<AccessWriter, AccessError> {
+        match target.0 {
+            Target::Off => Ok(AccessWriter {
                 thread: None,
                 dropped: Arc::default(),
             }),
-            LogTarget::Stdout => AccessWriter::spawn(io::stdout(), QUEUE_BATCHES),
-            LogTarget::File(path) => {
-                let file = open(path.clone())?;
-                AccessWriter::spawn(file, QUEUE_BATCHES)
-            }
+            Target::Stdout => AccessWriter::spawn(io::stdout(), QUEUE_BATCHES),
+            Target::File(file) => AccessWriter::spawn(file, QUEUE_BATCHES),
         }
     }
 
@@ -252,7 +271,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("access.log");
         for _ in 0..2 {
-            let writer = AccessWriter::start(&LogTarget::File(path.clone())).expect("it opens");
+            let target = AccessTarget::open(&LogTarget::File(path.clone())).expect("it opens");
+            let writer = AccessWriter::start(target).expect("it starts");
             let mut log = writer.worker();
             record(&mut log, 1000);
             drop(log);
@@ -324,7 +344,8 @@ mod tests {
 
     #[test]
     fn off_records_and_loses_nothing() {
-        let writer = AccessWriter::start(&LogTarget::Off).expect("nothing to open");
+        let target = AccessTarget::open(&LogTarget::Off).expect("nothing to open");
+        let writer = AccessWriter::start(target).expect("nothing to start");
         let mut log = writer.worker();
         record(&mut log, 3);
         drop(log);
@@ -335,7 +356,7 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_opened_is_named() {
         let path = PathBuf::from("/nonexistent/access.log");
-        let error = AccessWriter::start(&LogTarget::File(path)).expect_err("no such directory");
+        let error = AccessTarget::open(&LogTarget::File(path)).expect_err("no such directory");
         let message = error.to_string();
         assert!(
             message.starts_with("cannot open the access log /nonexistent/access.log: "),
