@@ -125,3 +125,6 @@ fn text(name: &HostName) -> String {
         HostName::Any => "*".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

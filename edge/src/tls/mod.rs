@@ -10,9 +10,13 @@ mod check;
 mod config;
 mod error;
 mod load;
+mod records;
 mod resolve;
 mod session;
 mod session_error;
+
+#[cfg(test)]
+mod testing;
 
 pub use check::{Expiry, Report, check, inspect};
 pub use config::server_config;

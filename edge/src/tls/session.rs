@@ -13,24 +13,16 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
-    UnbufferedStatus, WriteTraffic,
-};
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus, WriteTraffic};
 use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConfig};
 
 use super::error::Error;
+use super::records::{append_close_notify, append_data, append_queued};
 use super::resolve::{Asked, take_asked};
 use super::session_error::SessionError;
 
 /// Unfinished input a session may hold; far above any client hello, and room for the largest record.
 const UNFINISHED_BYTES_MAX: usize = 64 * 1024;
-
-/// Plaintext in a record (RFC 8446 §5.1).
-const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
-
-/// What a record adds at most: header, explicit nonce and tag of TLS 1.2 AES-GCM (RFC 5288 §3).
-const RECORD_OVERHEAD_MAX: usize = 5 + 8 + 16;
 
 /// A fatal `access_denied` before encryption, which the library sends when it has no certificate.
 const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
@@ -147,7 +139,7 @@ impl Session {
         }
         let sealed = self.run(|mut traffic, outgoing| {
             out.extend_from_slice(&std::mem::take(outgoing));
-            seal(&mut traffic, plaintext, out)
+            append_data(&mut traffic, plaintext, out)
         })?;
         match sealed {
             Some(Ok(())) => Ok(()),
@@ -162,9 +154,8 @@ impl Session {
     /// Nothing is decrypted or encrypted after this.
     pub fn close(&mut self, out: &mut BytesMut) {
         if matches!(self.state, State::Open) {
-            let closed = self.run(|mut traffic, outgoing| {
-                append(outgoing, |buffer| traffic.queue_close_notify(buffer)).is_ok()
-            });
+            let closed =
+                self.run(|mut traffic, outgoing| append_close_notify(&mut traffic, outgoing));
             if closed.is_ok() {
                 self.state = State::Closed;
             }
@@ -241,7 +232,7 @@ impl Session {
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    encode(&mut data, &mut self.outgoing);
+                    append_queued(&mut data, &mut self.outgoing);
                     None
                 }
                 // Sent, as far as the library is concerned: our buffer keeps it, and the order.
@@ -296,7 +287,7 @@ impl Session {
                 self.connection.process_tls_records(&mut self.incoming);
             match state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    encode(&mut data, &mut self.outgoing);
+                    append_queued(&mut data, &mut self.outgoing);
                 }
                 _ => break,
             }
@@ -312,69 +303,5 @@ impl Session {
     }
 }
 
-/// Appends a handshake or alert record.
-fn encode(data: &mut EncodeTlsData<'_, ServerConnectionData>, out: &mut BytesMut) {
-    let start = out.len();
-    let mut room = 0;
-    loop {
-        out.resize(start + room, 0);
-        match data.encode(&mut out[start..]) {
-            Ok(written) => return out.truncate(start + written),
-            Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                room = required_size;
-            }
-            // Each state is encoded once, so this does not happen; there would be nothing to add.
-            Err(EncodeError::AlreadyEncoded) => return out.truncate(start),
-        }
-    }
-}
-
-/// Appends `plaintext` as application data.
-fn seal(
-    traffic: &mut WriteTraffic<'_, ServerConnectionData>,
-    plaintext: &[u8],
-    out: &mut BytesMut,
-) -> Result<(), SessionError> {
-    if plaintext.is_empty() {
-        return Ok(());
-    }
-    let records = plaintext.len().div_ceil(RECORD_PLAINTEXT_MAX);
-    append_with_room(
-        out,
-        plaintext.len() + records * RECORD_OVERHEAD_MAX,
-        |buffer| traffic.encrypt(plaintext, buffer),
-    )
-}
-
-fn append(
-    out: &mut BytesMut,
-    write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
-) -> Result<(), SessionError> {
-    append_with_room(out, RECORD_OVERHEAD_MAX + 2, write)
-}
-
-/// Appends what `write` produces; if `room` bytes are not enough, with as many as it asks for.
-fn append_with_room(
-    out: &mut BytesMut,
-    mut room: usize,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
-) -> Result<(), SessionError> {
-    let start = out.len();
-    loop {
-        out.resize(start + room, 0);
-        match write(&mut out[start..]) {
-            Ok(written) => {
-                out.truncate(start + written);
-                return Ok(());
-            }
-            // A key update or an alert goes before the data.
-            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                room = required_size;
-            }
-            Err(EncryptError::EncryptExhausted) => {
-                out.truncate(start);
-                return Err(SessionError::Exhausted);
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -100,5 +100,8 @@ fn blames_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
             | AlertDescription::BadCertificateStatusResponse
+            // The signature of an authority of the same name but another key, as a new
+            // development authority has.
+            | AlertDescription::DecryptError
     )
 }
