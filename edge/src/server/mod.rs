@@ -1,1 +1,4 @@
 //! (being written)
+
+pub mod privileges;
+pub mod signals;

@@ -1,0 +1,114 @@
+//! Signals, turned into a phase that everybody can watch.
+//!
+//! SIGTERM and SIGINT ask for a drain, a second one for an end at once. SIGHUP is taken and does
+//! nothing yet, instead of ending the process as it would by default. SIGPIPE is ignored by the
+//! Rust runtime before `main`: a closed pipe is an error of the write that hits it.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// How far the process is on its way out. Phases only ever move forward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Serving.
+    #[default]
+    Serve,
+    /// Accepting nothing new; what runs may finish until the drain deadline.
+    Drain,
+    /// Ending everything at once.
+    Stop,
+}
+
+/// The signals that are listened to.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes over the signals; they no longer end the process. Needs a tokio runtime with I/O.
+    pub fn install() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Moves `phase` forward as signals arrive, until the returned future is dropped.
+    pub async fn drive(mut self, phase: &watch::Sender<Phase>) {
+        loop {
+            let name = tokio::select! {
+                Some(()) = self.terminate.recv() => "SIGTERM",
+                Some(()) = self.interrupt.recv() => "SIGINT",
+                Some(()) = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP ignored: the configuration is read at start only");
+                    continue;
+                }
+                // The runtime is going away.
+                else => return std::future::pending().await,
+            };
+            phase.send_modify(|phase| *phase = next(*phase));
+            match *phase.borrow() {
+                Phase::Stop => tracing::warn!(signal = name, "stopping at once"),
+                _ => tracing::info!(signal = name, "draining; a second signal stops at once"),
+            }
+        }
+    }
+}
+
+fn next(phase: Phase) -> Phase {
+    match phase {
+        Phase::Serve => Phase::Drain,
+        Phase::Drain | Phase::Stop => Phase::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{Signal, raise};
+    use std::time::Duration;
+
+    #[test]
+    fn two_signals_end_it_and_a_hangup_does_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let (phase, mut watched) = watch::channel(Phase::default());
+            let signals = Signals::install().expect("signals can be taken");
+            let test = async {
+                raise(Signal::SIGHUP).expect("it is raised");
+                let moved = tokio::time::timeout(Duration::from_millis(100), watched.changed());
+                assert!(moved.await.is_err(), "a hangup moved the phase");
+                for (signal, expected) in [
+                    (Signal::SIGTERM, Phase::Drain),
+                    (Signal::SIGINT, Phase::Stop),
+                    (Signal::SIGTERM, Phase::Stop),
+                ] {
+                    raise(signal).expect("it is raised");
+                    watched.changed().await.expect("the sender lives");
+                    assert_eq!(*watched.borrow_and_update(), expected);
+                }
+            };
+            tokio::select! {
+                () = signals.drive(&phase) => panic!("it never ends by itself"),
+                () = test => {}
+            }
+        });
+    }
+
+    #[test]
+    fn a_closed_pipe_is_an_error_not_a_signal() {
+        let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = u64::from_str_radix(ignored.expect("a mask").trim(), 16).expect("hex");
+        assert_ne!(ignored & 1 << (Signal::SIGPIPE as u32 - 1), 0);
+    }
+}
