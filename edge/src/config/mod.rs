@@ -1,11 +1,28 @@
 //! The configuration: TOML text to a [`Config`] that cannot be wrong.
 //!
-//! `model` mirrors the file, `validate` turns it into the types of `types` or into a list of
-//! errors, each with file, line, the offending text and the nearest valid name.
+//! The file is parsed to a tree with places, walked section by section against `schema`, and every
+//! value goes through a parser of its kind. A walk, rather than serde, because serde stops at the
+//! first thing that is wrong, and an operator wants all of it: each error with line, mark, fix and
+//! the nearest valid name. A configuration is whole and valid or is not there at all.
 
+mod load;
+mod read;
+mod report;
+mod schema;
+mod source;
+mod suggest;
+mod table;
 mod types;
+mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use load::{CertificatePart, Loaded};
+pub use report::{ConfigErrors, Diagnostic};
 pub use types::{
-    Bounds, Certificate, Config, Host, HostName, Listen, Log, LogTarget, Penalty, Rate,
-    RequestLimit, Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
+    Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, Host, HostName, Listen, Log,
+    LogTarget, Penalty, Rate, RequestLimit, Route, Shield, ShieldMode, Timeouts, Upstream,
+    UpstreamAddr, UpstreamId,
 };
+pub use value::{Invalid, format_duration, parse_duration};

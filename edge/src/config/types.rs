@@ -4,6 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The file `edge` reads when none is named.
+pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
+/// The admin socket when the file names none.
+pub const DEFAULT_ADMIN_SOCKET: &str = "/run/edge/admin.sock";
+
 /// A whole, consistent configuration.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -1,0 +1,100 @@
+//! From a path to a configuration.
+
+use std::path::Path;
+
+use super::Config;
+use super::read::{HostPlaces, Machine, read};
+use super::report::{ConfigErrors, Diagnostic, Report};
+use super::source::Source;
+
+/// A configuration with what is worth saying about it, and the means to say more.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What works but is hardly meant, in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+    source: Source,
+    places: Vec<Option<HostPlaces>>,
+}
+
+/// The part of a host's certificate a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificatePart {
+    /// The chain, under `certificate`.
+    Chain,
+    /// The private key, under `key`.
+    Key,
+}
+
+impl Config {
+    /// Reads and validates a file. Certificates are not opened here: [`crate::tls`] does that.
+    pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+        Loaded::load(path).map(|loaded| loaded.config)
+    }
+
+    /// Validates text; `path` is what messages call it, and where relative paths start.
+    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
+        Loaded::parse(text, path).map(|loaded| loaded.config)
+    }
+}
+
+impl Loaded {
+    /// Reads and validates a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        Self::from_source(Source::read(path)?, Machine::this())
+    }
+
+    /// Validates text; `path` is what messages call it, and where relative paths start.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
+        Self::from_source(Source::new(text, path), Machine::this())
+    }
+
+    pub(super) fn from_source(source: Source, machine: Machine) -> Result<Self, ConfigErrors> {
+        let report = Report::new(&source);
+        let read = read(&report, machine);
+        let warnings = report.finish()?;
+        let (config, places) = read.expect("a file that could not be read has errors");
+        Ok(Self {
+            config,
+            warnings,
+            source,
+            places,
+        })
+    }
+
+    /// A finding about the certificate of the host at `index` in [`Config::hosts`], shown at the
+    /// line that names the file.
+    pub fn about_certificate(
+        &self,
+        index: usize,
+        part: CertificatePart,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        let span = self.places.get(index).and_then(|places| {
+            let places = places.as_ref()?;
+            Some(match part {
+                CertificatePart::Chain => places.certificate.clone(),
+                CertificatePart::Key => places.key.clone(),
+            })
+        });
+        Diagnostic::new(&self.source, span.unwrap_or(0..0), message.into())
+    }
+}
+
+impl Config {
+    /// What `edge check` prints behind `ok`: the number of hosts, routes and upstreams.
+    pub fn summary(&self) -> String {
+        let count = |number: usize, what: &str| match number {
+            1 => format!("1 {what}"),
+            number => format!("{number} {what}s"),
+        };
+        let routes = self.hosts.iter().map(|host| host.routes.len()).sum();
+        format!(
+            "{}, {}, {}",
+            count(self.hosts.len(), "host"),
+            count(routes, "route"),
+            count(self.upstreams.len(), "upstream")
+        )
+    }
+}

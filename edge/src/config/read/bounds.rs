@@ -1,0 +1,23 @@
+//! `[bounds]`: sizes and counts nothing may exceed.
+
+use crate::config::Bounds;
+use crate::config::table::Table;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+pub(super) fn read(table: &Table<'_>) -> Bounds {
+    // Every bound below fits 32 bits, so these conversions lose nothing.
+    let size = |name, default, bounds| table.size(name, default, bounds) as usize;
+    let count = |name, default, bounds| table.integer(name, default, bounds);
+    Bounds {
+        // Browsers and tokens need a few KiB; more than 1 MiB of fields is an attack.
+        head_bytes: size("head", 32 * KIB, KIB..=MIB),
+        head_fields: count("head_fields", 100, 8..=10_000) as usize,
+        // One TLS record is 16 KiB; a smaller buffer would stall on each.
+        buffer_bytes: size("buffer", 64 * KIB, 16 * KIB..=64 * MIB),
+        connections: count("connections", 65_536, 1..=1_000_000) as usize,
+        streams: count("streams", 128, 1..=10_000) as u32,
+        requests_per_connection: count("requests_per_connection", 10_000, 1..=1_000_000_000),
+    }
+}

@@ -1,0 +1,188 @@
+//! `[[host]]` and `[[host.route]]`: names, certificate, routes.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::listen::Sockets;
+use super::upstream::Upstreams;
+use crate::config::schema::{HOST, ROUTE};
+use crate::config::table::{Item, Table};
+use crate::config::value::{check_route_path, join, parse_host_name, quote};
+use crate::config::{Certificate, Host, HostName, Route};
+
+const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(15);
+/// More often would be traffic of its own.
+const KEEP_ALIVE_LEAST: Duration = Duration::from_millis(100);
+const KEEP_ALIVE_MOST: Duration = Duration::from_secs(60 * 60);
+
+/// Where a host's certificate stands in the file, for what is found out about it later.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct HostPlaces {
+    pub(in crate::config) certificate: Range<usize>,
+    pub(in crate::config) key: Range<usize>,
+}
+
+/// Every `[[host]]` table, before its routes can be read.
+pub(super) struct Hosts<'a> {
+    tables: Vec<Table<'a>>,
+    certificates: Vec<Option<(Certificate, HostPlaces)>>,
+}
+
+impl<'a> Hosts<'a> {
+    /// Reads the certificates: what is listened on depends on whether there are any.
+    pub(super) fn read(top: &Table<'a>) -> Self {
+        let missing = "there is no [[host]]; add one with `names = [\"*\"]`, and under it a \
+             [[host.route]] with `upstream = \"http://127.0.0.1:8000\"`";
+        let tables = top.tables("host", HOST, missing);
+        let certificates = tables.iter().map(certificate).collect();
+        Self {
+            tables,
+            certificates,
+        }
+    }
+
+    /// Whether any host is reached over TLS; a host with half a certificate is meant to be.
+    pub(super) fn have_certificates(&self) -> bool {
+        let meant =
+            |table: &Table<'_>| table.item("certificate").is_some() || table.item("key").is_some();
+        self.tables.iter().any(meant)
+    }
+
+    /// Reads names and routes.
+    pub(super) fn finish(
+        self,
+        upstreams: &mut Upstreams<'a>,
+        sockets: &Sockets,
+    ) -> (Vec<Host>, Vec<Option<HostPlaces>>) {
+        let mut seen = HashMap::new();
+        let mut hosts = Vec::new();
+        let mut places = Vec::new();
+        for (table, certificate) in self.tables.iter().zip(self.certificates) {
+            let (certificate, place) = certificate.unzip();
+            warn_unreachable(table, certificate.is_some(), sockets);
+            hosts.push(Host {
+                names: names(table, &mut seen),
+                certificate,
+                routes: routes(table, upstreams, sockets),
+            });
+            places.push(place);
+        }
+        (hosts, places)
+    }
+}
+
+fn names(table: &Table<'_>, seen: &mut HashMap<HostName, usize>) -> Vec<HostName> {
+    let expected = "a list of names such as [\"mcp.example.com\"]";
+    let Some(list) = table.required("names", "[\"mcp.example.com\"]") else {
+        return Vec::new();
+    };
+    let Some(items) = list.list(expected) else {
+        return Vec::new();
+    };
+    if items.is_empty() {
+        list.error("is empty; write at least one name, or \"*\" for everything");
+    }
+    let mut names = Vec::new();
+    for item in items {
+        let Some(name) = item.parse("a name such as \"mcp.example.com\"", parse_host_name) else {
+            continue;
+        };
+        let line = item.report().line(item.span().start);
+        match seen.insert(name.clone(), line) {
+            Some(first) => item.error(format!("{:?} is already on line {first}", name.to_string())),
+            None => names.push(name),
+        }
+    }
+    names
+}
+
+fn certificate(table: &Table<'_>) -> Option<(Certificate, HostPlaces)> {
+    let file = |item: &Item<'_>| -> Option<PathBuf> {
+        let base = item.report().source().directory();
+        item.parse("the path of a PEM file", |text| join(base, text))
+    };
+    match (table.item("certificate"), table.item("key")) {
+        (None, None) => None,
+        (Some(certificate), None) => {
+            if table.lacks("key") {
+                certificate.error("its private key is missing; add `key = \"privkey.pem\"`");
+            }
+            None
+        }
+        (None, Some(key)) => {
+            if table.lacks("certificate") {
+                key.error("its certificate is missing; add `certificate = \"fullchain.pem\"`");
+            }
+            None
+        }
+        (Some(certificate), Some(key)) => {
+            let (chain, private) = (file(&certificate), file(&key));
+            let places = HostPlaces {
+                certificate: certificate.span(),
+                key: key.span(),
+            };
+            let files = Certificate {
+                chain: chain?,
+                key: private?,
+            };
+            Some((files, places))
+        }
+    }
+}
+
+fn warn_unreachable(table: &Table<'_>, certificate: bool, sockets: &Sockets) {
+    let message = match certificate {
+        true if sockets.https.is_empty() => {
+            "this host has a certificate, and `https = []` leaves it without use"
+        }
+        false if sockets.redirect && !sockets.https.is_empty() => {
+            "plain HTTP redirects to HTTPS, where this host has no certificate; add one, or write \
+             `redirect = false` in [listen]"
+        }
+        _ => return,
+    };
+    table.report().warning(table.span(), message);
+}
+
+fn routes(table: &Table<'_>, upstreams: &mut Upstreams<'_>, sockets: &Sockets) -> Vec<Route> {
+    let missing = "this host has no route; add a [[host.route]] with \
+         `upstream = \"http://127.0.0.1:8000\"` under it";
+    let tables = table.tables("route", ROUTE, missing);
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut routes = Vec::new();
+    for table in tables {
+        let path = match table.item("path") {
+            None => Some("/".to_owned()),
+            Some(item) => item.parse("a path such as \"/mcp\"", check_route_path),
+        };
+        if let Some(path) = &path {
+            let span = table.item("path").map_or(table.span(), |item| item.span());
+            let line = table.report().line(span.start);
+            if let Some(first) = seen.insert(path.clone(), line) {
+                let message = format!(
+                    "`path`: this host already has a route for {}, on line {first}",
+                    quote(path)
+                );
+                table.report().error(span, message);
+            }
+        }
+        let upstream = table
+            .required("upstream", "\"http://127.0.0.1:8000\"")
+            .and_then(|item| upstreams.resolve(&item, sockets));
+        let keep_alive = table.duration_or_off(
+            "keep_alive",
+            KEEP_ALIVE_DEFAULT,
+            KEEP_ALIVE_LEAST..=KEEP_ALIVE_MOST,
+        );
+        if let (Some(path), Some(upstream)) = (path, upstream) {
+            routes.push(Route {
+                path,
+                upstream,
+                keep_alive,
+            });
+        }
+    }
+    routes
+}

@@ -1,0 +1,137 @@
+//! `[listen]`: the sockets, and that no two of them are the same.
+
+use std::net::{IpAddr, SocketAddr};
+
+use toml::Spanned;
+
+use crate::config::Listen;
+use crate::config::table::Table;
+use crate::config::value::parse_listen;
+
+/// What is listened on, with the place of each address; `0..0` is a default.
+pub(super) struct Sockets {
+    pub(super) https: Vec<Spanned<SocketAddr>>,
+    pub(super) http: Vec<Spanned<SocketAddr>>,
+    pub(super) redirect: bool,
+}
+
+/// Reads the section. `certificates` says whether any host has one.
+pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
+    let any = |port| {
+        vec![Spanned::new(
+            0..0,
+            SocketAddr::new(IpAddr::from([0_u16; 8]), port),
+        )]
+    };
+    let https = addresses(table, "https");
+    let https_given = https.is_some();
+    let https = https.unwrap_or_else(|| if certificates { any(443) } else { Vec::new() });
+    let http = addresses(table, "http").unwrap_or_else(|| any(80));
+    let redirect = table.flag("redirect").unwrap_or(!https.is_empty());
+
+    let error = |name, message: &str| {
+        let span = table.item(name).map_or(table.span(), |item| item.span());
+        table.report().error(span, message);
+    };
+    if https_given && !https.is_empty() && !certificates {
+        error(
+            "https",
+            "`https`: no [[host]] has a certificate; add `certificate` and `key` to one, or write `https = []`",
+        );
+    }
+    if https.is_empty() && redirect {
+        error(
+            "redirect",
+            "`redirect`: there is no HTTPS to redirect to; add a `certificate` and `key` to a [[host]], or write `redirect = false`",
+        );
+    }
+    if https.is_empty() && http.is_empty() {
+        error(
+            "http",
+            "`http`: nothing is left to listen on; write `http = [\"[::]:80\"]` or add a certificate",
+        );
+    }
+    Sockets {
+        https,
+        http,
+        redirect,
+    }
+}
+
+/// The list under a key; `None` when it is not there or not right.
+fn addresses(table: &Table<'_>, name: &'static str) -> Option<Vec<Spanned<SocketAddr>>> {
+    let items = table
+        .item(name)?
+        .list("a list of addresses such as [\"[::]:443\"]")?;
+    // Every item is read, so that every wrong one is reported.
+    let addresses: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let address = item.parse("an address such as \"[::]:443\"", parse_listen)?;
+            Some(Spanned::new(item.span(), address))
+        })
+        .collect();
+    addresses.into_iter().collect()
+}
+
+impl Sockets {
+    /// Records every address that an earlier one already covers, the metrics page's included.
+    pub(super) fn check_overlaps(&self, metrics: Option<&Spanned<SocketAddr>>, table: &Table<'_>) {
+        let mut earlier: Vec<(&str, &Spanned<SocketAddr>)> = Vec::new();
+        let https = self.https.iter().map(|address| ("https", address));
+        let http = self.http.iter().map(|address| ("http", address));
+        let metrics = metrics.into_iter().map(|address| ("metrics", address));
+        for (what, address) in https.chain(http).chain(metrics) {
+            let overlap = earlier
+                .iter()
+                .find(|(_, other)| overlaps(*other.get_ref(), *address.get_ref()));
+            if let Some((other_what, other)) = overlap {
+                table.report().error(
+                    if address.span() == (0..0) {
+                        other.span()
+                    } else {
+                        address.span()
+                    },
+                    format!(
+                        "{what} on {} and {other_what} on {} take the same port; give each its own",
+                        address.get_ref(),
+                        other.get_ref()
+                    ),
+                );
+            }
+            earlier.push((what, address));
+        }
+    }
+
+    /// The socket that a connection to `target` on this machine would reach.
+    pub(super) fn reached_by(&self, target: SocketAddr) -> Option<SocketAddr> {
+        self.https
+            .iter()
+            .chain(&self.http)
+            .map(|own| *own.get_ref())
+            .find(|own| {
+                own.port() == target.port()
+                    && (own.ip() == target.ip()
+                        || (own.ip().is_unspecified() && target.ip().is_loopback()))
+            })
+    }
+
+    /// Without the places.
+    pub(super) fn into_listen(self) -> Listen {
+        let plain = |list: Vec<Spanned<SocketAddr>>| list.into_iter().map(Spanned::into_inner);
+        Listen {
+            https: plain(self.https).collect(),
+            http: plain(self.http).collect(),
+            redirect: self.redirect,
+        }
+    }
+}
+
+/// Whether two sockets would take the same connections: `[::]` takes IPv4 too (ipv6(7),
+/// IPV6_V6ONLY).
+fn overlaps(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |one: IpAddr, other: IpAddr| {
+        one == other || (one.is_unspecified() && (one.is_ipv6() || other.is_ipv4()))
+    };
+    one.port() == other.port() && (covers(one.ip(), other.ip()) || covers(other.ip(), one.ip()))
+}

@@ -1,0 +1,31 @@
+//! What a configuration asks of the machine it is read on; tests pass a machine of their own.
+
+use std::path::Path;
+
+use crate::config::value::{Resolve, resolve};
+
+/// Questions to the operating system.
+#[derive(Clone, Copy)]
+pub(in crate::config) struct Machine {
+    /// Looks up the name of an upstream server.
+    pub(in crate::config) resolve: Resolve,
+    /// Whether an account of this name exists.
+    pub(in crate::config) has_account: fn(&str) -> bool,
+    /// Whether a network interface of this name exists.
+    pub(in crate::config) has_interface: fn(&str) -> bool,
+    /// CPUs that workers may run on.
+    pub(in crate::config) cpus: fn() -> usize,
+}
+
+impl Machine {
+    /// The machine this process runs on.
+    pub(in crate::config) fn this() -> Self {
+        Self {
+            resolve,
+            // An account database that cannot be read is reported where the account is needed.
+            has_account: |name| !matches!(nix::unistd::User::from_name(name), Ok(None)),
+            has_interface: |name| Path::new("/sys/class/net").join(name).exists(),
+            cpus: || std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}

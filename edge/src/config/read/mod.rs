@@ -1,0 +1,20 @@
+//! One file per section: the walk from the parsed file to the validated types.
+//!
+//! Each default and each bound stands here once, beside the key it belongs to.
+
+mod bounds;
+mod host;
+mod limit;
+mod listen;
+mod machine;
+mod output;
+mod rate;
+mod shield;
+mod syntax;
+mod timeouts;
+mod top;
+mod upstream;
+
+pub(super) use host::HostPlaces;
+pub(super) use machine::Machine;
+pub(super) use top::read;

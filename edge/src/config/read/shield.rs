@@ -1,0 +1,64 @@
+//! `[shield]`: the kernel program.
+
+use toml::Spanned;
+
+use super::{Machine, rate};
+use crate::config::table::Table;
+use crate::config::value::{check_interface, quote};
+use crate::config::{Shield, ShieldMode};
+
+const MODES: [(&str, ShieldMode); 4] = [
+    ("auto", ShieldMode::Auto),
+    ("native", ShieldMode::Native),
+    ("generic", ShieldMode::Generic),
+    ("off", ShieldMode::Off),
+];
+
+pub(super) fn read(table: &Table<'_>, machine: Machine) -> Shield {
+    let mode = table.item("mode").and_then(|item| item.choice(&MODES));
+    let mode = mode.unwrap_or(ShieldMode::Auto);
+    let required = table.flag("required").unwrap_or(false);
+    if required && mode == ShieldMode::Off {
+        let span = table
+            .item("required")
+            .map_or(table.span(), |item| item.span());
+        let message = "`required`: the shield cannot be required and off at once; \
+             remove `mode = \"off\"` or write `required = false`";
+        table.report().error(span, message);
+    }
+    Shield {
+        mode,
+        interfaces: interfaces(table, machine),
+        packets: rate::read(table, "packets", "packets_burst", 50_000.0),
+        connections: rate::read(table, "connections", "connections_burst", 200.0),
+        ipv6_prefix: table.integer("ipv6_prefix", 64, 1..=128) as u8,
+        required,
+    }
+}
+
+fn interfaces(table: &Table<'_>, machine: Machine) -> Vec<String> {
+    let expected = "a list of interfaces such as [\"eth0\"]";
+    let mut found: Vec<Spanned<String>> = Vec::new();
+    let items = table
+        .item("interfaces")
+        .and_then(|item| item.list(expected));
+    for item in items.unwrap_or_default() {
+        let Some(name) = item.parse("an interface such as \"eth0\"", check_interface) else {
+            continue;
+        };
+        if let Some(first) = found.iter().find(|first| *first.get_ref() == name) {
+            let line = table.report().line(first.span().start);
+            item.error(format!("{} is already on line {line}", quote(&name)));
+            continue;
+        }
+        if !(machine.has_interface)(&name) {
+            let message = format!(
+                "this machine has no interface {}; `ip link` lists them",
+                quote(&name)
+            );
+            table.report().warning(item.span(), message);
+        }
+        found.push(Spanned::new(item.span(), name));
+    }
+    found.into_iter().map(Spanned::into_inner).collect()
+}

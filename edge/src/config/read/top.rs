@@ -1,0 +1,70 @@
+//! The top of the file: `workers`, `user`, and the order in which sections are read.
+
+use super::host::{HostPlaces, Hosts};
+use super::upstream::Upstreams;
+use super::{Machine, bounds, limit, listen, output, shield, syntax, timeouts};
+use crate::config::Config;
+use crate::config::report::Report;
+use crate::config::schema::{ADMIN, BOUNDS, LIMIT, LISTEN, LOG, METRICS, SHIELD, TIMEOUTS, TOP};
+use crate::config::table::Table;
+use crate::config::value::{check_account, quote};
+
+/// The account that every system has and that owns nothing.
+const USER_DEFAULT: &str = "nobody";
+/// A worker's number is one byte of the connection IDs it issues.
+const WORKERS_MAX: u64 = 256;
+
+/// Reads a whole file; `None` when its syntax is wrong. The configuration means something only if
+/// the report holds no error.
+pub(in crate::config) fn read(
+    report: &Report<'_>,
+    machine: Machine,
+) -> Option<(Config, Vec<Option<HostPlaces>>)> {
+    let parsed = syntax::parse(report)?;
+    let top = Table::top(parsed.get_ref(), TOP, report);
+
+    let hosts = Hosts::read(&top);
+    let listen_table = top.table("listen", LISTEN);
+    let sockets = listen::read(&listen_table, hosts.have_certificates());
+    let metrics = output::metrics(&top.table("metrics", METRICS));
+    sockets.check_overlaps(metrics.as_ref(), &listen_table);
+
+    let mut upstreams = Upstreams::read(&top, machine, &sockets);
+    let (hosts, places) = hosts.finish(&mut upstreams, &sockets);
+
+    let cpus = (machine.cpus)() as u64;
+    let config = Config {
+        workers: top.integer("workers", cpus.clamp(1, WORKERS_MAX), 1..=WORKERS_MAX) as usize,
+        user: user(&top, machine),
+        listen: sockets.into_listen(),
+        hosts,
+        upstreams: upstreams.finish(),
+        timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),
+        bounds: bounds::read(&top.table("bounds", BOUNDS)),
+        limit: limit::read(&top.table("limit", LIMIT)),
+        shield: shield::read(&top.table("shield", SHIELD), machine),
+        log: output::log(&top.table("log", LOG)),
+        metrics: metrics.map(toml::Spanned::into_inner),
+        admin: output::admin(&top.table("admin", ADMIN)),
+    };
+    Some((config, places))
+}
+
+fn user(top: &Table<'_>, machine: Machine) -> Option<String> {
+    let Some(item) = top.item("user") else {
+        return Some(USER_DEFAULT.to_owned());
+    };
+    if item.is("off") {
+        return None;
+    }
+    let name = item.parse("the name of an account", check_account)?;
+    if !(machine.has_account)(&name) {
+        let message = format!(
+            "this machine has no account {}; `useradd --system {}` makes one",
+            quote(&name),
+            name
+        );
+        item.report().warning(item.span(), message);
+    }
+    Some(name)
+}

@@ -1,0 +1,135 @@
+//! The names a file may use: each section and its keys, once.
+//!
+//! The walk asks for keys from here, unknown names are matched against these, and a test holds the
+//! list against the documentation.
+
+/// A table of the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schema {
+    /// How it is written in a file; empty for the top of the file.
+    pub(super) title: &'static str,
+    /// Its keys.
+    pub(super) keys: &'static [&'static str],
+}
+
+pub(super) const TOP: Schema = Schema {
+    title: "",
+    keys: &[
+        "workers", "user", "listen", "host", "upstream", "timeouts", "bounds", "limit", "shield",
+        "log", "metrics", "admin",
+    ],
+};
+
+pub(super) const LISTEN: Schema = Schema {
+    title: "[listen]",
+    keys: &["https", "http", "redirect"],
+};
+
+pub(super) const HOST: Schema = Schema {
+    title: "[[host]]",
+    keys: &["names", "certificate", "key", "route"],
+};
+
+pub(super) const ROUTE: Schema = Schema {
+    title: "[[host.route]]",
+    keys: &["path", "upstream", "keep_alive"],
+};
+
+pub(super) const UPSTREAM: Schema = Schema {
+    title: "[upstream.NAME]",
+    keys: &[
+        "servers",
+        "connect_timeout",
+        "response_timeout",
+        "idle_timeout",
+        "idle_max",
+    ],
+};
+
+pub(super) const TIMEOUTS: Schema = Schema {
+    title: "[timeouts]",
+    keys: &["handshake", "head", "body", "idle", "send", "drain"],
+};
+
+pub(super) const BOUNDS: Schema = Schema {
+    title: "[bounds]",
+    keys: &[
+        "head",
+        "head_fields",
+        "buffer",
+        "connections",
+        "streams",
+        "requests_per_connection",
+    ],
+};
+
+pub(super) const LIMIT: Schema = Schema {
+    title: "[limit]",
+    keys: &["requests", "burst", "penalty"],
+};
+
+pub(super) const PENALTY: Schema = Schema {
+    title: "[limit.penalty]",
+    keys: &["refused", "within", "ban"],
+};
+
+pub(super) const SHIELD: Schema = Schema {
+    title: "[shield]",
+    keys: &[
+        "mode",
+        "interfaces",
+        "packets",
+        "packets_burst",
+        "connections",
+        "connections_burst",
+        "ipv6_prefix",
+        "required",
+    ],
+};
+
+pub(super) const LOG: Schema = Schema {
+    title: "[log]",
+    keys: &["access"],
+};
+
+pub(super) const METRICS: Schema = Schema {
+    title: "[metrics]",
+    keys: &["listen"],
+};
+
+pub(super) const ADMIN: Schema = Schema {
+    title: "[admin]",
+    keys: &["socket"],
+};
+
+/// Every section below the top.
+pub(super) const SECTIONS: &[Schema] = &[
+    LISTEN, HOST, ROUTE, UPSTREAM, TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
+];
+
+impl Schema {
+    /// Where a key is valid when it is not valid here: people write a key under the wrong header.
+    pub(super) fn homes_of(&self, key: &str) -> Vec<&'static Schema> {
+        std::iter::once(&TOP)
+            .chain(SECTIONS)
+            .filter(|schema| schema.title != self.title && schema.keys.contains(&key))
+            .collect()
+    }
+
+    /// A key as it is written in a file: `listen` at the top is `[listen]`.
+    pub(super) fn written<'a>(&self, key: &'a str) -> &'a str {
+        let header = |wanted: &str| {
+            SECTIONS
+                .iter()
+                .find(|schema| schema.title.trim_matches(['[', ']']) == wanted)
+                .map(|schema| schema.title)
+        };
+        match (self.title, key) {
+            ("", "upstream") => UPSTREAM.title,
+            ("", key) => header(key).unwrap_or(key),
+            ("[[host]]", "route") => ROUTE.title,
+            ("[limit]", "penalty") => PENALTY.title,
+            _ => key,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The documentation and the code say the same.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::super::schema::{SECTIONS, TOP};
+use super::super::{Config, LogTarget, ShieldMode, UpstreamAddr};
+use super::{MINIMAL, load};
+
+/// The TOML block of the page that documents every key.
+fn example() -> &'static str {
+    let page = include_str!("../../../../docs/configuration.md");
+    let (_, block) = page.split_once("```toml\n").expect("the page has a block");
+    let (block, _) = block.split_once("```").expect("the block ends");
+    block
+}
+
+/// Every key below a table, lists of tables included, by the title of its section.
+fn keys(title: String, table: &DeTable<'_>, found: &mut BTreeSet<(String, String)>) {
+    for (key, value) in table {
+        let below = match title.as_str() {
+            "" => key.get_ref().to_string(),
+            "upstream" => "upstream.NAME".to_owned(),
+            title => format!("{title}.{}", key.get_ref()),
+        };
+        if title != "upstream" {
+            found.insert((title.clone(), key.get_ref().to_string()));
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => keys(below, table, found),
+            DeValue::Array(items) => {
+                for table in items.iter().filter_map(|item| item.get_ref().as_table()) {
+                    keys(below.clone(), table, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_example_is_valid_and_without_warnings() {
+    let loaded = load(example()).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(loaded.warnings, []);
+    let Config {
+        hosts, upstreams, ..
+    } = loaded.config;
+    assert_eq!(hosts.len(), 1);
+    assert_eq!(upstreams[hosts[0].routes[0].upstream.0].name, "tools");
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let mut shown = BTreeSet::new();
+    let parsed = DeTable::parse(example()).unwrap();
+    keys(String::new(), parsed.get_ref(), &mut shown);
+    let known: BTreeSet<(String, String)> = std::iter::once(&TOP)
+        .chain(SECTIONS)
+        .flat_map(|schema| {
+            let title = schema.title.trim_matches(['[', ']']).to_owned();
+            schema
+                .keys
+                .iter()
+                .map(move |key| (title.clone(), (*key).to_owned()))
+        })
+        .collect();
+    assert_eq!(shown, known);
+}
+
+#[test]
+fn what_the_example_calls_a_default_is_the_default() {
+    let shown = load(example()).unwrap().config;
+    let default = load(MINIMAL).unwrap().config;
+    let same = |shown: &dyn std::fmt::Debug, default: &dyn std::fmt::Debug| {
+        assert_eq!(format!("{shown:?}"), format!("{default:?}"));
+    };
+    same(&shown.timeouts, &default.timeouts);
+    same(&shown.bounds, &default.bounds);
+    same(&shown.limit, &default.limit);
+    same(&shown.shield.mode, &default.shield.mode);
+    same(&shown.shield.connections, &default.shield.connections);
+    same(&shown.shield.ipv6_prefix, &default.shield.ipv6_prefix);
+    same(&shown.shield.required, &default.shield.required);
+    same(&shown.log, &default.log);
+    same(&shown.metrics, &default.metrics);
+    same(&shown.admin, &default.admin);
+    same(
+        &shown.hosts[0].routes[0].keep_alive,
+        &default.hosts[0].routes[0].keep_alive,
+    );
+    let (shown, inline) = (&shown.upstreams[0], &default.upstreams[0]);
+    same(&shown.connect_timeout, &inline.connect_timeout);
+    same(&shown.response_timeout, &inline.response_timeout);
+    same(&shown.idle_timeout, &inline.idle_timeout);
+    same(&shown.idle_max, &inline.idle_max);
+}
+
+#[test]
+fn defaults_that_the_example_only_mentions() {
+    let config = load(MINIMAL).unwrap().config;
+    assert_eq!(config.workers, 4);
+    assert_eq!(config.user.as_deref(), Some("nobody"));
+    assert_eq!(config.listen.https, []);
+    assert_eq!(config.listen.http, ["[::]:80".parse().unwrap()]);
+    assert!(!config.listen.redirect);
+    let packets = config.shield.packets.unwrap();
+    assert_eq!((packets.per_sec, packets.burst), (50_000.0, 100_000));
+    assert_eq!(config.shield.interfaces, [""; 0]);
+    assert_eq!(config.shield.mode, ShieldMode::Auto);
+    assert_eq!(config.log.access, LogTarget::Stdout);
+    assert_eq!(config.hosts[0].routes[0].path, "/");
+
+    let with_certificate =
+        MINIMAL.replace("names", "certificate = \"c.pem\"\nkey = \"k.pem\"\nnames");
+    let config = load(&with_certificate).unwrap().config;
+    assert_eq!(config.listen.https, ["[::]:443".parse().unwrap()]);
+    assert!(config.listen.redirect);
+}
+
+#[test]
+fn every_off() {
+    let config = load(
+        r#"
+user = "off"
+[[host]]
+names = ["*"]
+[[host.route]]
+upstream = "unix:mcp.sock"
+keep_alive = "off"
+[limit]
+requests = "off"
+[shield]
+mode = "off"
+packets = "off"
+connections = "off"
+[log]
+access = "off"
+[metrics]
+listen = "off"
+"#,
+    )
+    .unwrap()
+    .config;
+    assert_eq!(config.user, None);
+    assert_eq!(config.hosts[0].routes[0].keep_alive, None);
+    assert!(config.limit.is_none());
+    assert_eq!(config.shield.mode, ShieldMode::Off);
+    assert!(config.shield.packets.is_none() && config.shield.connections.is_none());
+    assert_eq!(config.log.access, LogTarget::Off);
+    assert_eq!(config.metrics, None);
+    assert_eq!(
+        config.upstreams[0].servers,
+        [UpstreamAddr::Unix("mcp.sock".into())]
+    );
+
+    let config = load(&format!("{MINIMAL}[limit.penalty]\nban = \"off\"\n"))
+        .unwrap()
+        .config;
+    assert_eq!(config.limit.unwrap().penalty, None);
+}
+
+#[test]
+fn a_burst_follows_its_rate() {
+    let burst = |limit: &str| {
+        let config = load(&format!("{MINIMAL}[limit]\n{limit}\n"))
+            .unwrap()
+            .config;
+        config.limit.unwrap().rate.burst
+    };
+    assert_eq!(burst("requests = \"500/s\""), 1000);
+    assert_eq!(burst("requests = \"30/m\""), 10);
+    assert_eq!(burst("requests = \"10000000/s\""), 1_000_000);
+    assert_eq!(burst("requests = \"30/m\"\nburst = 1"), 1);
+}
+
+#[test]
+fn one_server_written_twice_is_one_upstream() {
+    let config = load(
+        r#"
+[[host]]
+names = ["a.example", "*.b.example"]
+[[host.route]]
+upstream = "http://localhost:8000"
+[[host.route]]
+path = "/mcp"
+upstream = "127.0.0.1:8000"
+keep_alive = "1m"
+[[host.route]]
+path = "/tools"
+upstream = "tools"
+[upstream.tools]
+servers = ["127.0.0.1:8001", "127.0.0.1:8002"]
+"#,
+    )
+    .unwrap()
+    .config;
+    let [host] = &config.hosts[..] else {
+        panic!("one host")
+    };
+    assert_eq!(host.routes[0].upstream, host.routes[1].upstream);
+    assert_eq!(host.routes[1].keep_alive, Some(Duration::from_secs(60)));
+    assert_eq!(config.upstreams.len(), 2);
+    assert_eq!(config.upstreams[0].name, "tools");
+    assert_eq!(config.upstreams[1].name, "127.0.0.1:8000");
+    assert_eq!(config.summary(), "1 host, 3 routes, 2 upstreams");
+}

@@ -1,0 +1,27 @@
+//! One file per kind of value: text to a type that cannot be wrong, or a sentence saying why not.
+//!
+//! Nothing here knows of files or sections, so the command line uses the same parsers.
+
+mod duration;
+mod host_name;
+mod invalid;
+mod listen;
+mod name;
+mod rate;
+mod route_path;
+mod server;
+mod size;
+mod socket_path;
+
+pub use duration::{format_duration, parse_duration};
+pub use invalid::Invalid;
+
+pub(super) use host_name::parse_host_name;
+pub(super) use invalid::quote;
+pub(super) use listen::parse_listen;
+pub(super) use name::{check_account, check_interface, check_upstream_name};
+pub(super) use rate::parse_rate;
+pub(super) use route_path::check_route_path;
+pub(super) use server::{Resolve, is_server, parse_server, resolve};
+pub(super) use size::{format_size, parse_size};
+pub(super) use socket_path::{check_socket_path, join};
