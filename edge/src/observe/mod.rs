@@ -7,7 +7,7 @@ pub mod metrics;
 mod page;
 mod protocol;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use page::{Page, PageError, Reader};
 pub use protocol::Protocol;

@@ -1,4 +1,5 @@
 //! (being written)
 
+pub mod control;
 pub mod privileges;
 pub mod signals;
