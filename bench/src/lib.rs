@@ -5,3 +5,13 @@
 //! binaries from outside, as a client would.
 
 pub mod demo;
+pub mod origin;
+pub mod workloads;
+
+mod load;
+mod measure;
+mod peers;
+mod report;
+
+mod clock;
+mod reactor;

@@ -1,0 +1,140 @@
+//! Checking an answer byte by byte. Pure.
+
+use thiserror::Error;
+
+use crate::origin::{ANSWER_BYTES, NONCE_BYTES};
+
+/// Fields a proxy may put into a head.
+const FIELDS_MAX: usize = 64;
+/// Room for the largest answer that is accepted: a head and the body.
+pub(super) const RECEIVE_BYTES: usize = 4096 + ANSWER_BYTES;
+
+/// What is wrong with an answer.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub(super) enum Fault {
+    #[error("the head is not HTTP/1.1")]
+    Malformed,
+    #[error("status {0}")]
+    Status(u16),
+    #[error("no Content-Length of {ANSWER_BYTES}")]
+    Length,
+    #[error("the body is not the one that belongs to this request")]
+    Body,
+    #[error("more bytes than one answer")]
+    Excess,
+    #[error("not an event stream")]
+    NotEvents,
+}
+
+/// Whether `received` is the whole answer to the call with `nonce`, or the beginning of one.
+///
+/// `body` is the expected body; its first bytes are replaced by the nonce.
+pub(super) fn check_call(
+    received: &[u8],
+    nonce: &[u8; NONCE_BYTES],
+    body: &[u8; ANSWER_BYTES],
+) -> Result<bool, Fault> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let Some((head, head_bytes)) = parse(received, &mut fields)? else {
+        return Ok(false);
+    };
+    let length = field(&head, "content-length")
+        .and_then(|value| str::from_utf8(value).ok()?.parse::<usize>().ok());
+    if length != Some(ANSWER_BYTES) {
+        return Err(Fault::Length);
+    }
+    let answer = &received[head_bytes..];
+    if answer.len() > ANSWER_BYTES {
+        return Err(Fault::Excess);
+    }
+    if answer.len() < ANSWER_BYTES {
+        return Ok(false);
+    }
+    match answer[..NONCE_BYTES] == *nonce && answer[NONCE_BYTES..] == body[NONCE_BYTES..] {
+        true => Ok(true),
+        false => Err(Fault::Body),
+    }
+}
+
+/// Whether the head of an event stream is whole, and its length.
+pub(super) fn check_events(received: &[u8]) -> Result<Option<usize>, Fault> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let Some((head, head_bytes)) = parse(received, &mut fields)? else {
+        return Ok(None);
+    };
+    match field(&head, "content-type") {
+        Some(b"text/event-stream") => Ok(Some(head_bytes)),
+        _ => Err(Fault::NotEvents),
+    }
+}
+
+fn parse<'b, 'h>(
+    received: &'b [u8],
+    fields: &'h mut [httparse::Header<'b>],
+) -> Result<Option<(httparse::Response<'h, 'b>, usize)>, Fault> {
+    let mut head = httparse::Response::new(fields);
+    let bytes = match head.parse(received) {
+        Ok(httparse::Status::Complete(bytes)) => bytes,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(Fault::Malformed),
+    };
+    match head.code {
+        Some(200) => Ok(Some((head, bytes))),
+        status => Err(Fault::Status(status.unwrap_or(0))),
+    }
+}
+
+fn field<'b>(head: &httparse::Response<'_, 'b>, name: &str) -> Option<&'b [u8]> {
+    let field = head
+        .headers
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case(name))?;
+    Some(field.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::answer_body;
+
+    const NONCE: &[u8; NONCE_BYTES] = b"0123456789abcdef";
+
+    fn whole() -> Vec<u8> {
+        let mut answer =
+            format!("HTTP/1.1 200 OK\r\nserver: x\r\ncontent-length: {ANSWER_BYTES}\r\n\r\n")
+                .into_bytes();
+        answer.extend_from_slice(NONCE);
+        answer.extend_from_slice(&answer_body()[NONCE_BYTES..]);
+        answer
+    }
+
+    #[test]
+    fn a_whole_answer_is_recognised_and_a_part_is_not() {
+        let answer = whole();
+        for end in 0..answer.len() {
+            let part = check_call(&answer[..end], NONCE, &answer_body());
+            assert_eq!(part, Ok(false), "{end} bytes");
+        }
+        assert_eq!(check_call(&answer, NONCE, &answer_body()), Ok(true));
+    }
+
+    #[test]
+    fn every_deviation_is_a_fault() {
+        let body = answer_body();
+        let check = |answer: &[u8]| check_call(answer, NONCE, &body);
+        let mut answer = whole();
+        answer.push(b'x');
+        assert_eq!(check(&answer), Err(Fault::Excess));
+        answer.pop();
+        *answer.last_mut().expect("not empty") ^= 1;
+        assert_eq!(check(&answer), Err(Fault::Body));
+        let crossed = check_call(&whole(), b"another nonce...", &body);
+        assert_eq!(crossed, Err(Fault::Body));
+        let gone = b"HTTP/1.1 502 Bad Gateway\r\n\r\n";
+        assert_eq!(check(gone), Err(Fault::Status(502)));
+        let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert_eq!(check(chunked), Err(Fault::Length));
+        assert_eq!(check(b"SSH-2.0\r\n\r\n"), Err(Fault::Malformed));
+        assert_eq!(check_events(&whole()), Err(Fault::NotEvents));
+    }
+}

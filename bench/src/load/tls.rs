@@ -1,0 +1,86 @@
+//! TLS over a non-blocking socket, with the bytes in our hands.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, version};
+
+/// For a connection and its handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The name in the certificate.
+pub(crate) const SERVER_NAME: &str = "localhost";
+
+/// TLS 1.3 with one suite and one group, so that every proxy does the same cryptography.
+pub(crate) fn client_config(authority: CertificateDer<'static>) -> Result<Arc<ClientConfig>> {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites = vec![cipher_suite::TLS13_AES_128_GCM_SHA256];
+    provider.kx_groups = vec![kx_group::X25519];
+    let mut roots = RootCertStore::empty();
+    roots.add(authority)?;
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&version::TLS13])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// A client connection after its handshake.
+pub(super) struct Tls {
+    socket: TcpStream,
+    tls: ClientConnection,
+}
+
+impl Tls {
+    /// Connects and shakes hands, waiting for both.
+    pub(super) fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
+        let mut socket = TcpStream::connect_timeout(&address, PATIENCE)
+            .with_context(|| format!("cannot connect to {address}"))?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        let name = ServerName::try_from(SERVER_NAME).expect("the name is valid");
+        let mut tls = ClientConnection::new(Arc::clone(config), name)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket)
+                .with_context(|| format!("TLS handshake with {address}"))?;
+        }
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, tls })
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Sends all of it or fails: a closed loop never has more than one request under way.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tls.writer().write_all(bytes)?;
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.socket)?;
+        }
+        Ok(())
+    }
+
+    /// Reads once from the socket and puts what it means into `into`; returns how many bytes that
+    /// is, which may be none. The end of the connection is an error.
+    pub(super) fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.tls.read_tls(&mut self.socket) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        self.tls.process_new_packets().map_err(io::Error::other)?;
+        match self.tls.reader().read(into) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! One epoll that the origin and the load generator share.
+//!
+//! Both ends of a measurement run on the same core. As two threads they would preempt each other
+//! at every exchange; in one loop they cost only their system calls, and leave the proxy on the
+//! other core as the bottleneck.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// Events taken from the kernel at a time.
+const BATCH: usize = 256;
+
+/// Which part of the program a socket belongs to, and which socket of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) owner: u32,
+    pub(crate) index: u32,
+}
+
+/// Level-triggered readiness to read.
+pub(crate) struct Reactor {
+    epoll: Epoll,
+    events: Vec<EpollEvent>,
+}
+
+impl Reactor {
+    pub(crate) fn new() -> nix::Result<Self> {
+        Ok(Self {
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            events: vec![EpollEvent::empty(); BATCH],
+        })
+    }
+
+    /// Reports `token` whenever there is something to read; closing the socket ends it.
+    pub(crate) fn watch(&self, socket: impl AsFd, token: Token) -> nix::Result<()> {
+        let data = u64::from(token.owner) << 32 | u64::from(token.index);
+        self.epoll
+            .add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data))
+    }
+
+    /// Waits at most `timeout` for sockets to become readable.
+    pub(crate) fn wait(&mut self, timeout: Duration, ready: &mut Vec<Token>) -> nix::Result<()> {
+        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::MAX);
+        let count = match self.epoll.wait(&mut self.events, timeout) {
+            Err(Errno::EINTR) => 0,
+            count => count?,
+        };
+        ready.clear();
+        ready.extend(self.events[..count].iter().map(|event| Token {
+            owner: (event.data() >> 32) as u32,
+            index: event.data() as u32,
+        }));
+        Ok(())
+    }
+}
