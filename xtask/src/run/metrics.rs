@@ -18,6 +18,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// More than the page ever is.
 const PAGE_BYTES_MAX: u64 = 4 << 20;
 
+/// The shield's verdicts on packets it lets through; all others drop.
+const PASSED: &[&str] = &["passed", "unguarded", "fragment", "unparsed"];
+
 /// One reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sample {
@@ -27,7 +30,7 @@ pub(super) struct Sample {
     pub(super) streams: f64,
     /// Packets the shield has dropped, whatever the reason.
     pub(super) dropped: f64,
-    /// Addresses banned now.
+    /// Bans since start, expired ones included.
     pub(super) bans: f64,
     /// Whether the shield runs.
     pub(super) shield: bool,
@@ -36,12 +39,16 @@ pub(super) struct Sample {
 impl Sample {
     /// The numbers of a page in Prometheus' text format; what is not on it counts as zero.
     pub(super) fn of(page: &str) -> Self {
-        let passed = |labels: &str| labels.contains("verdict=\"pass");
+        let passed = |labels: &str| {
+            PASSED
+                .iter()
+                .any(|verdict| labels.contains(&format!("verdict=\"{verdict}\"")))
+        };
         Self {
             requests: sum(page, "edge_requests_total", |_| true),
-            streams: sum(page, "edge_streams_open", |_| true),
+            streams: sum(page, "edge_streams", |_| true),
             dropped: sum(page, "edge_shield_packets_total", |labels| !passed(labels)),
-            bans: sum(page, "edge_bans", |_| true),
+            bans: sum(page, "edge_bans_total", |_| true),
             shield: sum(page, "edge_shield_attached", |_| true) > 0.0,
         }
     }
@@ -108,7 +115,7 @@ mod tests {
     fn sums_what_the_page_says() {
         let page = "HTTP/1.0 200 OK\r\n\r\n# TYPE edge_requests_total counter\n\
             edge_requests_total{host=\"a b\",status=\"2xx\"} 40\nedge_requests_total{host=\"b\"} 2\n\
-            edge_shield_packets_total{verdict=\"pass\"} 1000\n\
+            edge_shield_packets_total{verdict=\"passed\"} 1000\n\
             edge_shield_packets_total{verdict=\"banned\"} 7\n\
             edge_shield_attached{interface=\"lo\"} 1\n";
         let sample = Sample::of(page);

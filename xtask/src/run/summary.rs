@@ -29,7 +29,7 @@ impl Summary {
             None => 0.0,
         };
         let line = format!(
-            "{:.0} requests/s | {:.0} open streams | {:.0} packets dropped/s, {:.0} in all | {:.0} banned",
+            "{:.0} requests/s | {:.0} open streams | {:.0} packets dropped/s, {:.0} in all | {:.0} bans",
             per_second(|sample| sample.requests),
             sample.streams,
             per_second(|sample| sample.dropped),
@@ -63,12 +63,12 @@ mod tests {
         let first = summary.line(start, sample(100.0, 50.0));
         assert_eq!(
             first,
-            "0 requests/s | 3 open streams | 0 packets dropped/s, 50 in all | 1 banned"
+            "0 requests/s | 3 open streams | 0 packets dropped/s, 50 in all | 1 bans"
         );
         let second = summary.line(start + Duration::from_secs(2), sample(110.0, 70.0));
         assert_eq!(
             second,
-            "5 requests/s | 3 open streams | 10 packets dropped/s, 70 in all | 1 banned"
+            "5 requests/s | 3 open streams | 10 packets dropped/s, 70 in all | 1 bans"
         );
         let restarted = summary.line(start + Duration::from_secs(3), sample(0.0, 0.0));
         assert!(restarted.starts_with("0 requests/s"), "{restarted}");

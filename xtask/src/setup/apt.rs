@@ -69,18 +69,14 @@ fn apt_get() -> Command {
     command
 }
 
-/// Stops a service that was just installed, now and after the next boot.
+/// Stops a service that was just installed, now and after the next boot. Only systemd starts it
+/// whatever the run level is.
 fn stop(service: &str) {
-    let mut command = if Path::new("/run/systemd/system").is_dir() {
-        let mut command = shell::command("systemctl");
-        command.args(["disable", "--now", service]);
-        command
-    } else {
-        let mut command = shell::command("service");
-        command.args([service, "stop"]);
-        command
-    };
-    if let Err(error) = shell::run(&mut command) {
+    if !Path::new("/run/systemd/system").is_dir() {
+        return;
+    }
+    if let Err(error) = shell::run(shell::command("systemctl").args(["disable", "--now", service]))
+    {
         eprintln!("  warning: the service {service} may be running: {error:#}");
     }
 }
