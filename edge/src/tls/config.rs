@@ -1,9 +1,10 @@
 //! The TLS policy: one configuration for every worker and host.
 //!
-//! TLS 1.2 and 1.3 only. X25519 with ML-KEM-768 goes before the classic groups, so that what is
-//! recorded today stays secret when quantum computers come. Every cipher suite here is strong, so
-//! the client's order counts: it knows whether its processor has AES instructions. Sessions are
-//! resumed by tickets alone: their keys are shared by all workers and nothing is stored per client.
+//! TLS 1.2 and 1.3 only. Groups and cipher suites are taken in the client's order: all that are
+//! offered here are strong, the client knows whether its processor has AES instructions, and one
+//! that knows X25519 with ML-KEM-768 lists it first, so that what is recorded today stays secret
+//! when quantum computers come. Sessions are resumed by tickets alone: their keys are shared by all
+//! workers and nothing is stored per client.
 //! No early data: a replayed `tools/call` would run twice.
 
 use std::sync::Arc;

@@ -128,16 +128,23 @@ fn tickets_resume_on_another_session_of_the_same_configuration() {
 }
 
 #[test]
-fn the_hybrid_group_is_preferred_and_the_classic_ones_still_work() {
+fn the_hybrid_group_and_the_classic_ones_are_agreed_on() {
     let all = connected(Client::default());
     assert_eq!(all.session.key_exchange(), Some(NamedGroup::X25519MLKEM768));
 
-    // Offered second, so the client sends no share for it: the server asks again (RFC 8446 §4.1.4).
+    // The client sends a share for a group that is not served: it is asked again (RFC 8446 §4.1.4).
     let second = connected(Client {
-        groups: vec![kx_group::SECP384R1, kx_group::X25519MLKEM768],
+        groups: vec![kx_group::MLKEM1024, kx_group::X25519MLKEM768],
         ..Client::default()
     });
-    assert!(second.session.key_exchange().is_some());
+    assert_eq!(
+        second.client.handshake_kind(),
+        Some(HandshakeKind::FullWithHelloRetryRequest)
+    );
+    assert_eq!(
+        second.session.key_exchange(),
+        Some(NamedGroup::X25519MLKEM768)
+    );
 
     for (group, name) in [
         (kx_group::X25519, NamedGroup::X25519),
