@@ -1,1 +1,16 @@
-//! (being written)
+//! How much each client may ask for: requests per address, and what becomes of those who go on.
+//!
+//! Pure: time comes in as nanoseconds, decisions go out. A refused request costs a few loads and
+//! writes nothing, so that a flood of them is cheap. Memory is fixed at start; when more clients owe
+//! time than there is room for, the one that owes least is forgotten (it may get its burst again)
+//! rather than a newcomer refused.
+
+mod key;
+mod limiter;
+mod penalties;
+mod table;
+
+pub use key::ClientKey;
+pub use limiter::{Limiter, RetryAfter};
+pub use penalties::Penalties;
+pub use table::CLIENTS;
