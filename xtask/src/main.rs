@@ -13,6 +13,8 @@ mod setup;
 mod shell;
 mod test;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -40,15 +42,26 @@ enum Task {
     Bench(bench::Options),
 }
 
-fn main() -> Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match perform(&Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The whole chain of causes on one line, and no backtrace: what goes wrong here is the
+        // machine's or the person's, not this program's.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: &Task) -> Result<()> {
     let repo = Repo::locate()?;
-    match cli.task {
-        Task::Setup(options) => setup::setup(&repo, &options),
-        Task::Build(options) => build::build(&repo, &options),
-        Task::Run(options) => run::run(&repo, &options),
-        Task::Test(options) => test::test(&repo, &options),
-        Task::Ci(options) => test::ci(&repo, &options),
-        Task::Bench(options) => bench::bench(&repo, &options),
+    match task {
+        Task::Setup(options) => setup::setup(&repo, options),
+        Task::Build(options) => build::build(&repo, options),
+        Task::Run(options) => run::run(&repo, options),
+        Task::Test(options) => test::test(&repo, options),
+        Task::Ci(options) => test::ci(&repo, options),
+        Task::Bench(options) => bench::bench(&repo, options),
     }
 }

@@ -63,7 +63,8 @@ fn sum(page: &str, metric: &str, wanted: impl Fn(&str) -> bool) -> f64 {
             .then(|| value.parse::<f64>().ok())
             .flatten()
     });
-    values.sum()
+    // Not `sum()`: that of nothing is minus zero.
+    values.fold(0.0, |sum, value| sum + value)
 }
 
 /// Where the page is.
