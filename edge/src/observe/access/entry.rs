@@ -68,91 +68,80 @@ impl Access<'_> {
         out.extend_from_slice(time);
         out.extend_from_slice(b"\",\"client\":\"");
         ip(out, self.client.ip());
-        out.extend_from_slice(b"\",\"client_port\":");
-        number(out, self.client.port().into());
-        text(out, "protocol", self.protocol.as_str());
-        optional_text(out, "tls", self.tls);
+        out.push(b'"');
+        number(out, ",\"client_port\":", self.client.port().into());
+        text(out, ",\"protocol\":\"", Some(self.protocol.as_str()));
+        text(out, ",\"tls\":\"", self.tls);
         if !self.method.is_empty() {
-            bytes(out, "method", self.method, METHOD_MAX);
+            bytes(out, ",\"method\":\"", self.method, METHOD_MAX);
         }
         if let Some(host) = self.host {
-            bytes(out, "host", host, HOST_MAX);
+            bytes(out, ",\"host\":\"", host, HOST_MAX);
         }
         self.write_target(out);
-        key(out, "status");
-        number(out, self.status.into());
-        optional_text(out, "route", self.route);
-        optional_text(out, "upstream", self.upstream);
-        optional_text(out, "server", self.server);
-        key(out, "bytes_in");
-        number(out, self.bytes_in);
-        key(out, "bytes_out");
-        number(out, self.bytes_out);
-        millis(out, "duration_ms", Some(self.duration_us));
-        millis(out, "upstream_connect_ms", self.upstream_connect_us);
-        millis(out, "upstream_head_ms", self.upstream_head_us);
-        if let Some(reused) = self.upstream_reused {
-            key(out, "upstream_reused");
-            out.extend_from_slice(if reused { b"true" } else { b"false" });
+        number(out, ",\"status\":", self.status.into());
+        text(out, ",\"route\":\"", self.route);
+        text(out, ",\"upstream\":\"", self.upstream);
+        text(out, ",\"server\":\"", self.server);
+        number(out, ",\"bytes_in\":", self.bytes_in);
+        number(out, ",\"bytes_out\":", self.bytes_out);
+        millis(out, ",\"duration_ms\":", Some(self.duration_us));
+        millis(out, ",\"upstream_connect_ms\":", self.upstream_connect_us);
+        millis(out, ",\"upstream_head_ms\":", self.upstream_head_us);
+        match self.upstream_reused {
+            Some(true) => out.extend_from_slice(b",\"upstream_reused\":true"),
+            Some(false) => out.extend_from_slice(b",\"upstream_reused\":false"),
+            None => {}
         }
         if let Some(user_agent) = self.user_agent {
-            bytes(out, "user_agent", user_agent, USER_AGENT_MAX);
+            bytes(out, ",\"user_agent\":\"", user_agent, USER_AGENT_MAX);
         }
-        optional_text(out, "error", self.error);
+        text(out, ",\"error\":\"", self.error);
         out.extend_from_slice(b"}\n");
     }
 
     fn write_target(&self, out: &mut Vec<u8>) {
-        let end = self
-            .target
-            .iter()
-            .position(|byte| matches!(byte, b'?' | b'#'));
+        let end = memchr::memchr2(b'?', b'#', self.target);
         let path = &self.target[..end.unwrap_or(self.target.len())];
         if !path.is_empty() {
-            bytes(out, "path", path, PATH_MAX);
+            bytes(out, ",\"path\":\"", path, PATH_MAX);
         }
         if end.is_some() {
-            key(out, "query");
-            out.extend_from_slice(b"true");
+            out.extend_from_slice(b",\"query\":true");
         }
     }
 }
 
-fn key(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
+// In these, `open` is everything up to the value, so that it is copied in one piece.
 
-fn bytes(out: &mut Vec<u8>, name: &str, value: &[u8], max: usize) {
-    key(out, name);
-    out.push(b'"');
+fn bytes(out: &mut Vec<u8>, open: &str, value: &[u8], max: usize) {
+    out.extend_from_slice(open.as_bytes());
     json::push(out, value, max);
     out.push(b'"');
 }
 
-fn text(out: &mut Vec<u8>, name: &str, value: &str) {
-    bytes(out, name, value.as_bytes(), NAME_MAX);
-}
-
-fn optional_text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
+fn text(out: &mut Vec<u8>, open: &str, value: Option<&str>) {
     if let Some(value) = value {
-        text(out, name, value);
+        bytes(out, open, value.as_bytes(), NAME_MAX);
     }
 }
 
-fn number(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+fn number(out: &mut Vec<u8>, open: &str, value: u64) {
+    out.extend_from_slice(open.as_bytes());
+    decimal(out, value);
 }
 
 /// Microseconds as milliseconds with three decimals.
-fn millis(out: &mut Vec<u8>, name: &str, value_us: Option<u64>) {
+fn millis(out: &mut Vec<u8>, open: &str, value_us: Option<u64>) {
     let Some(value_us) = value_us else { return };
-    key(out, name);
-    number(out, value_us / 1000);
+    number(out, open, value_us / 1000);
     let fraction = value_us % 1000;
-    out.push(b'.');
-    out.extend([100, 10, 1].map(|divisor| b'0' + (fraction / divisor % 10) as u8));
+    let digit = |divisor| b'0' + (fraction / divisor % 10) as u8;
+    out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
+}
+
+fn decimal(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn ip(out: &mut Vec<u8>, addr: IpAddr) {
@@ -162,7 +151,7 @@ fn ip(out: &mut Vec<u8>, addr: IpAddr) {
                 if position > 0 {
                     out.push(b'.');
                 }
-                number(out, octet.into());
+                decimal(out, octet.into());
             }
         }
         IpAddr::V6(addr) => {

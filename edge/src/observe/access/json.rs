@@ -4,17 +4,6 @@
 //! U+2028/U+2029 are escaped as well: they are legal in JSON, but move a terminal's cursor or end a
 //! line in tools that read the log as text. What is not UTF-8 becomes U+FFFD.
 
-/// Bytes that stand for themselves in a JSON string.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
-
 /// Marks a value that was cut.
 const CUT: &str = "…";
 
@@ -38,12 +27,11 @@ fn char_boundary(value: &[u8], at: usize) -> usize {
 }
 
 fn escape(out: &mut Vec<u8>, value: &[u8]) {
-    let plain = value
-        .iter()
-        .position(|&byte| !PLAIN[byte as usize])
-        .unwrap_or(value.len());
-    out.extend_from_slice(&value[..plain]);
-    for chunk in value[plain..].utf8_chunks() {
+    // Nearly every value passes; without an early exit this is a handful of vector instructions.
+    if value.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+        return out.extend_from_slice(value);
+    }
+    for chunk in value.utf8_chunks() {
         for char in chunk.valid().chars() {
             escape_char(out, char);
         }
@@ -55,6 +43,11 @@ fn escape(out: &mut Vec<u8>, value: &[u8]) {
             );
         }
     }
+}
+
+/// Whether an ASCII byte stands for itself in a JSON string.
+fn is_plain(byte: u8) -> bool {
+    (byte >= 0x20) & (byte < 0x7f) & (byte != b'"') & (byte != b'\\')
 }
 
 fn escape_char(out: &mut Vec<u8>, char: char) {
