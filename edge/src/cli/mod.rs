@@ -1,1 +1,17 @@
-//! (being written)
+//! The commands of `edge`: one file each, which prints and ends, and decides nothing.
+//!
+//! Whatever can be decided lives below, in planes that have tests of their own. Exit codes: 0 done,
+//! 1 the machine did not let it be done, 2 the configuration or the command line is wrong.
+
+mod address;
+mod arguments;
+mod ban;
+mod bans;
+mod check;
+mod configuration;
+mod failure;
+mod output;
+mod socket;
+mod unban;
+
+pub use arguments::main;

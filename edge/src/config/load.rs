@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Config;
 use super::read::{HostPlaces, Machine, read};
-use super::report::{ConfigErrors, Diagnostic, Report};
+use super::report::{ConfigErrors, Diagnostic, Report, Severity};
 use super::source::Source;
 
 /// A configuration with what is worth saying about it, and the means to say more.
@@ -16,15 +16,6 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     source: Source,
     places: Vec<Option<HostPlaces>>,
-}
-
-/// The part of a host's certificate a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CertificatePart {
-    /// The chain, under `certificate`.
-    Chain,
-    /// The private key, under `key`.
-    Key,
 }
 
 impl Config {
@@ -63,22 +54,23 @@ impl Loaded {
         })
     }
 
-    /// A finding about the certificate of the host at `index` in [`Config::hosts`], shown at the
-    /// line that names the file.
-    pub fn about_certificate(
+    /// A finding about a certificate or key file, shown at the line that names it first; without
+    /// such a line, about the configuration as a whole.
+    pub fn about_file(
         &self,
-        index: usize,
-        part: CertificatePart,
+        file: Option<&Path>,
+        severity: Severity,
         message: impl Into<String>,
     ) -> Diagnostic {
-        let span = self.places.get(index).and_then(|places| {
-            let places = places.as_ref()?;
-            Some(match part {
-                CertificatePart::Chain => places.certificate.clone(),
-                CertificatePart::Key => places.key.clone(),
-            })
-        });
-        Diagnostic::new(&self.source, span.unwrap_or(0..0), message.into())
+        let hosts = self.config.hosts.iter().zip(&self.places);
+        let span = hosts
+            .filter_map(|(host, places)| host.certificate.as_ref().zip(places.as_ref()))
+            .find_map(|(files, places)| match file {
+                Some(file) if file == files.chain => Some(places.certificate.clone()),
+                Some(file) if file == files.key => Some(places.key.clone()),
+                _ => None,
+            });
+        Diagnostic::new(&self.source, span.unwrap_or(0..0), severity, message.into())
     }
 }
 

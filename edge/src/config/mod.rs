@@ -18,8 +18,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use load::{CertificatePart, Loaded};
-pub use report::{ConfigErrors, Diagnostic};
+pub use load::Loaded;
+pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use types::{
     Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, Host, HostName, Listen, Log,
     LogTarget, Penalty, Rate, RequestLimit, Route, Shield, ShieldMode, Timeouts, Upstream,

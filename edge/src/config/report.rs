@@ -18,7 +18,17 @@ const SHOWN_ERRORS_MAX: usize = 50;
 pub struct Diagnostic {
     path: PathBuf,
     place: Option<Place>,
+    severity: Severity,
     message: String,
+}
+
+/// Whether the configuration can be used nevertheless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can.
+    Warning,
 }
 
 /// A position in the file and the line around it.
@@ -38,19 +48,26 @@ pub(super) struct Place {
 
 impl Diagnostic {
     /// A finding at `span`; `0..0` stands for the file as a whole.
-    pub(super) fn new(source: &Source, span: Range<usize>, message: String) -> Self {
+    pub(super) fn new(
+        source: &Source,
+        span: Range<usize>,
+        severity: Severity,
+        message: String,
+    ) -> Self {
         Self {
             path: source.path().to_owned(),
             place: (span != (0..0)).then(|| source.place(span)),
+            severity,
             message,
         }
     }
 
-    /// A finding about a file that could not be read.
+    /// An error about a file that could not be read.
     pub(super) fn of_file(path: &Path, message: String) -> Self {
         Self {
             path: path.to_owned(),
             place: None,
+            severity: Severity::Error,
             message,
         }
     }
@@ -69,11 +86,15 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
+        let message = match self.severity {
+            Severity::Error => self.message.clone(),
+            Severity::Warning => format!("warning: {}", self.message),
+        };
         let Some(place) = &self.place else {
-            return write!(f, "{path}: {}", self.message);
+            return write!(f, "{path}: {message}");
         };
         let Place { line, column, .. } = place;
-        writeln!(f, "{path}:{line}:{column}: {}", self.message)?;
+        writeln!(f, "{path}:{line}:{column}: {message}")?;
         writeln!(f, "{line:>4} | {}", place.shown)?;
         let mark = "^".repeat(place.mark_chars);
         write!(f, "     | {:indent$}{mark}", "", indent = place.mark_start)
@@ -135,20 +156,24 @@ impl<'a> Report<'a> {
 
     /// Records an error at `span`.
     pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) {
-        let entry = (
-            span.start,
-            Diagnostic::new(self.source, span, message.into()),
-        );
+        let entry = self.entry(span, Severity::Error, message.into());
         self.errors.borrow_mut().push(entry);
     }
 
     /// Records something that works but is hardly meant.
     pub(super) fn warning(&self, span: Range<usize>, message: impl Into<String>) {
-        let entry = (
-            span.start,
-            Diagnostic::new(self.source, span, message.into()),
-        );
+        let entry = self.entry(span, Severity::Warning, message.into());
         self.warnings.borrow_mut().push(entry);
+    }
+
+    fn entry(
+        &self,
+        span: Range<usize>,
+        severity: Severity,
+        message: String,
+    ) -> (usize, Diagnostic) {
+        let start = span.start;
+        (start, Diagnostic::new(self.source, span, severity, message))
     }
 
     /// The line that holds a byte, for messages that point at a second place.

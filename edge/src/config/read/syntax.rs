@@ -7,6 +7,9 @@ use toml::de::DeTable;
 
 use crate::config::report::Report;
 
+/// With more, the file is in another format, or everything after the first is an echo of it.
+const SHOWN_MAX: usize = 5;
+
 /// Parses the text, or records what is wrong with it.
 pub(super) fn parse<'a>(report: &Report<'a>) -> Option<Spanned<DeTable<'a>>> {
     let text = report.source().text();
@@ -16,6 +19,7 @@ pub(super) fn parse<'a>(report: &Report<'a>) -> Option<Spanned<DeTable<'a>>> {
     }
     errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
     let mut line = 0;
+    let mut shown = 0;
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         // The parser goes on after an error; what it then finds on the same line is an echo.
@@ -26,8 +30,12 @@ pub(super) fn parse<'a>(report: &Report<'a>) -> Option<Spanned<DeTable<'a>>> {
         // An empty span stands between two bytes, and 0..0 would mean the whole file.
         let marked = span.start..span.end.max(span.start + 1);
         report.error(marked, explain(text, error.message(), span));
-        if error.message().contains("missing comma") || error.message().contains("unclosed") {
-            // Everything after it was read as the inside of a list that should have ended.
+        shown += 1;
+        // After these, everything is read as the inside of a list that should have ended.
+        let open = ["missing comma", "unclosed"]
+            .iter()
+            .any(|open| error.message().contains(open));
+        if open || shown == SHOWN_MAX {
             break;
         }
     }

@@ -54,9 +54,6 @@ fn user(top: &Table<'_>, machine: Machine) -> Option<String> {
     let Some(item) = top.item("user") else {
         return Some(USER_DEFAULT.to_owned());
     };
-    if item.is("off") {
-        return None;
-    }
     let name = item.parse("the name of an account", check_account)?;
     if !(machine.has_account)(&name) {
         let message = format!(

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::schema::{SECTIONS, TOP};
 use super::super::{Config, LogTarget, ShieldMode, UpstreamAddr};
-use super::{MINIMAL, load};
+use super::{MINIMAL, errors, load};
 
 /// The TOML block of the page that documents every key.
 fn example() -> &'static str {
@@ -123,7 +123,6 @@ fn defaults_that_the_example_only_mentions() {
 fn every_off() {
     let config = load(
         r#"
-user = "off"
 [[host]]
 names = ["*"]
 [[host.route]]
@@ -143,7 +142,6 @@ listen = "off"
     )
     .unwrap()
     .config;
-    assert_eq!(config.user, None);
     assert_eq!(config.hosts[0].routes[0].keep_alive, None);
     assert!(config.limit.is_none());
     assert_eq!(config.shield.mode, ShieldMode::Off);
@@ -205,4 +203,81 @@ servers = ["127.0.0.1:8001", "127.0.0.1:8002"]
     assert_eq!(config.upstreams[0].name, "tools");
     assert_eq!(config.upstreams[1].name, "127.0.0.1:8000");
     assert_eq!(config.summary(), "1 host, 3 routes, 2 upstreams");
+}
+
+#[test]
+fn the_table_of_bounds_is_what_is_enforced() {
+    // A value that no bound admits, for every row of the table.
+    let absurd = |section: &str, key: &str, value: &str| match section {
+        "" => format!("{key} = {value}\n{MINIMAL}"),
+        "route" => format!("{MINIMAL}{key} = {value}\n"),
+        "upstream" => {
+            format!("{MINIMAL}[upstream.a]\nservers = [\"127.0.0.1:1\"]\n{key} = {value}\n")
+        }
+        section => format!("{MINIMAL}[{section}]\n{key} = {value}\n"),
+    };
+    let page = include_str!("../../../../docs/configuration.md");
+    let (_, table) = page
+        .split_once("| key | least | most |\n|---|---|---|\n")
+        .unwrap();
+    let mut rows = table.lines().map_while(|line| {
+        let [_, keys, least, most, _] = line.split('|').map(str::trim).collect::<Vec<_>>()[..]
+        else {
+            return None;
+        };
+        Some((keys, format!("write {least} to {most}")))
+    });
+    let mut expect = |keys: &str, cases: &[(&str, &str, &str)]| {
+        let (documented, bounds) = rows.next().unwrap_or_else(|| panic!("no row for {keys}"));
+        assert_eq!(documented, keys);
+        for (section, key, value) in cases {
+            let shown = errors(&absurd(section, key, value));
+            assert!(shown.contains(&bounds), "{shown}");
+        }
+    };
+    let (long, many) = ("\"9999d\"", "9999999999");
+    expect("`workers`", &[("", "workers", many)]);
+    expect("`keep_alive`", &[("route", "keep_alive", long)]);
+    expect(
+        "`handshake`, `head`, `connect_timeout`",
+        &[
+            ("timeouts", "handshake", long),
+            ("timeouts", "head", long),
+            ("upstream", "connect_timeout", long),
+        ],
+    );
+    expect(
+        "`body`, `idle`, `send`, `response_timeout`, `idle_timeout`",
+        &[
+            ("timeouts", "body", long),
+            ("timeouts", "idle", long),
+            ("timeouts", "send", long),
+            ("upstream", "response_timeout", long),
+            ("upstream", "idle_timeout", long),
+        ],
+    );
+    expect("`drain`", &[("timeouts", "drain", long)]);
+    expect("`idle_max`", &[("upstream", "idle_max", many)]);
+    expect("`bounds.head`", &[("bounds", "head", many)]);
+    expect("`head_fields`", &[("bounds", "head_fields", many)]);
+    expect("`buffer`", &[("bounds", "buffer", many)]);
+    expect("`bounds.connections`", &[("bounds", "connections", many)]);
+    expect("`streams`", &[("bounds", "streams", many)]);
+    expect(
+        "`requests_per_connection`",
+        &[("bounds", "requests_per_connection", many)],
+    );
+    expect(
+        "bursts, `refused`",
+        &[
+            ("limit", "burst", many),
+            ("shield", "packets_burst", many),
+            ("shield", "connections_burst", many),
+            ("limit.penalty", "refused", many),
+        ],
+    );
+    expect("`within`", &[("limit.penalty", "within", long)]);
+    expect("`ban`", &[("limit.penalty", "ban", long)]);
+    expect("`ipv6_prefix`", &[("shield", "ipv6_prefix", many)]);
+    assert_eq!(rows.next(), None);
 }

@@ -568,7 +568,7 @@ fn upstreams() {
 #[test]
 fn paths_and_accounts() {
     insta::assert_snapshot!(before("user = \"\""), @r#"
-    edge.toml:1:8: `user`: "" is not an account; write its name, or "off" to stay root
+    edge.toml:1:8: `user`: "" is not the name of an account; write one, such as "nobody"
        1 | user = ""
          |        ^^
     "#);

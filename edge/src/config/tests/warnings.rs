@@ -1,5 +1,8 @@
 //! What works but is hardly meant.
 
+use std::path::Path;
+
+use super::super::Severity;
 use super::{MINIMAL, load};
 
 fn warnings(text: &str) -> String {
@@ -34,19 +37,19 @@ interfaces = ["eth9"]
 [metrics]
 listen = "0.0.0.0:9900"
 "#), @r#"
-    edge.toml:2:8: this machine has no account "nobody-here"; `useradd --system nobody-here` makes one
+    edge.toml:2:8: warning: this machine has no account "nobody-here"; `useradd --system nobody-here` makes one
        2 | user = "nobody-here"
          |        ^^^^^^^^^^^^^
-    edge.toml:9:1: plain HTTP redirects to HTTPS, where this host has no certificate; add one, or write `redirect = false` in [listen]
+    edge.toml:9:1: warning: plain HTTP redirects to HTTPS, where this host has no certificate; add one, or write `redirect = false` in [listen]
        9 | [[host]]
          | ^^^^^^^^
-    edge.toml:13:1: no route goes to upstream `tools`
+    edge.toml:13:1: warning: no route goes to upstream `tools`
       13 | [upstream.tools]
          | ^^^^^^^^^^^^^^^^
-    edge.toml:16:15: this machine has no interface "eth9"; `ip link` lists them
+    edge.toml:16:15: warning: this machine has no interface "eth9"; `ip link` lists them
       16 | interfaces = ["eth9"]
          |               ^^^^^^
-    edge.toml:18:10: the metrics page has no password and listens on every address; write "127.0.0.1:PORT" unless a firewall stands in front of it
+    edge.toml:18:10: warning: the metrics page has no password and listens on every address; write "127.0.0.1:PORT" unless a firewall stands in front of it
       18 | listen = "0.0.0.0:9900"
          |          ^^^^^^^^^^^^^^
     "#);
@@ -63,33 +66,29 @@ key = "a.key"
 [[host.route]]
 upstream = "http://127.0.0.1:8000"
 "#), @"
-    edge.toml:3:1: this host has a certificate, and `https = []` leaves it without use
+    edge.toml:3:1: warning: this host has a certificate, and `https = []` leaves it without use
        3 | [[host]]
          | ^^^^^^^^
     ");
 }
 
 #[test]
-fn a_finding_about_a_certificate_is_shown_at_its_file() {
-    use super::super::CertificatePart;
+fn a_finding_about_a_certificate_is_shown_where_its_file_is_named() {
     let text = MINIMAL.replace("names", "certificate = \"c.pem\"\nkey = \"k.pem\"\nnames");
     let loaded = load(&text).unwrap();
-    let chain = loaded.about_certificate(0, CertificatePart::Chain, "expired");
-    insta::assert_snapshot!(chain, @r#"
+    let about = |file: &str, severity| {
+        let finding = loaded.about_file(Some(Path::new(file)), severity, "expired");
+        finding.to_string()
+    };
+    insta::assert_snapshot!(about("c.pem", Severity::Error), @r#"
     edge.toml:3:15: expired
        3 | certificate = "c.pem"
          |               ^^^^^^^
     "#);
-    let key = loaded.about_certificate(0, CertificatePart::Key, "does not match");
-    insta::assert_snapshot!(key, @r#"
-    edge.toml:4:7: does not match
+    insta::assert_snapshot!(about("k.pem", Severity::Warning), @r#"
+    edge.toml:4:7: warning: expired
        4 | key = "k.pem"
          |       ^^^^^^^
     "#);
-    assert_eq!(
-        loaded
-            .about_certificate(9, CertificatePart::Key, "x")
-            .line(),
-        None
-    );
+    insta::assert_snapshot!(about("x.pem", Severity::Error), @"edge.toml: expired");
 }

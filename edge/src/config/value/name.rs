@@ -13,7 +13,7 @@ const UPSTREAM_BYTES_MAX: usize = 64;
 pub(in crate::config) fn check_account(text: &str) -> Result<String, Invalid> {
     let invalid = |problem: &str| Invalid::new(format!("{} {problem}", quote(text)));
     if text.is_empty() {
-        return Err(invalid("is not an account").fix("write its name, or \"off\" to stay root"));
+        return Err(invalid("is not the name of an account").fix("write one, such as \"nobody\""));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(invalid("is a number").fix("write the name of the account"));
@@ -76,7 +76,7 @@ mod tests {
         let account = |text: &str| check_account(text).unwrap_err().to_string();
         let interface = |text: &str| check_interface(text).unwrap_err().to_string();
         let upstream = |text: &str| check_upstream_name(text).unwrap_err().to_string();
-        insta::assert_snapshot!(account(""), @r#""" is not an account; write its name, or "off" to stay root"#);
+        insta::assert_snapshot!(account(""), @r#""" is not the name of an account; write one, such as "nobody""#);
         insta::assert_snapshot!(account("1000"), @r#""1000" is a number; write the name of the account"#);
         insta::assert_snapshot!(account("a b"), @r#""a b" is not the name of an account"#);
         insta::assert_snapshot!(interface("a-very-long-interface"), @r#""a-very-long-interface" is not the name of an interface; `ip link` lists them"#);

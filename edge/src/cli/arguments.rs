@@ -1,0 +1,125 @@
+//! The command line: what there is, said so that `--help` is enough, and the way to each command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::{ban, bans, check, unban};
+
+/// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
+#[derive(Debug, Parser)]
+#[command(
+    name = "edge",
+    version,
+    after_help = "\
+Examples:
+  edge check edge.toml              every error in a configuration at once
+  edge ban 203.0.113.7 --for 10m    drop an address in the kernel
+  edge bans                         who is banned, and for how long
+
+Exit codes: 0 done, 1 the machine did not let it be done, 2 the configuration or the command line
+is wrong."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Ban(ban::Ban),
+    Unban(unban::Unban),
+    Bans(bans::Bans),
+}
+
+/// Does what the command line of this process asks.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Check(command) => command.run(),
+        Command::Ban(command) => command.run(),
+        Command::Unban(command) => command.run(),
+        Command::Bans(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::{CommandFactory, Parser};
+
+    fn refusal(line: &str) -> String {
+        let error = Arguments::try_parse_from(line.split_whitespace()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_accepted() {
+        for line in [
+            "edge check",
+            "edge check edge.toml",
+            "edge ban 203.0.113.7",
+            "edge ban 2001:db8::7 --for 7d --reason scraper --socket /tmp/admin.sock",
+            "edge unban 203.0.113.7 --config edge.toml",
+            "edge bans --json",
+        ] {
+            let parsed = Arguments::try_parse_from(line.split_whitespace());
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        insta::assert_snapshot!(refusal("edge ban 203.0.113.7 --for 10"), @r#"
+        error: invalid value '10' for '--for <TIME>': "10" has no unit; write "10s" for seconds, or use ms, m, h or d
+
+        For more information, try '--help'.
+        "#);
+        insta::assert_snapshot!(refusal("edge ban 203.0.113.7 --for 0s"), @"
+        error: invalid value '0s' for '--for <TIME>': write 1ms to 365d
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(refusal("edge ban 203.0.113.7 --for 366d"), @"
+        error: invalid value '366d' for '--for <TIME>': write 1ms to 365d
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(refusal("edge ban 203.0.113.0/24"), @"
+        error: invalid value '203.0.113.0/24' for '<ADDR>': bans are for single addresses (IPv6: the configured prefix around one)
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(refusal("edge unban example.com"), @"
+        error: invalid value 'example.com' for '<ADDR>': write an address, such as 203.0.113.7 or 2001:db8::7
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(refusal("edge bans --socket a --config b"), @"
+        error: the argument '--socket <PATH>' cannot be used with '--config <FILE>'
+
+        Usage: edge bans --socket <PATH>
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(refusal("edge chekc"), @"
+        error: unrecognized subcommand 'chekc'
+
+          tip: a similar subcommand exists: 'check'
+
+        Usage: edge <COMMAND>
+
+        For more information, try '--help'.
+        ");
+    }
+}
