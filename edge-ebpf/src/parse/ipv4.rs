@@ -1,0 +1,36 @@
+//! IPv4 (RFC 791).
+
+use edge_common::{Family, SourceKey, Verdict};
+
+use super::{Aside, Protocol, Segment, TCP, UDP};
+use crate::packet::Packet;
+
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+#[inline(always)]
+pub(super) fn segment(packet: Packet<'_>) -> Result<Segment<'_>, Aside> {
+    const UNPARSED: Aside = (Verdict::Unparsed, Family::V4);
+
+    let header = packet.peek::<20>().ok_or(UNPARSED)?;
+    let [first, _, length_high, length_low, ..] = *header;
+    let header_length = usize::from(first & 0x0f) * 4;
+    let total_length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    if first >> 4 != 4 || header_length < 20 || total_length < header_length {
+        return Err(UNPARSED);
+    }
+    let protocol = match header[9] {
+        TCP => Protocol::Tcp,
+        UDP => Protocol::Udp,
+        _ => return Err((Verdict::Unguarded, Family::V4)),
+    };
+    if u16::from_be_bytes([header[6], header[7]]) & FRAGMENT_OFFSET != 0 {
+        return Err((Verdict::Fragment, Family::V4));
+    }
+    let [.., a, b, c, d, _, _, _, _] = *header;
+    Ok(Segment {
+        family: Family::V4,
+        source: SourceKey::from_v4([a, b, c, d]),
+        protocol,
+        payload: packet.skip(header_length),
+    })
+}
