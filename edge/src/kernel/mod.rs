@@ -1,1 +1,23 @@
-//! (being written)
+//! The kernel plane, seen from user space: loads the XDP program that `build.rs` embeds, attaches
+//! it, and reads and writes its maps. The only place that names `aya`.
+//!
+//! Where it cannot be attached the error says why and what to do about it; the proxy serves
+//! without it unless the configuration requires it.
+
+mod attach;
+mod bans;
+mod error;
+mod interface;
+mod object;
+mod settings;
+mod shield;
+
+#[cfg(test)]
+mod tests;
+
+pub use attach::{AttachMode, Attachment};
+pub use bans::Ban;
+pub use edge_common::{Family, Verdict};
+pub use error::ShieldError;
+pub use settings::GuardedPort;
+pub use shield::Shield;

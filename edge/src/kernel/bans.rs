@@ -1,0 +1,157 @@
+//! The ban table: a map in the kernel and its copy here.
+//!
+//! The copy knows the bans in the order of their expiry, so that listing them costs no system call
+//! and removing the expired ones costs only what has expired. This process is the map's only
+//! writer, so the two cannot differ.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use aya::maps::MapError;
+use edge_common::{BANS_MAX, Ipv6Mask, SourceKey};
+
+use super::ShieldError;
+use super::error::errno;
+use super::object::BanMap;
+
+/// Expired bans removed by one sweep: some milliseconds of system calls.
+const SWEEP_MAX: usize = 4096;
+
+/// A ban in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// The address, or the first one of the IPv6 prefix.
+    pub addr: IpAddr,
+    /// The length of the banned prefix: 32 for IPv4.
+    pub prefix: u8,
+    /// Until the source is let through again.
+    pub remaining: Duration,
+}
+
+/// Times are `CLOCK_MONOTONIC` nanoseconds, the program's clock.
+pub(super) struct Bans {
+    map: BanMap,
+    mask: Ipv6Mask,
+    expiry: HashMap<SourceKey, u64>,
+    by_expiry: BTreeSet<(u64, SourceKey)>,
+}
+
+impl Bans {
+    pub(super) fn new(map: BanMap) -> Bans {
+        Bans {
+            map,
+            mask: Ipv6Mask::default(),
+            expiry: HashMap::new(),
+            by_expiry: BTreeSet::new(),
+        }
+    }
+
+    /// Bans a source until `now + duration`, or longer if it already is.
+    pub(super) fn insert(
+        &mut self,
+        addr: IpAddr,
+        duration: Duration,
+        now: u64,
+    ) -> Result<(), ShieldError> {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let key = SourceKey::from_ip(addr, &self.mask);
+        self.extend(key, now.saturating_add(nanos))
+    }
+
+    fn extend(&mut self, key: SourceKey, expires_ns: u64) -> Result<(), ShieldError> {
+        let current = self.expiry.get(&key).copied();
+        if current.is_some_and(|current| current >= expires_ns) {
+            return Ok(());
+        }
+        self.map
+            .insert(key, edge_common::Ban { expires_ns }, 0)
+            .map_err(|error| match errno(&error) {
+                Some(libc::E2BIG) => ShieldError::BansFull { max: BANS_MAX },
+                _ => inaccessible(error),
+            })?;
+        if let Some(current) = current {
+            self.by_expiry.remove(&(current, key));
+        }
+        self.by_expiry.insert((expires_ns, key));
+        self.expiry.insert(key, expires_ns);
+        Ok(())
+    }
+
+    /// Lets a source through again; whether it was banned.
+    pub(super) fn remove(&mut self, addr: IpAddr, now: u64) -> Result<bool, ShieldError> {
+        let key = SourceKey::from_ip(addr, &self.mask);
+        match self.expiry.get(&key).copied() {
+            Some(expires_ns) => {
+                self.forget(expires_ns, key)?;
+                Ok(expires_ns > now)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn forget(&mut self, expires_ns: u64, key: SourceKey) -> Result<(), ShieldError> {
+        self.map.remove(&key).map_err(inaccessible)?;
+        self.by_expiry.remove(&(expires_ns, key));
+        self.expiry.remove(&key);
+        Ok(())
+    }
+
+    /// The bans in force, those that expire first first.
+    pub(super) fn list(&self, now: u64) -> Vec<Ban> {
+        self.by_expiry
+            .iter()
+            .filter(|(expires_ns, _)| *expires_ns > now)
+            .map(|(expires_ns, key)| {
+                let addr = key.ip();
+                Ban {
+                    addr,
+                    prefix: if addr.is_ipv4() {
+                        32
+                    } else {
+                        self.mask.prefix()
+                    },
+                    remaining: Duration::from_nanos(expires_ns - now),
+                }
+            })
+            .collect()
+    }
+
+    /// Removes expired bans, a bounded number; how many.
+    pub(super) fn sweep(&mut self, now: u64) -> Result<usize, ShieldError> {
+        for count in 0..SWEEP_MAX {
+            match self.by_expiry.first().copied() {
+                Some((expires_ns, key)) if expires_ns <= now => self.forget(expires_ns, key)?,
+                _ => return Ok(count),
+            }
+        }
+        Ok(SWEEP_MAX)
+    }
+
+    /// Cuts IPv6 sources differently from now on. A ban follows to a shorter prefix; to a longer
+    /// one it cannot, as the rest of the address is not known, and it is lifted.
+    pub(super) fn set_mask(&mut self, mask: Ipv6Mask) -> Result<(), ShieldError> {
+        let old = std::mem::replace(&mut self.mask, mask);
+        if old == mask {
+            return Ok(());
+        }
+        for (expires_ns, key) in self.by_expiry.clone() {
+            let addr = key.ip();
+            if addr.is_ipv4() {
+                continue;
+            }
+            self.forget(expires_ns, key)?;
+            if mask.prefix() < old.prefix() {
+                self.extend(SourceKey::from_ip(addr, &mask), expires_ns)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn inaccessible(error: MapError) -> ShieldError {
+    ShieldError::Map {
+        map: "BANS",
+        source: error.into(),
+    }
+}

@@ -1,0 +1,148 @@
+//! What can go wrong with the shield, and what to do about it.
+
+use std::error::Error;
+use std::io;
+
+use thiserror::Error;
+
+/// Why the shield is not there, or did not do what it was told.
+#[derive(Debug, Error)]
+pub enum ShieldError {
+    /// The configuration says so.
+    #[error("the shield is switched off; set `mode` in [shield] to \"auto\"")]
+    Off,
+
+    /// Older kernels lack a map operation the proxy needs once it has dropped its privileges.
+    #[error(
+        "the shield needs Linux 5.19 or newer, this is {running}; upgrade the kernel or set `mode = \"off\"` in [shield]"
+    )]
+    OldKernel {
+        /// The version that runs.
+        running: String,
+    },
+
+    /// The process may not use BPF.
+    #[error(
+        "no permission to {action}: the shield needs the capabilities CAP_BPF and CAP_NET_ADMIN; start as root, or with `AmbientCapabilities=CAP_BPF CAP_NET_ADMIN`, and in a container with `--cap-add` for both"
+    )]
+    NoPermission {
+        /// What was refused.
+        action: String,
+    },
+
+    /// The kernel is built without BPF.
+    #[error(
+        "this kernel has no BPF; use one with CONFIG_BPF_SYSCALL, or set `mode = \"off\"` in [shield]"
+    )]
+    NoBpf,
+
+    /// The kernel did not take the program or a map.
+    #[error("the kernel refused the shield's {part}: {}", chain(source.as_ref()))]
+    Load {
+        /// The program, or the name of a map.
+        part: &'static str,
+        /// What it said; for the program with the verifier's log.
+        source: Box<dyn Error + Send + Sync>,
+    },
+
+    /// `interfaces` is empty and there is nothing to take instead.
+    #[error(
+        "no interface has a default route; name the interfaces in [shield]: `interfaces = [\"eth0\"]`"
+    )]
+    NoDefaultRoute,
+
+    /// No interface of that name.
+    #[error("there is no network interface `{interface}`; `ip link` lists those there are")]
+    NoInterface {
+        /// The name in the configuration.
+        interface: String,
+    },
+
+    /// Packets on the interface do not begin with an Ethernet header.
+    #[error(
+        "`{interface}` is not an Ethernet interface, the shield cannot read its packets; name the interface below it in [shield]"
+    )]
+    NotEthernet {
+        /// The interface.
+        interface: String,
+    },
+
+    /// Only one XDP program can be attached to an interface.
+    #[error(
+        "another XDP program is attached to `{interface}`; see it with `ip link show dev {interface}` and `bpftool net`, then stop what attached it or run `ip link set dev {interface} xdp off`"
+    )]
+    Occupied {
+        /// The interface.
+        interface: String,
+    },
+
+    /// Attaching failed for another reason.
+    #[error(
+        "the shield cannot be attached to `{interface}` in {mode} mode: {source}; `mode = \"generic\"` in [shield] works with every driver"
+    )]
+    Attach {
+        /// The interface.
+        interface: String,
+        /// `native` or `generic`.
+        mode: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+
+    /// A value the kernel program cannot work with.
+    #[error("`{key}` in [shield] is out of range")]
+    OutOfRange {
+        /// The key in the configuration.
+        key: &'static str,
+    },
+
+    /// Interfaces and mode are fixed when the process starts: it has no right to attach later.
+    #[error("`{key}` in [shield] cannot change while running; restart edge")]
+    NeedsRestart {
+        /// The key in the configuration.
+        key: &'static str,
+    },
+
+    /// As many bans stand as the table holds.
+    #[error("the ban table is full ({max} bans); remove some, or ban for a shorter time")]
+    BansFull {
+        /// Its size.
+        max: u32,
+    },
+
+    /// Reading or writing a map failed.
+    #[error("the shield's map {map} cannot be accessed: {}", chain(source.as_ref()))]
+    Map {
+        /// Its name.
+        map: &'static str,
+        /// What the kernel said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// The system's error number behind an error of aya, if any.
+pub(super) fn errno(error: &(dyn Error + 'static)) -> Option<i32> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return io.raw_os_error();
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// An error with its causes in one line; a cause that its error already quotes is left out.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}

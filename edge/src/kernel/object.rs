@@ -1,0 +1,99 @@
+//! The compiled kernel program in this binary, and getting it into the kernel.
+
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
+use aya::programs::{ProgramError, Xdp};
+use aya::util::KernelVersion;
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use edge_common::{Ban, ShieldConfig, SourceKey, SourceState};
+
+use super::ShieldError;
+use super::error::errno;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/shield.o"));
+
+/// From 5.19 on a process without capabilities may use maps it has open.
+const KERNEL_MIN: KernelVersion = KernelVersion::new(5, 19, 0);
+
+/// The program in the kernel; dropping it unloads it, unless it is attached.
+pub(super) struct Program(Ebpf);
+
+/// The ban table, open.
+pub(super) type BanMap = HashMap<MapData, SourceKey, Ban>;
+
+/// The other maps, open. Their names are those of the statics in `edge-ebpf/src/maps.rs`.
+pub(super) struct Maps {
+    pub(super) config: Array<MapData, ShieldConfig>,
+    pub(super) active: Array<MapData, u32>,
+    pub(super) sources: HashMap<MapData, SourceKey, SourceState>,
+    pub(super) verdicts: PerCpuArray<MapData, u64>,
+}
+
+/// Loads the program, attached to nothing; the verifier looks at it now.
+pub(super) fn load() -> Result<(Program, BanMap, Maps), ShieldError> {
+    if KernelVersion::current().is_ok_and(|running| running < KERNEL_MIN) {
+        let running = nix::sys::utsname::uname()
+            .map(|name| name.release().to_string_lossy().into_owned())
+            .unwrap_or_default();
+        return Err(ShieldError::OldKernel { running });
+    }
+    let ebpf = EbpfLoader::new()
+        .load(OBJECT)
+        .map_err(|error| refused("maps", error))?;
+    let mut program = Program(ebpf);
+    program
+        .xdp()
+        .load()
+        .map_err(|error| refused("program", error.into()))?;
+    let bans = map(&mut program.0, "BANS")?;
+    let maps = Maps {
+        config: map(&mut program.0, "CONFIG")?,
+        active: map(&mut program.0, "ACTIVE")?,
+        sources: map(&mut program.0, "SOURCES")?,
+        verdicts: map(&mut program.0, "VERDICTS")?,
+    };
+    Ok((program, bans, maps))
+}
+
+impl Program {
+    /// To attach or test it.
+    pub(super) fn xdp(&mut self) -> &mut Xdp {
+        self.0
+            .program_mut("shield")
+            .and_then(|program| program.try_into().ok())
+            .expect("build.rs built the object with an XDP program of this name")
+    }
+}
+
+fn map<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, ShieldError>
+where
+    M: TryFrom<Map, Error = aya::maps::MapError>,
+{
+    let map = ebpf
+        .take_map(name)
+        .expect("build.rs built the object with a map of this name");
+    M::try_from(map).map_err(|error| refused(name, error.into()))
+}
+
+fn refused(part: &'static str, error: EbpfError) -> ShieldError {
+    match errno(&error) {
+        Some(libc::EPERM | libc::EACCES) if !is_verdict_of_verifier(&error) => {
+            ShieldError::NoPermission {
+                action: format!("load the shield's {part}"),
+            }
+        }
+        Some(libc::ENOSYS) => ShieldError::NoBpf,
+        _ => ShieldError::Load {
+            part,
+            source: error.into(),
+        },
+    }
+}
+
+/// The verifier's "no" is EACCES too, but comes with its reasons.
+fn is_verdict_of_verifier(error: &EbpfError) -> bool {
+    matches!(
+        error,
+        EbpfError::ProgramError(ProgramError::LoadError { verifier_log, .. })
+            if !verifier_log.to_string().trim().is_empty()
+    )
+}
