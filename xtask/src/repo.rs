@@ -36,6 +36,11 @@ impl Repo {
         &self.root
     }
 
+    /// What is built from it.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// A program of the release build: `edge`, `edge-demo` or `bench`.
     pub(crate) fn release(&self, program: &str) -> PathBuf {
         self.target.join("release").join(program)

@@ -28,24 +28,19 @@ pub(super) const PACKAGES: &[&str] = &[
 ];
 
 /// Where Debian puts its compiler, also when another one comes first in `PATH`.
-const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+pub(super) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+pub(super) const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 
 impl CoreSource {
     /// Looks for one.
     pub(super) fn find() -> Option<Self> {
-        let nightly = shell::find("rustup").map(|rustup| {
-            let mut command = shell::command(rustup);
-            command.args(["run", "nightly", "rustc"]);
-            command
-        });
-        if nightly.is_some_and(has_core) {
+        if shell::find("rustup").is_some() && has_core(nightly().arg("rustc")) {
             return Some(Self::Nightly);
         }
         let debian = [DEBIAN_RUSTC, DEBIAN_CARGO]
             .iter()
             .all(|file| Path::new(file).is_file());
-        (debian && has_core(shell::command(DEBIAN_RUSTC))).then_some(Self::Debian)
+        (debian && has_core(&mut shell::command(DEBIAN_RUSTC))).then_some(Self::Debian)
     }
 
     /// What was found, for people.
@@ -57,8 +52,17 @@ impl CoreSource {
     }
 }
 
+/// A program of rustup's nightly, to be named as the next argument; nothing is installed for it.
+pub(super) fn nightly() -> Command {
+    let mut command = shell::command("rustup");
+    command
+        .env("RUSTUP_AUTO_INSTALL", "0")
+        .args(["run", "nightly"]);
+    command
+}
+
 /// Whether the toolchain of this compiler has the source of `core`.
-fn has_core(mut rustc: Command) -> bool {
+fn has_core(rustc: &mut Command) -> bool {
     shell::output(rustc.args(["--print", "sysroot"])).is_ok_and(|sysroot| {
         Path::new(&sysroot)
             .join("lib/rustlib/src/rust/library/core")

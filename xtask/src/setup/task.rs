@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::repo::Repo;
 use crate::setup::core_source::{self, CoreSource};
 use crate::setup::need::{Group, needs};
-use crate::setup::{apt, linker, python};
+use crate::setup::{apt, bpf_clippy, linker, python};
 
 /// Find or install what edge is built, run and tested with.
 ///
@@ -78,6 +78,18 @@ fn look_and_install(repo: &Repo, group: Group, report: &mut dyn FnMut(String)) -
         packages.extend(core_source::PACKAGES);
     }
 
+    let clippy = group != Group::Tests || core.as_ref().is_some_and(bpf_clippy::is_here);
+    if group == Group::Tests {
+        say(
+            clippy,
+            "bpf clippy",
+            "looks through the source of the kernel programs",
+        );
+    }
+    if !clippy && !matches!(core, Some(CoreSource::Nightly)) && apt::is_here() {
+        packages.push(bpf_clippy::PACKAGE);
+    }
+
     let linker = linker::is_here();
     say(linker, "bpf-linker", "links the kernel programs");
     if !linker && apt::is_here() {
@@ -87,6 +99,9 @@ fn look_and_install(repo: &Repo, group: Group, report: &mut dyn FnMut(String)) -
     apt::install(&packages)?;
     if core.is_none() && !apt::is_here() {
         core_source::install_nightly()?;
+    }
+    if !clippy && matches!(CoreSource::find(), Some(CoreSource::Nightly)) {
+        bpf_clippy::install_for_nightly()?;
     }
     if !linker {
         linker::install(repo.root())?;

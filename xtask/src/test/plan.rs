@@ -8,10 +8,11 @@
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::repo::Repo;
-use crate::shell;
+use crate::{setup, shell};
 
 /// The steps, in the order they run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,16 +74,19 @@ impl Step {
     }
 
     /// The commands of the step; `Setup` is not a command.
-    pub(super) fn commands(self, repo: &Repo, soak: bool) -> Vec<Command> {
+    pub(super) fn commands(self, repo: &Repo, soak: bool) -> Result<Vec<Command>> {
         let cargo = |arguments: &[&str]| {
             let mut cargo = shell::cargo(repo.root());
             cargo.args(arguments);
             cargo
         };
-        match self {
+        Ok(match self {
             Self::Setup => Vec::new(),
             Self::Fmt => vec![cargo(&["fmt", "--all", "--check"])],
-            Self::Clippy => vec![cargo(&["clippy", "--all-targets", "--", "-D", "warnings"])],
+            Self::Clippy => vec![
+                cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]),
+                setup::bpf_clippy(repo.root(), repo.target())?,
+            ],
             Self::Doc => {
                 let mut doc = cargo(&["doc", "--no-deps"]);
                 doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -107,7 +111,7 @@ impl Step {
                 }
                 vec![e2e]
             }
-        }
+        })
     }
 }
 

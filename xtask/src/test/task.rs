@@ -107,7 +107,10 @@ fn perform(
         });
     }
     let deadline = Instant::now() + step.deadline(soak);
-    for mut command in step.commands(repo, soak) {
+    let commands = step
+        .commands(repo, soak)
+        .map_err(|error| format!("{error:#}"))?;
+    for mut command in commands {
         if style == Style::Machine {
             command
                 .env("CARGO_TERM_COLOR", "never")
