@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
+use super::failure::{Failure, with_causes};
 use crate::config::{Config, Diagnostic, Loaded, Severity};
 use crate::tls;
 
@@ -43,17 +43,6 @@ fn failure(path: &Path, count: usize, shown: String) -> Failure {
     })
 }
 
-/// The causes name what the operating system said.
-fn with_causes(error: &tls::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
 /// The file an error is about.
 fn file(error: &tls::Error) -> Option<&Path> {
     use tls::Error::*;
@@ -70,5 +59,97 @@ fn file(error: &tls::Error) -> Option<&Path> {
         | Expired { path, .. }
         | NotYetValid { path, .. } => Some(path),
         NoCertificates | Library(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, load};
+    use std::fs;
+    use std::path::Path;
+
+    const TEXT: &str = r#"
+[[host]]
+names = ["mcp.example.com", "other.example.com"]
+certificate = "chain.pem"
+key = "key.pem"
+[[host.route]]
+upstream = "http://127.0.0.1:8000"
+"#;
+
+    /// Writes a configuration and what `fill` adds, loads it, and hands out what an operator sees,
+    /// without the directory.
+    fn outcome(fill: impl FnOnce(&Path)) -> Result<Vec<String>, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("edge.toml");
+        fs::write(&file, TEXT).unwrap();
+        fill(directory.path());
+        let prefix = format!("{}/", directory.path().display());
+        match load(&file) {
+            Ok((_, warnings)) => Ok(warnings
+                .iter()
+                .map(|warning| warning.to_string().replace(&prefix, ""))
+                .collect()),
+            Err(Failure::Configuration(text)) => Err(text.replace(&prefix, "")),
+            Err(Failure::Environment(error)) => panic!("{error:#}"),
+        }
+    }
+
+    fn write_pair(directory: &Path, names: &[&str]) {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let pair = rcgen::generate_simple_self_signed(names).unwrap();
+        fs::write(directory.join("chain.pem"), pair.cert.pem()).unwrap();
+        fs::write(directory.join("key.pem"), pair.signing_key.serialize_pem()).unwrap();
+    }
+
+    #[test]
+    fn a_good_certificate_is_no_news() {
+        let names = ["mcp.example.com", "other.example.com"];
+        let warnings = outcome(|directory| write_pair(directory, &names));
+        assert_eq!(warnings, Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_name_that_is_not_covered_is_shown_at_the_certificate() {
+        let warnings = outcome(|directory| write_pair(directory, &["mcp.example.com"]));
+        insta::assert_snapshot!(warnings.unwrap().join("\n"), @r#"
+        edge.toml:4:15: warning: certificate in chain.pem does not cover other.example.com: clients will refuse it, get one that names it
+           4 | certificate = "chain.pem"
+             |               ^^^^^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn every_certificate_error_at_once_with_its_cause() {
+        insta::assert_snapshot!(outcome(|_| {}).unwrap_err(), @r#"
+        edge.toml:4:15: certificate file chain.pem does not exist: correct the path or obtain a certificate first
+           4 | certificate = "chain.pem"
+             |               ^^^^^^^^^^^
+        edge.toml:5:7: key file key.pem does not exist: correct the path or obtain a certificate first
+           5 | key = "key.pem"
+             |       ^^^^^^^^^
+        edge.toml: 2 errors
+        "#);
+        let directories = outcome(|directory| {
+            write_pair(directory, &["mcp.example.com"]);
+            fs::remove_file(directory.join("key.pem")).unwrap();
+            fs::create_dir(directory.join("key.pem")).unwrap();
+        });
+        insta::assert_snapshot!(directories.unwrap_err(), @r#"
+        edge.toml:5:7: key file key.pem cannot be read: make it a file that the account that starts edge can read: Is a directory (os error 21)
+           5 | key = "key.pem"
+             |       ^^^^^^^^^
+        "#);
+        let mismatch = outcome(|directory| {
+            write_pair(directory, &["mcp.example.com"]);
+            let chain = fs::read(directory.join("chain.pem")).unwrap();
+            write_pair(directory, &["mcp.example.com"]);
+            fs::write(directory.join("chain.pem"), chain).unwrap();
+        });
+        insta::assert_snapshot!(mismatch.unwrap_err(), @r#"
+        edge.toml:5:7: key file key.pem does not belong to the first certificate in chain.pem: the server's own certificate must come first, and the key must be the one it was issued for
+           5 | key = "key.pem"
+             |       ^^^^^^^^^
+        "#);
     }
 }

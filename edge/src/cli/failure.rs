@@ -1,5 +1,6 @@
 //! Why a command failed, and the exit code that says whose turn it is.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use super::output;
@@ -22,8 +23,7 @@ impl Failure {
                 ExitCode::from(2)
             }
             Failure::Environment(error) => {
-                // `#` adds the causes, which name what the operating system said.
-                output::error(&format!("edge: {error:#}"));
+                output::error(&format!("edge: {}", with_causes(error.as_ref())));
                 ExitCode::from(1)
             }
         }
@@ -33,5 +33,47 @@ impl Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Failure::Environment(error)
+    }
+}
+
+/// An error with its causes, which name what the operating system said; a cause that the error
+/// already repeats is left out.
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_causes;
+    use std::io;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Outer {
+        #[error("cannot listen")]
+        Silent(#[source] io::Error),
+        #[error("cannot listen: {0}")]
+        Telling(#[source] io::Error),
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let cause = || io::Error::other("in use");
+        assert_eq!(
+            with_causes(&Outer::Silent(cause())),
+            "cannot listen: in use"
+        );
+        assert_eq!(
+            with_causes(&Outer::Telling(cause())),
+            "cannot listen: in use"
+        );
     }
 }
