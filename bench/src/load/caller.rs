@@ -24,7 +24,9 @@ pub(super) struct Caller {
     serial: u64,
     received: Box<[u8; RECEIVE_BYTES]>,
     filled: usize,
-    /// When the call under way was sent.
+    /// A call is under way or prepared.
+    waiting: bool,
+    /// When the call under way was sent, if it has been.
     sent_ns: Option<u64>,
 }
 
@@ -52,6 +54,7 @@ impl Caller {
             serial: u64::from(index) << 32,
             received: Box::new([0; RECEIVE_BYTES]),
             filled: 0,
+            waiting: false,
             sent_ns: None,
         })
     }
@@ -60,13 +63,13 @@ impl Caller {
         self.tls.socket()
     }
 
-    /// Whether a call is under way.
+    /// Whether a call is under way or prepared.
     pub(super) fn is_waiting(&self) -> bool {
-        self.sent_ns.is_some()
+        self.waiting
     }
 
-    /// Sends the next call.
-    pub(super) fn call(&mut self) -> Result<()> {
+    /// Makes and encrypts the next call, for [`Caller::flush`] to send.
+    pub(super) fn prepare(&mut self) -> Result<()> {
         self.serial += 1;
         // Hexadecimal, because a body that is text is what the proxies would see.
         for (i, digit) in self.nonce.iter_mut().enumerate() {
@@ -75,8 +78,17 @@ impl Caller {
         let nonce_at = self.request.len() - NONCE_BYTES;
         self.request[nonce_at..].copy_from_slice(&self.nonce);
         self.filled = 0;
-        self.sent_ns = Some(monotonic_ns());
-        self.tls.send(&self.request)?;
+        self.waiting = true;
+        self.tls.queue(&self.request)?;
+        Ok(())
+    }
+
+    /// Sends the call that was prepared, if one was.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        if self.waiting && self.sent_ns.is_none() {
+            self.sent_ns = Some(monotonic_ns());
+            self.tls.flush()?;
+        }
         Ok(())
     }
 
@@ -100,6 +112,7 @@ impl Caller {
             return Ok(None);
         }
         self.sent_ns = None;
+        self.waiting = false;
         Ok(Some(monotonic_ns() - sent_ns))
     }
 }

@@ -12,8 +12,6 @@ pub(crate) struct Slice {
     pub(crate) requests: u64,
     /// From the first call to the last answer.
     pub(crate) wall_ns: u64,
-    /// CPU time of the generator and the origin together.
-    pub(crate) load_cpu_ns: u64,
     /// From call to answer, in microseconds.
     pub(crate) latency_us: Histogram<u64>,
     /// Connections lost, answers wrong or missing.
@@ -27,7 +25,6 @@ impl Default for Slice {
         Self {
             requests: 0,
             wall_ns: 0,
-            load_cpu_ns: 0,
             latency_us: Histogram::new_with_max(LATENCY_US_MAX, 3)
                 .expect("the bounds are valid constants"),
             errors: 0,
@@ -41,7 +38,6 @@ impl Slice {
     pub(crate) fn add(&mut self, other: Self) -> Result<()> {
         self.requests += other.requests;
         self.wall_ns += other.wall_ns;
-        self.load_cpu_ns += other.load_cpu_ns;
         self.latency_us.add(&other.latency_us)?;
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error);

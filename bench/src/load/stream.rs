@@ -28,7 +28,8 @@ impl Stream {
              Accept: text/event-stream\r\n\r\n",
             address.port()
         );
-        tls.send(request.as_bytes())?;
+        tls.queue(request.as_bytes())?;
+        tls.flush()?;
         Ok(Self {
             tls,
             head: Vec::new(),

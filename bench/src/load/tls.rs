@@ -58,9 +58,14 @@ impl Tls {
         self.socket.as_fd()
     }
 
-    /// Sends all of it or fails: a closed loop never has more than one request under way.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.tls.writer().write_all(bytes)?;
+    /// Encrypts, for [`Tls::flush`] to send.
+    pub(super) fn queue(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tls.writer().write_all(bytes)
+    }
+
+    /// Sends what is queued, all of it, or fails: a closed loop never has more than one request
+    /// under way.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut self.socket)?;
         }

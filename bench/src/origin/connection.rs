@@ -21,7 +21,6 @@ pub(super) enum Turn {
 /// Scratch space that all connections share, as only one is served at a time.
 pub(super) struct Scratch {
     received: Vec<u8>,
-    out: Vec<u8>,
     answer: Vec<u8>,
     nonce_at: usize,
 }
@@ -31,7 +30,6 @@ impl Default for Scratch {
         let (answer, nonce_at) = answer();
         Self {
             received: vec![0; REQUEST_MAX],
-            out: Vec::with_capacity(REQUEST_MAX),
             answer,
             nonce_at,
         }
@@ -43,6 +41,8 @@ pub(super) struct Connection {
     socket: TcpStream,
     /// The beginning of a request that has not come whole; usually empty and unallocated.
     partial: Vec<u8>,
+    /// Answers for [`Connection::flush`] to send.
+    out: Vec<u8>,
     /// Events sent, if it is a stream.
     events: Option<u64>,
 }
@@ -52,6 +52,7 @@ impl Connection {
         Self {
             socket,
             partial: Vec::new(),
+            out: Vec::new(),
             events: None,
         }
     }
@@ -61,7 +62,7 @@ impl Connection {
         self.events.is_some()
     }
 
-    /// Reads what has come and answers it.
+    /// Reads what has come and prepares the answers, for [`Connection::flush`] to send.
     pub(super) fn ready(&mut self, scratch: &mut Scratch, now_us: impl Fn() -> u64) -> Turn {
         let count = match self.socket.read(&mut scratch.received) {
             Ok(0) => return Turn::Closed,
@@ -77,7 +78,6 @@ impl Connection {
             joined = whole;
             rest = &joined;
         }
-        scratch.out.clear();
         let mut turn = Turn::Kept;
         while !rest.is_empty() {
             match parse(rest) {
@@ -85,13 +85,13 @@ impl Connection {
                     rest = &rest[bytes..];
                     match request {
                         Request::Call { nonce } => {
-                            let start = scratch.out.len() + scratch.nonce_at;
-                            scratch.out.extend_from_slice(&scratch.answer);
-                            scratch.out[start..start + nonce.len()].copy_from_slice(&nonce);
+                            let start = self.out.len() + scratch.nonce_at;
+                            self.out.extend_from_slice(&scratch.answer);
+                            self.out[start..start + nonce.len()].copy_from_slice(&nonce);
                         }
                         Request::Events { interval_ms } => {
-                            scratch.out.extend_from_slice(EVENTS_HEAD);
-                            write_event(&mut scratch.out, 0, now_us());
+                            self.out.extend_from_slice(EVENTS_HEAD);
+                            write_event(&mut self.out, 0, now_us());
                             self.events = Some(1);
                             turn = Turn::Streaming { interval_ms };
                         }
@@ -104,29 +104,29 @@ impl Connection {
                 Ok(None) | Err(_) => return Turn::Closed,
             }
         }
-        match write_whole(&mut self.socket, &scratch.out) {
-            Ok(()) => turn,
-            Err(_) => Turn::Closed,
+        turn
+    }
+
+    /// Sends the answers that were prepared.
+    ///
+    /// A peer that takes less than all of them at once does not belong to a measurement.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let whole = self.out.is_empty() || self.socket.write(&self.out)? == self.out.len();
+        self.out.clear();
+        match whole {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WriteZero.into()),
         }
     }
 
     /// Sends the next event of a stream; an error ends it.
-    pub(super) fn send_event(&mut self, scratch: &mut Scratch, now_us: u64) -> io::Result<()> {
+    pub(super) fn send_event(&mut self, now_us: u64) -> io::Result<()> {
         let Some(seq) = &mut self.events else {
             return Ok(());
         };
-        scratch.out.clear();
-        write_event(&mut scratch.out, *seq, now_us);
+        write_event(&mut self.out, *seq, now_us);
         *seq += 1;
-        write_whole(&mut self.socket, &scratch.out)
-    }
-}
-
-/// A peer that takes less than a whole answer or event at once does not belong to a measurement.
-fn write_whole(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    match bytes.is_empty() || socket.write(bytes)? == bytes.len() {
-        true => Ok(()),
-        false => Err(io::ErrorKind::WriteZero.into()),
+        self.flush()
     }
 }
 

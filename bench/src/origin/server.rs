@@ -53,7 +53,7 @@ impl Origin {
         self.address
     }
 
-    /// Serves the socket behind a token of this origin.
+    /// Reads from the socket behind a token of this origin; [`Origin::flush`] sends the answers.
     pub(crate) fn ready(&mut self, index: u32, reactor: &Reactor) -> io::Result<()> {
         if index == LISTENER {
             return self.accept(reactor);
@@ -87,7 +87,7 @@ impl Origin {
             let Some(connection) = &mut place.connection else {
                 continue;
             };
-            match connection.send_event(&mut self.scratch, now_us()) {
+            match connection.send_event(now_us()) {
                 Ok(()) => self.ticker.again(due),
                 Err(_) => self.close(due.index),
             }
@@ -101,12 +101,21 @@ impl Origin {
         let mut streams = 0;
         for place in &mut self.places {
             if let Some(connection) = place.connection.as_mut().filter(|c| c.is_stream())
-                && connection.send_event(&mut self.scratch, now_us()).is_ok()
+                && connection.send_event(now_us()).is_ok()
             {
                 streams += 1;
             }
         }
         streams
+    }
+
+    /// Sends what [`Origin::ready`] prepared for this token.
+    pub(crate) fn flush(&mut self, index: u32) {
+        let place = self.places.get_mut(index as usize);
+        let connection = place.and_then(|place| place.connection.as_mut());
+        if connection.is_some_and(|connection| connection.flush().is_err()) {
+            self.close(index);
+        }
     }
 
     fn accept(&mut self, reactor: &Reactor) -> io::Result<()> {

@@ -23,15 +23,12 @@ pub(crate) struct Record {
     pub(crate) p50_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) p99_us: Option<u64>,
-    /// Share of the time the proxy was running.
+    /// Share of the time the proxy was running; near 1 it is the bottleneck, as it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) proxy_busy: Option<f64>,
     /// Share of the time in which the proxy wanted its CPU and something else had it: noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<f64>,
-    /// Share of the time generator and origin were busy: near 1 they are the bottleneck.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) load_busy: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) streams: Option<usize>,
     /// Growth of the resident set per stream.

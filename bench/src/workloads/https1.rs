@@ -108,7 +108,6 @@ impl Seen {
             p99_us: Some(self.sum.latency_us.value_at_quantile(0.99)),
             proxy_busy: Some(self.cpu_ns as f64 / wall_ns),
             waiting: Some(self.waited_ns as f64 / wall_ns),
-            load_busy: Some(self.sum.load_cpu_ns as f64 / wall_ns),
             errors: self.sum.errors,
             ..Record::default()
         })
@@ -133,7 +132,6 @@ fn report(args: &Args, running: &[Running], seen: &[Seen]) -> Result<()> {
         "p50 µs",
         "p99 µs",
         "proxy busy",
-        "load busy",
         "waited",
     ]);
     let mut verdict = String::new();
@@ -157,7 +155,6 @@ fn report(args: &Args, running: &[Running], seen: &[Seen]) -> Result<()> {
             record.p50_us.unwrap_or_default().to_string(),
             record.p99_us.unwrap_or_default().to_string(),
             percent(record.proxy_busy),
-            percent(record.load_busy),
             percent(record.waiting),
         ]);
     }
