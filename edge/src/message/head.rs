@@ -16,17 +16,6 @@ pub enum Version {
     Http2,
 }
 
-impl Version {
-    /// The ALPN-like name used in logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Version::Http10 => "http/1.0",
-            Version::Http11 => "http/1.1",
-            Version::Http2 => "h2",
-        }
-    }
-}
-
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLength {

@@ -15,7 +15,7 @@ mod transport;
 
 pub use listener::{Accepted, Listener};
 pub use options::{bind_listener, connect};
-pub use runtime::{pin_to_cpu, run_worker, spawn};
+pub use runtime::{pin_to_cpu, probe_ring, run_worker, spawn};
 pub use socket::Socket;
 pub use timer::Timer;
 pub use transport::{Expect, Transport};

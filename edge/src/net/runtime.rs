@@ -38,3 +38,12 @@ pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
     set.set(cpu)?;
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
+
+/// Whether this kernel and account may have a ring as the workers set it up.
+pub fn probe_ring() -> io::Result<()> {
+    let mut ring = tokio_uring::uring_builder();
+    ring.setup_coop_taskrun()
+        .setup_taskrun_flag()
+        .setup_single_issuer();
+    ring.build(1).map(|_| ())
+}

@@ -86,7 +86,7 @@ impl Conn {
         }
         if self.request == Some(BodyLength::Framed) {
             let out = self.socket.out();
-            h1::chunk_head(out, data.len());
+            out.extend_from_slice(h1::chunk_head(data.len(), &mut [0; 18]));
             out.extend_from_slice(data);
             out.extend_from_slice(b"\r\n");
         } else {

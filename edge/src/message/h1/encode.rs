@@ -63,9 +63,8 @@ pub fn response_head(
     }
 }
 
-/// Appends the line that starts a chunk of `len` bytes; CRLF follows the content.
-pub fn chunk_head(out: &mut BytesMut, len: usize) {
-    let mut digits = [0u8; 18];
+/// The line that starts a chunk of `len` bytes; CRLF follows the content.
+pub fn chunk_head(len: usize, digits: &mut [u8; 18]) -> &[u8] {
     let mut at = digits.len() - 2;
     digits[at..].copy_from_slice(b"\r\n");
     let mut rest = len;
@@ -74,10 +73,9 @@ pub fn chunk_head(out: &mut BytesMut, len: usize) {
         digits[at] = b"0123456789abcdef"[rest & 15];
         rest >>= 4;
         if rest == 0 {
-            break;
+            return &digits[at..];
         }
     }
-    out.extend_from_slice(&digits[at..]);
 }
 
 /// Appends the last chunk with a trailer section.
@@ -109,9 +107,8 @@ mod tests {
     #[test]
     fn chunk_sizes_are_hexadecimal() {
         for len in [1usize, 15, 16, 255, 4096, usize::MAX] {
-            let mut out = BytesMut::new();
-            chunk_head(&mut out, len);
-            assert_eq!(out, format!("{len:x}\r\n").as_bytes());
+            let line = format!("{len:x}\r\n");
+            assert_eq!(chunk_head(len, &mut [0; 18]), line.as_bytes());
         }
     }
 
