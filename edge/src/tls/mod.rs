@@ -14,6 +14,7 @@ mod records;
 mod resolve;
 mod session;
 mod session_error;
+mod stream;
 
 #[cfg(test)]
 mod testing;
@@ -23,3 +24,4 @@ pub use config::server_config;
 pub use error::{Error, Role, Warning};
 pub use session::{Session, Version};
 pub use session_error::SessionError;
+pub use stream::{HandshakeError, TlsStream};
