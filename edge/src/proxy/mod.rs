@@ -1,1 +1,17 @@
-//! (being written)
+//! What happens to a request, whichever protocol brought it: host, route, guards, upstream, and the
+//! pump that moves both bodies.
+
+mod account;
+mod answer;
+mod drain;
+mod exchange;
+mod forward;
+mod relay;
+mod reply;
+mod router;
+mod service;
+
+pub use drain::Drain;
+pub use exchange::{ClientError, Downstream, Exchange, Peer};
+pub use router::{Match, Router};
+pub use service::{BanSender, Limits, Proxy, ProxyParts};

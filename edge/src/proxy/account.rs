@@ -1,0 +1,173 @@
+//! What is known of an exchange once it has ended: one log line, one metrics sample.
+
+use http::StatusCode;
+
+use super::answer::elapsed_us;
+use super::exchange::{Peer, client_gone};
+use super::relay::Progress;
+use super::service::Proxy;
+use crate::clock::monotonic_ns;
+use crate::config::UpstreamId;
+use crate::message::{Name, RequestHead, Version};
+use crate::observe::Protocol;
+use crate::observe::access::Access;
+use crate::observe::metrics::{RequestSample, UpstreamFault};
+use crate::upstream::{Lease, UpstreamError};
+
+impl Proxy {
+    /// Accounts for a request that was refused before there was a head to speak of.
+    pub fn refused(&self, peer: &Peer, protocol: Protocol, status: StatusCode) {
+        self.metrics.request(&RequestSample {
+            route: None,
+            upstream: None,
+            status: status.as_u16(),
+            protocol,
+            duration_us: 0,
+            head_us: None,
+            bytes_in: 0,
+            bytes_out: 0,
+        });
+        self.log.borrow_mut().record(&Access {
+            client: peer.addr,
+            protocol,
+            tls: peer.tls,
+            method: b"-",
+            host: None,
+            target: b"-",
+            status: status.as_u16(),
+            route: None,
+            upstream: None,
+            server: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration_us: 0,
+            upstream_connect_us: None,
+            upstream_head_us: None,
+            upstream_reused: None,
+            user_agent: None,
+            error: Some("bad_request"),
+        });
+    }
+}
+
+/// Gathers the facts of one exchange.
+pub(super) struct Record<'a> {
+    proxy: &'a Proxy,
+    peer: &'a Peer,
+    protocol: Protocol,
+    started_ns: u64,
+    leased_ns: Option<u64>,
+    head_ns: Option<u64>,
+    server: Option<Box<str>>,
+    reused: Option<bool>,
+    bytes_in: u64,
+    pub(super) status: Option<StatusCode>,
+    pub(super) route: Option<usize>,
+    pub(super) route_path: Option<&'a str>,
+    pub(super) upstream: Option<UpstreamId>,
+    pub(super) upstream_name: Option<&'a str>,
+    pub(super) bytes_out: u64,
+    pub(super) error: Option<&'static str>,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn start(proxy: &'a Proxy, head: &RequestHead, peer: &'a Peer) -> Record<'a> {
+        Record {
+            proxy,
+            peer,
+            protocol: match head.version {
+                Version::Http10 => Protocol::Http10,
+                Version::Http11 => Protocol::Http11,
+                Version::Http2 => Protocol::H2,
+            },
+            started_ns: monotonic_ns(),
+            leased_ns: None,
+            head_ns: None,
+            server: None,
+            reused: None,
+            bytes_in: 0,
+            status: None,
+            route: None,
+            route_path: None,
+            upstream: None,
+            upstream_name: None,
+            bytes_out: 0,
+            error: None,
+        }
+    }
+
+    /// An upstream connection was found or made.
+    pub(super) fn leased(&mut self, lease: &Lease) {
+        self.leased_ns = Some(monotonic_ns());
+        self.server = Some(lease.server().into());
+        self.reused = Some(lease.reused);
+    }
+
+    /// The pump has stopped.
+    pub(super) fn relayed(&mut self, progress: Progress) {
+        self.status = progress.status;
+        self.head_ns = progress.status.map(|_| progress.head_ns);
+        self.bytes_in = progress.bytes_in;
+        self.bytes_out = progress.bytes_out;
+    }
+
+    /// The upstream is to blame.
+    pub(super) fn upstream_failed(&mut self, error: &UpstreamError) {
+        self.error = Some(error.reason());
+        let fault = match error {
+            UpstreamError::Connect(_) => UpstreamFault::Connect,
+            UpstreamError::ConnectTimeout => UpstreamFault::ConnectTimeout,
+            UpstreamError::Timeout => UpstreamFault::ResponseTimeout,
+            UpstreamError::Broken(_) | UpstreamError::Closed => UpstreamFault::Closed,
+            _ => UpstreamFault::BadResponse,
+        };
+        if let Some(upstream) = self.upstream {
+            self.proxy.metrics.upstream_error(upstream, fault);
+        }
+        tracing::debug!(
+            upstream = self.upstream_name,
+            server = self.server.as_deref(),
+            %error,
+            "upstream failed"
+        );
+    }
+
+    /// Writes the line and counts the request.
+    pub(super) fn finish(self, head: &RequestHead) {
+        let status = self.status.unwrap_or_else(client_gone).as_u16();
+        let duration_us = elapsed_us(self.started_ns, monotonic_ns());
+        let since_lease = |at: u64| elapsed_us(self.leased_ns.unwrap_or(self.started_ns), at);
+        let head_us = self.head_ns.map(since_lease);
+        self.proxy.metrics.request(&RequestSample {
+            route: self.route,
+            upstream: self.upstream,
+            status,
+            protocol: self.protocol,
+            duration_us,
+            head_us,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+        });
+        let host = head.authority.as_str();
+        self.proxy.log.borrow_mut().record(&Access {
+            client: self.peer.addr,
+            protocol: self.protocol,
+            tls: self.peer.tls,
+            method: head.method.as_str().as_bytes(),
+            host: (!host.is_empty()).then_some(host.as_bytes()),
+            target: head.target.as_str().as_bytes(),
+            status,
+            route: self.route_path,
+            upstream: self.upstream_name,
+            server: self.server.as_deref(),
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            duration_us,
+            upstream_connect_us: self.leased_ns.map(|at| elapsed_us(self.started_ns, at)),
+            upstream_head_us: head_us,
+            upstream_reused: self.reused,
+            user_agent: head.fields.value(Name::UserAgent),
+            error: self.error,
+        });
+    }
+}

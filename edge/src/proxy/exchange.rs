@@ -1,0 +1,120 @@
+//! One request and its reply, as every front presents them.
+
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::message::{Fields, Frame, RequestHead, ResponseHead};
+use crate::net::Timer;
+
+/// One exchange.
+pub struct Exchange<'a, D> {
+    /// The request head.
+    pub head: RequestHead,
+    /// The request body's source and the reply's sink: one object, because with HTTP/1.1 both are
+    /// the same connection.
+    pub client: &'a mut D,
+    /// Who asks.
+    pub peer: &'a Peer,
+}
+
+/// The other end of a client connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// The TLS version, `None` on a plain connection.
+    pub tls: Option<&'static str>,
+}
+
+impl Peer {
+    /// The scheme the client used.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+}
+
+/// Why the client's side of an exchange cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// It closed the connection or reset the stream.
+    #[error("client went away")]
+    Gone,
+    /// Its request body breaks the framing rules.
+    #[error("malformed request body")]
+    BadBody,
+    /// It sent nothing of its body for too long.
+    #[error("request body stalled")]
+    BodyTimeout,
+    /// It took nothing of the response for too long.
+    #[error("response not taken in time")]
+    SendTimeout,
+}
+
+impl ClientError {
+    /// The status for the log, and for the client if it still listens.
+    pub fn status(self) -> StatusCode {
+        match self {
+            ClientError::Gone | ClientError::SendTimeout => client_gone(),
+            ClientError::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            ClientError::BadBody => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// A short token for the access log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            ClientError::Gone => "client_gone",
+            ClientError::BadBody => "bad_body",
+            ClientError::BodyTimeout => "body_timeout",
+            ClientError::SendTimeout => "send_timeout",
+        }
+    }
+}
+
+/// Logged when the client left before it had its answer: nginx's 499, for no registered status says
+/// so.
+pub(super) fn client_gone() -> StatusCode {
+    StatusCode::from_u16(499).expect("within 100..1000")
+}
+
+/// The client's side of one exchange: where the request body comes from and the reply goes to.
+///
+/// Sending only queues; nothing leaves before [`Downstream::poll_flush`], so that a head and the
+/// first bytes of its body share one write. The caller keeps the queue bounded.
+pub trait Downstream {
+    /// The next piece of the request body; `None` at its end.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>>;
+
+    /// Ready when the client has gone. Watched once the request body has ended.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Queues an interim response head (1xx).
+    fn send_interim(&mut self, head: &ResponseHead);
+
+    /// Queues the final response head.
+    fn send_head(&mut self, head: &ResponseHead);
+
+    /// Queues response content.
+    fn send_data(&mut self, data: Bytes);
+
+    /// Queues the end of the response.
+    fn send_end(&mut self, trailers: Option<&Fields>);
+
+    /// Ends the response so that the client cannot take it for complete.
+    fn abort(&mut self);
+
+    /// Bytes queued that have not left yet.
+    fn queued(&self) -> usize;
+
+    /// Sends what is queued; ready when all of it has left.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>>;
+
+    /// The timer of this exchange.
+    fn timer(&mut self) -> &mut Timer;
+}

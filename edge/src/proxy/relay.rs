@@ -1,0 +1,358 @@
+//! The pump: request body one way, response the other, until both have ended.
+//!
+//! Both directions are driven from one poll function, so that a response can begin before the
+//! request has ended, a client that leaves is noticed while the upstream thinks, and one place knows
+//! every deadline. Each direction stops reading its source while more than the high-water mark waits
+//! to leave on the other side: a slow reader stops the sender, it never fills memory.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::exchange::{ClientError, Downstream};
+use super::reply::push_date;
+use crate::clock::monotonic_ns;
+use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
+use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};
+use crate::observe::metrics::WorkerMetrics;
+use crate::upstream::{Conn, Reply, UpstreamError};
+
+/// How a relay ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The whole response has left.
+    Complete,
+    /// The upstream failed. If no head was sent to the client it still waits for an answer.
+    Upstream(UpstreamError),
+    /// The client failed.
+    Client(ClientError),
+}
+
+/// Deadlines and bounds of one relay.
+#[derive(Clone, Copy)]
+pub(super) struct RelayLimits {
+    pub(super) high_water: usize,
+    pub(super) response_timeout: Duration,
+    pub(super) body_timeout: Duration,
+    pub(super) send_timeout: Duration,
+    pub(super) keep_alive: Option<Duration>,
+}
+
+/// What a relay did, for the log.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Progress {
+    pub(super) status: Option<StatusCode>,
+    pub(super) head_ns: u64,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) event_stream: bool,
+}
+
+/// One exchange with an upstream under way.
+pub(super) struct Relay<'a, D> {
+    client: &'a mut D,
+    conn: &'a mut Conn,
+    limits: RelayLimits,
+    metrics: &'a WorkerMetrics,
+    version: Version,
+    phase: Phase,
+    request_ended: bool,
+    send_failed: bool,
+    events: Option<KeepAlive>,
+    body_is_sized: bool,
+    /// When the side that is waited for last did something.
+    active_ns: u64,
+    client_queued: usize,
+    progress: Progress,
+}
+
+enum Phase {
+    Head,
+    Body,
+    Flush,
+    Abort(UpstreamError),
+    Ended,
+}
+
+enum Deadline {
+    None,
+    At(u64, Overdue),
+}
+
+#[derive(Clone, Copy)]
+enum Overdue {
+    Upstream,
+    RequestBody,
+    Response,
+    KeepAlive,
+}
+
+impl<'a, D: Downstream> Relay<'a, D> {
+    pub(super) fn new(
+        client: &'a mut D,
+        conn: &'a mut Conn,
+        version: Version,
+        limits: RelayLimits,
+        metrics: &'a WorkerMetrics,
+    ) -> Relay<'a, D> {
+        Relay {
+            client,
+            conn,
+            limits,
+            metrics,
+            version,
+            phase: Phase::Head,
+            request_ended: false,
+            send_failed: false,
+            events: None,
+            body_is_sized: false,
+            active_ns: monotonic_ns(),
+            client_queued: 0,
+            progress: Progress::default(),
+        }
+    }
+
+    /// What was done so far, and whether the request body has been read to its end.
+    pub(super) fn progress(&self) -> (Progress, bool) {
+        (self.progress, self.request_ended)
+    }
+
+    /// Goes on where a relay stopped whose connection turned out dead before it took a byte.
+    pub(super) fn resume(mut self, progress: Progress, request_ended: bool) -> Self {
+        self.progress = progress;
+        self.request_ended = request_ended;
+        self
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let before = self.activity();
+            if let Err(error) = self.pump_request(cx) {
+                return Poll::Ready(End::Client(error));
+            }
+            if let Some(end) = self.pump_response(cx) {
+                return Poll::Ready(end);
+            }
+            // Last, for a client may close as soon as it has the whole response.
+            if self.request_ended && self.client.poll_gone(cx).is_ready() {
+                return Poll::Ready(End::Client(ClientError::Gone));
+            }
+            let now_ns = monotonic_ns();
+            let queued = self.client.queued();
+            if self.activity() != before || queued < self.client_queued {
+                self.active_ns = now_ns;
+            }
+            self.client_queued = queued;
+            let Deadline::At(deadline_ns, overdue) = self.deadline() else {
+                return Poll::Pending;
+            };
+            if self.client.timer().poll(cx, deadline_ns).is_pending() {
+                return Poll::Pending;
+            }
+            match overdue {
+                Overdue::Upstream if matches!(self.phase, Phase::Head) => {
+                    return Poll::Ready(End::Upstream(UpstreamError::Timeout));
+                }
+                Overdue::Upstream => self.phase = Phase::Abort(UpstreamError::Timeout),
+                Overdue::RequestBody => return Poll::Ready(End::Client(ClientError::BodyTimeout)),
+                Overdue::Response => return Poll::Ready(End::Client(ClientError::SendTimeout)),
+                Overdue::KeepAlive => self.keep_alive(now_ns),
+            }
+        }
+    }
+
+    /// A number that changes whenever a byte has moved.
+    fn activity(&self) -> (u64, u64, usize, bool) {
+        let Progress {
+            bytes_in,
+            bytes_out,
+            ..
+        } = self.progress;
+        (bytes_in, bytes_out, self.conn.queued(), self.request_ended)
+    }
+
+    fn pump_request(&mut self, cx: &mut Context<'_>) -> Result<(), ClientError> {
+        while !self.send_failed {
+            let mut starved = self.request_ended;
+            while !starved && self.conn.queued() < self.limits.high_water {
+                match self.client.poll_body(cx)? {
+                    Poll::Ready(Some(Frame::Data(data))) => {
+                        self.progress.bytes_in += data.len() as u64;
+                        self.conn.send_data(&data);
+                    }
+                    Poll::Ready(Some(Frame::Trailers(fields))) => {
+                        self.conn.send_end(Some(&fields));
+                        self.request_ended = true;
+                        starved = true;
+                    }
+                    Poll::Ready(None) => {
+                        self.conn.send_end(None);
+                        self.request_ended = true;
+                        starved = true;
+                    }
+                    Poll::Pending => starved = true,
+                }
+            }
+            match self.conn.poll_flush(cx) {
+                Poll::Ready(Ok(())) if starved => break,
+                Poll::Ready(Ok(())) => {}
+                // The server may have answered before it stopped reading: the response decides.
+                Poll::Ready(Err(_)) => self.send_failed = true,
+                Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn pump_response(&mut self, cx: &mut Context<'_>) -> Option<End> {
+        loop {
+            let mut starved = false;
+            while !starved && self.client.queued() < self.limits.high_water {
+                starved = match self.phase {
+                    Phase::Head => match self.conn.poll_head(cx) {
+                        Poll::Ready(Ok(Reply::Interim(head))) => {
+                            if self.version != Version::Http10 {
+                                self.client.send_interim(&head);
+                            }
+                            false
+                        }
+                        Poll::Ready(Ok(Reply::Final(head))) => {
+                            self.start_response(head);
+                            false
+                        }
+                        Poll::Ready(Err(error)) => return Some(End::Upstream(error)),
+                        Poll::Pending => true,
+                    },
+                    Phase::Body => match self.conn.poll_body(cx) {
+                        Poll::Ready(Ok(Some(Frame::Data(data)))) => {
+                            self.send_data(data);
+                            false
+                        }
+                        Poll::Ready(Ok(Some(Frame::Trailers(fields)))) => {
+                            self.end_response(Some(&fields));
+                            true
+                        }
+                        Poll::Ready(Ok(None)) => {
+                            self.end_response(None);
+                            true
+                        }
+                        Poll::Ready(Err(error)) => {
+                            self.phase = Phase::Abort(error);
+                            true
+                        }
+                        Poll::Pending => true,
+                    },
+                    Phase::Flush | Phase::Abort(_) | Phase::Ended => true,
+                };
+            }
+            match self.client.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Some(End::Client(error)),
+                Poll::Pending => return None,
+            }
+            match std::mem::replace(&mut self.phase, Phase::Ended) {
+                Phase::Flush => return Some(End::Complete),
+                Phase::Abort(error) => {
+                    self.client.abort();
+                    return Some(End::Upstream(error));
+                }
+                phase => self.phase = phase,
+            }
+            if starved {
+                return None;
+            }
+        }
+    }
+
+    fn start_response(&mut self, mut head: ResponseHead) {
+        self.progress.status = Some(head.status);
+        let now_ns = monotonic_ns();
+        self.progress.head_ns = now_ns;
+        self.body_is_sized = matches!(head.length, BodyLength::Exact(_));
+        if head.fields.value(Name::Date).is_none() {
+            push_date(&mut head.fields);
+        }
+        let content_type = head.fields.value(Name::ContentType);
+        if content_type.is_some_and(is_event_stream) && head.length != BodyLength::Empty {
+            self.progress.event_stream = true;
+            let facts = BodyFacts {
+                content_type,
+                content_encoding: head.fields.value(Name::ContentEncoding),
+                has_content_length: self.body_is_sized,
+            };
+            let interval = self.limits.keep_alive;
+            self.events = interval.and_then(|every| KeepAlive::new(&facts, every, now_ns));
+            // Proxies in front of this one must not buffer either.
+            if head.fields.value(Name::XAccelBuffering).is_none() {
+                head.fields.push_known(Name::XAccelBuffering, b"no");
+            }
+            self.metrics.stream_opened();
+        }
+        self.client.send_head(&head);
+        self.phase = Phase::Body;
+    }
+
+    fn send_data(&mut self, data: Bytes) {
+        self.progress.bytes_out += data.len() as u64;
+        if let Some(events) = &mut self.events {
+            events.passed(&data, monotonic_ns());
+        }
+        self.client.send_data(data);
+    }
+
+    fn end_response(&mut self, trailers: Option<&Fields>) {
+        self.client.send_end(trailers);
+        self.phase = Phase::Flush;
+    }
+
+    /// What is overdue next. Nothing is once a response without length has begun: a quiet stream
+    /// is a healthy stream.
+    fn deadline(&self) -> Deadline {
+        let at = |timeout: Duration, overdue| {
+            Deadline::At(
+                self.active_ns.saturating_add(timeout.as_nanos() as u64),
+                overdue,
+            )
+        };
+        if self.client.queued() > 0 {
+            return at(self.limits.send_timeout, Overdue::Response);
+        }
+        match self.phase {
+            Phase::Head if self.request_ended || self.send_failed || self.conn.queued() > 0 => {
+                at(self.limits.response_timeout, Overdue::Upstream)
+            }
+            Phase::Head => at(self.limits.body_timeout, Overdue::RequestBody),
+            Phase::Body if self.body_is_sized => {
+                at(self.limits.response_timeout, Overdue::Upstream)
+            }
+            Phase::Body => match self.events.as_ref().and_then(KeepAlive::due_ns) {
+                Some(due_ns) => Deadline::At(due_ns, Overdue::KeepAlive),
+                None => Deadline::None,
+            },
+            Phase::Flush | Phase::Abort(_) | Phase::Ended => Deadline::None,
+        }
+    }
+
+    /// The stream has been silent and stands between two events: a comment.
+    fn keep_alive(&mut self, now_ns: u64) {
+        self.active_ns = now_ns;
+        if let Some(comment) = self
+            .events
+            .as_mut()
+            .and_then(|events| events.comment(now_ns))
+        {
+            self.metrics.keep_alive_sent();
+            self.client.send_data(Bytes::from_static(comment));
+        }
+    }
+}
+
+impl<D> Drop for Relay<'_, D> {
+    fn drop(&mut self) {
+        if self.progress.event_stream {
+            self.metrics.stream_closed();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Replies the edge makes itself: short, plain, and telling what to do.
+
+use std::future::poll_fn;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::exchange::{ClientError, Downstream};
+use crate::clock::monotonic_ns;
+use crate::message::{BodyLength, Fields, Name, ResponseHead};
+
+/// A reply of the edge's own.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    fields: Fields,
+}
+
+impl Reply {
+    pub(super) fn new(status: StatusCode) -> Reply {
+        Reply {
+            status,
+            fields: Fields::default(),
+        }
+    }
+
+    pub(super) fn with(mut self, name: &str, value: &str) -> Reply {
+        self.fields.push(name.as_bytes(), value.as_bytes());
+        self
+    }
+
+    /// 429 that says when to come back (RFC 6585 §4, RFC 9110 §10.2.3).
+    pub(super) fn limited(retry_after_secs: u64) -> Reply {
+        let secs = retry_after_secs.max(1).to_string();
+        Reply::new(StatusCode::TOO_MANY_REQUESTS).with("retry-after", &secs)
+    }
+
+    /// Sends the reply; gives up when the client takes nothing for `send_timeout`. Returns the bytes
+    /// of content.
+    pub(super) async fn send<D: Downstream>(
+        self,
+        client: &mut D,
+        method: &Method,
+        send_timeout: Duration,
+    ) -> Result<u64, ClientError> {
+        let Reply { status, mut fields } = self;
+        let body = format!(
+            "{} {}\n",
+            status.as_str(),
+            status.canonical_reason().unwrap_or("Error")
+        );
+        fields.push_known(Name::ContentType, b"text/plain; charset=utf-8");
+        fields.push(b"cache-control", b"no-store");
+        push_date(&mut fields);
+        let length = BodyLength::Exact(body.len() as u64);
+        client.send_head(&ResponseHead {
+            status,
+            fields,
+            length,
+        });
+        let sent = match *method == Method::HEAD {
+            true => 0,
+            false => body.len() as u64,
+        };
+        if sent > 0 {
+            client.send_data(Bytes::from(body));
+        }
+        client.send_end(None);
+        let deadline_ns = monotonic_ns() + send_timeout.as_nanos() as u64;
+        poll_fn(|cx| {
+            let flushed = client.poll_flush(cx);
+            if flushed.is_pending() && client.timer().poll(cx, deadline_ns).is_ready() {
+                return std::task::Poll::Ready(Err(ClientError::Gone));
+            }
+            flushed
+        })
+        .await?;
+        Ok(sent)
+    }
+}
+
+/// RFC 9110 §6.6.1: an origin server with a clock sends `Date`.
+pub(super) fn push_date(fields: &mut Fields) {
+    thread_local! {
+        static LAST: std::cell::RefCell<(u64, String)> = const { std::cell::RefCell::new((0, String::new())) };
+    }
+    let now = SystemTime::now();
+    let secs = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    LAST.with_borrow_mut(|(at, text)| {
+        if *at != secs || text.is_empty() {
+            *at = secs;
+            *text = httpdate::fmt_http_date(now);
+        }
+        fields.push_known(Name::Date, text.as_bytes());
+    });
+}
