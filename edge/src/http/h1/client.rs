@@ -1,0 +1,155 @@
+//! The connection as one exchange sees it: request body in, reply out.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+
+use super::connection::{Connection, ReplyState};
+use crate::message::h1::{self, Decoded};
+use crate::message::{BodyLength, Fields, Frame, ResponseHead, Version};
+use crate::net::{Expect, Timer, Transport};
+use crate::proxy::{ClientError, Downstream};
+
+impl<T: Transport> Connection<T> {
+    pub(super) fn append(&mut self, chunk: BytesMut) {
+        if self.input.is_empty() {
+            self.input = chunk;
+        } else {
+            self.input.extend_from_slice(&chunk);
+        }
+    }
+
+    /// RFC 9110 §10.1.1: told to go on only when somebody wants the body, and not when it is
+    /// already coming.
+    fn send_continue(&mut self, cx: &mut Context<'_>) -> Result<(), ClientError> {
+        let expected = std::mem::take(&mut self.exchange.expects_continue);
+        if !expected || !self.input.is_empty() || self.exchange.reply != ReplyState::Waiting {
+            return Ok(());
+        }
+        self.io.send(b"HTTP/1.1 100 Continue\r\n\r\n");
+        match self.io.poll_flush(cx) {
+            Poll::Ready(Err(_)) => Err(ClientError::Gone),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<T: Transport> Downstream for Connection<T> {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
+        self.send_continue(cx)?;
+        loop {
+            match self.exchange.body.decode(&mut self.input) {
+                Ok(Decoded::Data(data)) => return Poll::Ready(Ok(Some(Frame::Data(data)))),
+                Ok(Decoded::Trailers(fields)) => {
+                    return Poll::Ready(Ok(Some(Frame::Trailers(fields))));
+                }
+                Ok(Decoded::End) => return Poll::Ready(Ok(None)),
+                Ok(Decoded::More) => {}
+                Err(_) => {
+                    self.exchange.body_bad = true;
+                    return Poll::Ready(Err(ClientError::BadBody));
+                }
+            }
+            match ready!(self.io.poll_recv(cx, Expect::Message)) {
+                Ok(chunk) if !chunk.is_empty() => self.append(chunk),
+                _ => return Poll::Ready(Err(ClientError::Gone)),
+            }
+        }
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.input_ended && self.input.len() < self.ahead_bytes_max {
+            match ready!(self.io.poll_recv(cx, Expect::Little)) {
+                Ok(chunk) if !chunk.is_empty() => self.append(chunk),
+                // A client that has sent all its requests ahead may end its side and still wait
+                // for the answers; one that has none pending has simply left.
+                Ok(_) if !self.input.is_empty() => self.input_ended = true,
+                _ => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn send_interim(&mut self, head: &ResponseHead) {
+        let mut out = BytesMut::new();
+        h1::response_head(&mut out, head.status, &head.fields, None, None);
+        self.io.send(&out);
+    }
+
+    fn send_head(&mut self, head: &ResponseHead) {
+        let exchange = &mut self.exchange;
+        if exchange.expects_continue {
+            // Refused before the client was told to go on: what it sends next is anyone's guess.
+            exchange.keep_alive = false;
+        }
+        let bodiless = matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
+        let framing = match head.length {
+            _ if bodiless => None,
+            BodyLength::Empty if exchange.is_head => None,
+            BodyLength::Framed | BodyLength::UntilClose if exchange.version == Version::Http10 => {
+                exchange.keep_alive = false;
+                Some(BodyLength::UntilClose)
+            }
+            BodyLength::UntilClose => Some(BodyLength::Framed),
+            length => Some(length),
+        };
+        let connection = match (exchange.keep_alive, exchange.version) {
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, _) => None,
+        };
+        exchange.reply = ReplyState::Body(match framing {
+            Some(framing) if !exchange.is_head => framing,
+            _ => BodyLength::Empty,
+        });
+        let mut out = BytesMut::with_capacity(512);
+        h1::response_head(&mut out, head.status, &head.fields, framing, connection);
+        self.io.send(&out);
+    }
+
+    fn send_data(&mut self, data: Bytes) {
+        match self.exchange.reply {
+            ReplyState::Body(BodyLength::Framed) if !data.is_empty() => {
+                self.io.send(h1::chunk_head(data.len(), &mut [0; 18]));
+                self.io.send(&data);
+                self.io.send(b"\r\n");
+            }
+            ReplyState::Body(BodyLength::Exact(_) | BodyLength::UntilClose) => self.io.send(&data),
+            _ => {}
+        }
+    }
+
+    fn send_end(&mut self, trailers: Option<&Fields>) {
+        if self.exchange.reply == ReplyState::Body(BodyLength::Framed) {
+            match trailers {
+                Some(fields) => {
+                    let mut out = BytesMut::new();
+                    h1::trailers(&mut out, fields);
+                    self.io.send(&out);
+                }
+                None => self.io.send(h1::LAST_CHUNK),
+            }
+        }
+        self.exchange.reply = ReplyState::Ended;
+    }
+
+    fn abort(&mut self) {
+        self.exchange.reply = ReplyState::Aborted;
+    }
+
+    fn queued(&self) -> usize {
+        self.io.queued()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        self.io.poll_flush(cx).map_err(|_| ClientError::Gone)
+    }
+
+    fn timer(&mut self) -> &mut Timer {
+        &mut self.timer
+    }
+}

@@ -1,0 +1,117 @@
+//! Waiting for the next request head.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::connection::Connection;
+use crate::clock::monotonic_ns;
+use crate::message::RequestHead;
+use crate::message::h1::{self, HeadScan};
+use crate::net::{Expect, Transport};
+use crate::proxy::Proxy;
+
+/// What came of waiting.
+pub(super) enum Next {
+    /// A request, and whether its client lets the connection live on.
+    Request(Box<RequestHead>, bool),
+    /// Something that is not one: answer and close.
+    Refuse(StatusCode),
+    /// Nothing more: close.
+    Close,
+}
+
+impl<T: Transport> Connection<T> {
+    /// The next head, within the deadlines for idle connections and slow heads.
+    pub(super) async fn next_head(&mut self, proxy: &Proxy, first: bool) -> Next {
+        self.scan = HeadScan::default();
+        let timeouts = proxy.timeouts();
+        let start_ns = monotonic_ns();
+        let after = |timeout: Duration| start_ns + timeout.as_nanos() as u64;
+        let idle_deadline_ns = after(if first { timeouts.head } else { timeouts.idle });
+        let mut head_deadline_ns = (!self.input.is_empty()).then(|| after(timeouts.head));
+        let mut draining = pin!(proxy.drain().started());
+        poll_fn(|cx| {
+            loop {
+                if let Some(next) = self.take_head() {
+                    return Poll::Ready(next);
+                }
+                if self.input_ended {
+                    return Poll::Ready(Next::Close);
+                }
+                match self.poll_more(cx) {
+                    Poll::Ready(true) => {
+                        head_deadline_ns.get_or_insert_with(|| {
+                            monotonic_ns() + timeouts.head.as_nanos() as u64
+                        });
+                        continue;
+                    }
+                    Poll::Ready(false) => return Poll::Ready(Next::Close),
+                    Poll::Pending => {}
+                }
+                let idle = self.input.is_empty();
+                let drained = draining.as_mut().poll(cx).is_ready() || proxy.drain().is_started();
+                if idle && drained {
+                    return Poll::Ready(Next::Close);
+                }
+                let deadline_ns = head_deadline_ns.unwrap_or(idle_deadline_ns);
+                return match self.timer.poll(cx, deadline_ns) {
+                    Poll::Ready(()) if idle => Poll::Ready(Next::Close),
+                    Poll::Ready(()) => Poll::Ready(Next::Refuse(StatusCode::REQUEST_TIMEOUT)),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        })
+        .await
+    }
+
+    /// Judges what has arrived so far.
+    fn take_head(&mut self) -> Option<Next> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let Ok(end) = self.scan.end_of_head(&self.input) else {
+            return Some(Next::Refuse(StatusCode::BAD_REQUEST));
+        };
+        if end.unwrap_or(self.input.len()) > self.head_bytes_max {
+            return Some(Next::Refuse(match self.scan.in_first_line() {
+                true => StatusCode::URI_TOO_LONG,
+                false => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            }));
+        }
+        let outcome = match end {
+            None => match h1::check_partial(&self.input) {
+                Ok(()) => return None,
+                Err(error) => Err(error),
+            },
+            Some(end) => {
+                let head = self.input.split_to(end);
+                h1::parse_request(&head, self.head_fields_max)
+            }
+        };
+        Some(match outcome {
+            Ok((head, keep_alive)) => Next::Request(Box::new(head), keep_alive),
+            Err(error) => Next::Refuse(error.status()),
+        })
+    }
+
+    /// Reads on; `false` at the end of the connection.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        // A response may still be on its way out while the next request is waited for.
+        if let Poll::Ready(Err(_)) = self.io.poll_flush(cx) {
+            return Poll::Ready(false);
+        }
+        self.io
+            .poll_recv(cx, Expect::Message)
+            .map(|outcome| match outcome {
+                Ok(chunk) if !chunk.is_empty() => {
+                    self.append(chunk);
+                    true
+                }
+                _ => false,
+            })
+    }
+}

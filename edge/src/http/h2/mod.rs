@@ -1,0 +1,8 @@
+//! The HTTP/2 front (RFC 9113) over the `h2` crate: one task per stream.
+
+mod connection;
+mod io;
+mod request;
+mod stream;
+
+pub use connection::serve;

@@ -1,0 +1,208 @@
+//! One HTTP/2 stream as one exchange: request body in, reply out.
+//!
+//! Flow control carries the back-pressure both ways: window is given back to the client for content
+//! that has moved on, and content waits here until the client's window has room for it.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::HeaderMap;
+
+use super::request;
+use crate::message::{BodyLength, Fields, Frame, ResponseHead};
+use crate::net::Timer;
+use crate::proxy::{ClientError, Downstream};
+
+/// One stream.
+pub(super) struct Stream {
+    body: RecvStream,
+    is_head: bool,
+    expects_continue: bool,
+    data_ended: bool,
+    /// Content handed out whose window has not been given back.
+    unreleased: usize,
+    respond: SendResponse<Bytes>,
+    send: Option<SendStream<Bytes>>,
+    waiting: VecDeque<Bytes>,
+    waiting_bytes: usize,
+    end: End,
+    failed: bool,
+    timer: Timer,
+}
+
+enum End {
+    Open,
+    Queued(Option<HeaderMap>),
+    Sent,
+}
+
+impl Stream {
+    pub(super) fn new(
+        body: RecvStream,
+        respond: SendResponse<Bytes>,
+        is_head: bool,
+        expects_continue: bool,
+    ) -> Stream {
+        Stream {
+            body,
+            is_head,
+            expects_continue,
+            data_ended: false,
+            unreleased: 0,
+            respond,
+            send: None,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            end: End::Open,
+            failed: false,
+            timer: Timer::default(),
+        }
+    }
+
+    fn release(&mut self) {
+        let bytes = std::mem::take(&mut self.unreleased);
+        if bytes > 0 {
+            // Fails only on a stream that is gone, which the next read reports.
+            let _ = self.body.flow_control().release_capacity(bytes);
+        }
+    }
+
+    /// Moves what the window allows into the connection's send buffer.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        let Some(send) = &mut self.send else {
+            return Poll::Ready(Ok(()));
+        };
+        while let Some(front) = self.waiting.front_mut() {
+            send.reserve_capacity(self.waiting_bytes);
+            let room = match send.capacity() {
+                0 => match ready!(send.poll_capacity(cx)) {
+                    Some(Ok(_)) => continue,
+                    Some(Err(error)) => return Poll::Ready(Err(error)),
+                    None => return Poll::Ready(Err(Reason::CANCEL.into())),
+                },
+                room => room,
+            };
+            let data = front.split_to(front.len().min(room));
+            self.waiting_bytes -= data.len();
+            if front.is_empty() {
+                self.waiting.pop_front();
+            }
+            let last = self.waiting.is_empty() && matches!(self.end, End::Queued(None));
+            send.send_data(data, last)?;
+            if last {
+                self.end = End::Sent;
+            }
+        }
+        if let End::Queued(trailers) = &mut self.end {
+            match trailers.take() {
+                Some(trailers) => send.send_trailers(trailers)?,
+                None => send.send_data(Bytes::new(), true)?,
+            }
+            self.end = End::Sent;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Downstream for Stream {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
+        self.release();
+        if std::mem::take(&mut self.expects_continue) && self.send.is_none() {
+            let mut response = http::Response::new(());
+            *response.status_mut() = http::StatusCode::CONTINUE;
+            let _ = self.respond.send_informational(response);
+        }
+        if !self.data_ended {
+            match ready!(self.body.poll_data(cx)) {
+                Some(Ok(data)) => {
+                    self.unreleased = data.len();
+                    return Poll::Ready(Ok(Some(Frame::Data(data))));
+                }
+                Some(Err(_)) => return Poll::Ready(Err(ClientError::Gone)),
+                None => self.data_ended = true,
+            }
+        }
+        match ready!(self.body.poll_trailers(cx)) {
+            Ok(Some(trailers)) => {
+                Poll::Ready(Ok(Some(Frame::Trailers(request::trailers(&trailers)))))
+            }
+            Ok(None) => Poll::Ready(Ok(None)),
+            Err(_) => Poll::Ready(Err(ClientError::Gone)),
+        }
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let reset = match &mut self.send {
+            Some(_) if matches!(self.end, End::Sent) => return Poll::Pending,
+            Some(send) => send.poll_reset(cx),
+            None => self.respond.poll_reset(cx),
+        };
+        reset.map(|_| ())
+    }
+
+    fn send_interim(&mut self, head: &ResponseHead) {
+        // The client may have gone meanwhile; the final head will tell.
+        let _ = self
+            .respond
+            .send_informational(request::response(head, false));
+    }
+
+    fn send_head(&mut self, head: &ResponseHead) {
+        let ended = head.length == BodyLength::Empty || self.is_head;
+        match self
+            .respond
+            .send_response(request::response(head, self.is_head), ended)
+        {
+            Ok(send) => self.send = Some(send),
+            Err(_) => self.failed = true,
+        }
+        if ended {
+            self.end = End::Sent;
+        }
+    }
+
+    fn send_data(&mut self, data: Bytes) {
+        if !data.is_empty() && matches!(self.end, End::Open) {
+            self.waiting_bytes += data.len();
+            self.waiting.push_back(data);
+        }
+    }
+
+    fn send_end(&mut self, trailers: Option<&Fields>) {
+        if matches!(self.end, End::Open) {
+            self.end = End::Queued(trailers.map(request::header_map));
+        }
+    }
+
+    fn abort(&mut self) {
+        let reason = match self.send {
+            Some(_) => Reason::INTERNAL_ERROR,
+            None => Reason::CANCEL,
+        };
+        match &mut self.send {
+            Some(send) => send.send_reset(reason),
+            None => self.respond.send_reset(reason),
+        }
+        self.end = End::Sent;
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    fn queued(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        if self.failed {
+            return Poll::Ready(Err(ClientError::Gone));
+        }
+        self.poll_send(cx).map_err(|_| ClientError::Gone)
+    }
+
+    fn timer(&mut self) -> &mut Timer {
+        &mut self.timer
+    }
+}
