@@ -1,0 +1,125 @@
+//! From a listening socket to a connection handed to its protocol's front.
+
+use std::future::{Future as _, poll_fn};
+use std::net::TcpListener;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::worker::Worker;
+use crate::http::{h1, h2};
+use crate::net::{self, Accepted, Listener};
+use crate::observe::Protocol;
+use crate::observe::metrics::{Handshake, TlsVersion};
+use crate::proxy::Peer;
+use crate::tls::{TlsStream, Version};
+
+/// Pause after an accept that failed for lack of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until the worker drains. At the bound of connections it waits for one to close: clients
+/// wait in the kernel's queue meanwhile.
+pub(super) async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, secure: bool) {
+    let mut listener = Listener::new(listener);
+    let mut draining = pin!(worker.proxy.drain().started());
+    loop {
+        let permit = Arc::clone(&worker.connections).acquire_owned().await;
+        let accepted = poll_fn(|cx| {
+            if draining.as_mut().poll(cx).is_ready() || worker.proxy.drain().is_started() {
+                return Poll::Ready(None);
+            }
+            listener.poll_accept(cx).map(Some)
+        });
+        match accepted.await {
+            None => return,
+            Some(Ok(accepted)) => {
+                let worker = Rc::clone(&worker);
+                net::spawn(async move {
+                    let _open = worker.open_connection();
+                    match secure {
+                        true => serve_tls(&worker, accepted).await,
+                        false => serve_plain(&worker, accepted).await,
+                    }
+                    drop(permit);
+                });
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
+    let peer = Peer {
+        addr: accepted.client,
+        tls: None,
+    };
+    let _counted = Counted::new(worker, Protocol::Http11);
+    h1::serve(accepted.socket, &peer, &worker.proxy).await;
+}
+
+async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
+    let Some(stream) = handshake(worker, accepted.socket).await else {
+        return;
+    };
+    let peer = Peer {
+        addr: accepted.client,
+        tls: Some(stream.version().as_str()),
+    };
+    // Boxed apart, so that a connection holds the state of the protocol it speaks and no more.
+    if stream.is_h2() {
+        let _counted = Counted::new(worker, Protocol::H2);
+        Box::pin(h2::serve(stream, peer, Rc::clone(&worker.proxy))).await;
+    } else {
+        let _counted = Counted::new(worker, Protocol::Http11);
+        Box::pin(h1::serve(stream, &peer, &worker.proxy)).await;
+    }
+}
+
+async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<TlsStream> {
+    let config = Arc::clone(worker.tls.as_ref()?);
+    let metrics = worker.proxy.metrics();
+    let _permit = worker.handshakes.acquire().await;
+    let accept = Box::pin(TlsStream::accept(socket, config));
+    match tokio::time::timeout(worker.proxy.timeouts().handshake, accept).await {
+        Ok(Ok(stream)) => {
+            metrics.handshake(Handshake::Done(match stream.version() {
+                Version::Tls12 => TlsVersion::Tls12,
+                Version::Tls13 => TlsVersion::Tls13,
+            }));
+            Some(stream)
+        }
+        Ok(Err(error)) => {
+            metrics.handshake(Handshake::Failed);
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            metrics.handshake(Handshake::TimedOut);
+            None
+        }
+    }
+}
+
+/// A connection in the metrics.
+struct Counted<'a> {
+    worker: &'a Worker,
+    protocol: Protocol,
+}
+
+impl<'a> Counted<'a> {
+    fn new(worker: &'a Worker, protocol: Protocol) -> Counted<'a> {
+        worker.proxy.metrics().connection_opened(protocol);
+        Counted { worker, protocol }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.worker.proxy.metrics().connection_closed(self.protocol);
+    }
+}

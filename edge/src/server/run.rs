@@ -1,0 +1,140 @@
+//! From a configuration to a running edge, and back to nothing.
+//!
+//! Everything that can fail or needs privileges happens on the main thread before a second one
+//! exists; then the privileges go, and only then do threads start (see `privileges`).
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::control::{BanRequest, Control, ControlHandle, ControlParts};
+use super::error::Error;
+use super::listen::bind_all;
+use super::privileges::{Account, drop_for_good};
+use super::shield;
+use super::worker::{self, WorkerPlan};
+use crate::config::Config;
+use crate::net;
+use crate::observe::access::{AccessTarget, AccessWriter};
+use crate::observe::metrics::Metrics;
+use crate::proxy::{Limits, ProxyParts};
+use crate::tls;
+
+/// How long a blocked log target may hold up the end of the process.
+const LOG_WAIT: Duration = Duration::from_secs(2);
+
+/// Serves until a signal ends it.
+pub fn run(config: Config) -> Result<(), Error> {
+    let tls = match config.listen.https.is_empty() {
+        true => None,
+        false => Some(tls::server_config(&config.hosts)?),
+    };
+    net::probe_ring().map_err(Error::Ring)?;
+    let access = AccessTarget::open(&config.log.access)?;
+    let https = bind_all(&config.listen.https, config.workers)?;
+    let http = bind_all(&config.listen.http, config.workers)?;
+    let control = Control::bind(&config)?;
+    let guard = shield::attach(&config)?;
+    let account = Account::wanted(config.user.as_deref())?;
+    if let Some(account) = &account {
+        control.give_to(account)?;
+    }
+    drop_for_good(account.as_ref())?;
+
+    let log = AccessWriter::start(access)?;
+    let metrics = Metrics::new(&config);
+    let parts = ControlParts {
+        metrics: metrics.clone(),
+        guard,
+        access_log_dropped: log.dropped(),
+    };
+    let control = control.start(&config, parts)?;
+    let config = Arc::new(config);
+    let limits = config
+        .limit
+        .as_ref()
+        .map(|limit| Arc::new(Limits::new(limit)));
+    let cpus = allowed_cpus();
+    let mut workers = Vec::with_capacity(config.workers);
+    for (index, (https, http)) in https.into_iter().zip(http).enumerate() {
+        let (log, metrics, limits) = (log.worker(), metrics.clone(), limits.clone());
+        let bans = control.bans();
+        let plan = WorkerPlan {
+            cpu: cpus.get(index % cpus.len().max(1)).copied(),
+            https,
+            http,
+            tls: tls.clone(),
+            config: Arc::clone(&config),
+            parts: Box::new(move || ProxyParts {
+                log,
+                metrics: metrics.worker(),
+                limits,
+                ban: Box::new(move |addr, duration| {
+                    bans.send(BanRequest {
+                        addr,
+                        duration,
+                        reason: "limit",
+                    });
+                }),
+            }),
+            phase: control.phase(),
+        };
+        workers.push(start(index, plan)?);
+    }
+    announce(&config);
+    finish(workers, log, control)
+}
+
+fn start(index: usize, plan: WorkerPlan) -> Result<JoinHandle<()>, Error> {
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || worker::run(plan))
+        .map_err(Error::Worker)
+}
+
+fn announce(config: &Config) {
+    let list = |addrs: &[std::net::SocketAddr]| {
+        let addrs: Vec<String> = addrs.iter().map(ToString::to_string).collect();
+        addrs.join(" ")
+    };
+    tracing::info!(
+        https = list(&config.listen.https),
+        http = list(&config.listen.http),
+        workers = config.workers,
+        "ready"
+    );
+}
+
+/// Waits for the workers. The shield goes last: packets are filtered until nobody is served.
+fn finish(
+    workers: Vec<JoinHandle<()>>,
+    log: AccessWriter,
+    control: ControlHandle,
+) -> Result<(), Error> {
+    let mut panicked = false;
+    for worker in workers {
+        panicked |= worker.join().is_err();
+    }
+    if !log.stop(LOG_WAIT) {
+        tracing::warn!("the access log's target is blocked, its last lines are lost");
+    }
+    control.stop();
+    match panicked {
+        true => Err(Error::Worker(std::io::Error::other("it panicked"))),
+        false => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
+}
+
+/// CPUs this process may run on, in order; a container may have been given a few only.
+fn allowed_cpus() -> Vec<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+    (0..CpuSet::count())
+        .filter(|&cpu| allowed.is_set(cpu).unwrap_or(false))
+        .collect()
+}
