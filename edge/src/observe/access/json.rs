@@ -47,7 +47,7 @@ fn escape(out: &mut Vec<u8>, value: &[u8]) {
 
 /// Whether an ASCII byte stands for itself in a JSON string.
 fn is_plain(byte: u8) -> bool {
-    (byte >= 0x20) & (byte < 0x7f) & (byte != b'"') & (byte != b'\\')
+    (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\')
 }
 
 fn escape_char(out: &mut Vec<u8>, char: char) {

@@ -27,7 +27,10 @@ pub enum SocketError {
         path: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot make the admin socket {}: {source}", path.display())]
+    #[error(
+        "cannot make the admin socket {}: {source}; `socket` in [admin] names another path",
+        path.display()
+    )]
     Io {
         /// The configured path.
         path: PathBuf,

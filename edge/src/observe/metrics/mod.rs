@@ -12,6 +12,8 @@ mod process;
 mod registry;
 mod requests;
 mod scrape;
+#[cfg(test)]
+mod tests;
 mod text;
 mod worker;
 
