@@ -9,6 +9,7 @@
 mod bans;
 mod controller;
 mod guard;
+mod plane;
 mod thread;
 
 pub use bans::{BanRequest, BanSender};

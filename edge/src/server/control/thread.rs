@@ -1,31 +1,23 @@
 //! Starting and stopping the control thread.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use tokio::runtime;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{oneshot, watch};
 
-use super::bans::{self, BanRequest, BanSender};
+use super::bans::{self, BanSender};
 use super::controller::Controller;
 use super::guard::Guard;
+use super::plane::Plane;
 use crate::config::Config;
-use crate::observe::admin::{self, Call, Socket, SocketError};
+use crate::observe::admin::{Socket, SocketError};
 use crate::observe::metrics::Metrics;
-use crate::observe::{Page, PageError, Reader};
+use crate::observe::{Page, PageError};
 use crate::server::privileges::Account;
-use crate::server::signals::{Phase, Signals};
-
-/// How often expired bans are cleared out.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Admin requests and page reads that wait for the loop; their servers bound them as well.
-const QUEUE_MAX: usize = 16;
+use crate::server::signals::Phase;
 
 /// Why there is no control thread.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +97,8 @@ impl Control {
             .name("control".into())
             .spawn(move || {
                 let plane = Plane {
-                    control: self,
+                    page: self.page,
+                    socket: self.socket,
                     controller,
                     ban_requests,
                     phase,
@@ -156,85 +149,19 @@ impl Drop for ControlHandle {
     }
 }
 
-/// What the thread owns.
-struct Plane {
-    control: Control,
-    controller: Controller,
-    ban_requests: mpsc::Receiver<BanRequest>,
-    phase: watch::Sender<Phase>,
-}
-
-impl Plane {
-    fn run(self, ready: &std_mpsc::SyncSender<io::Result<()>>, stopped: oneshot::Receiver<()>) {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        let started = runtime.and_then(|runtime| {
-            let _inside = runtime.enter();
-            let signals = Signals::install()?;
-            Ok((signals, runtime))
-        });
-        match started {
-            Err(error) => {
-                // The starter waits for it.
-                let _ = ready.send(Err(error));
-            }
-            Ok((signals, runtime)) => {
-                let _ = ready.send(Ok(()));
-                runtime.block_on(self.serve(signals, stopped));
-            }
-        }
-    }
-
-    async fn serve(mut self, signals: Signals, mut stopped: oneshot::Receiver<()>) {
-        let (calls, mut called) = mpsc::channel::<Call>(QUEUE_MAX);
-        let (readers, mut read) = mpsc::channel::<Reader>(QUEUE_MAX);
-        let phase = self.phase;
-        // Dropped with this future: whatever still runs ends, and the socket's file is removed.
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(lasting(
-            "admin socket",
-            admin::serve(self.control.socket, calls),
-        ));
-        if let Some(page) = self.control.page {
-            tasks.spawn(lasting("metrics page", page.serve(readers)));
-        }
-        tasks.spawn(async move { signals.drive(&phase).await });
-        let mut sweep = interval(SWEEP_EVERY);
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = &mut stopped => break,
-                Some(request) = self.ban_requests.recv() => self.controller.ban_from_worker(request),
-                Some(call) = called.recv() => self.controller.answer(call),
-                Some(reader) = read.recv() => {
-                    // A scraper that left has no use for the page.
-                    let _ = reader.send(self.controller.page());
-                }
-                _ = sweep.tick() => self.controller.sweep(),
-            }
-        }
-        tasks.shutdown().await;
-    }
-}
-
-/// Runs a server that only ends when it cannot even begin.
-async fn lasting(name: &str, server: impl Future<Output = io::Result<()>>) {
-    if let Err(error) = server.await {
-        tracing::error!(%error, "no {name}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::ShieldMode;
     use crate::observe::admin::{Ban, Banned, CallError, Request, Status, Unbanned, call};
     use crate::observe::testing;
-    use crate::server::control::{GuardError, GuardLink};
+    use crate::server::control::{BanRequest, GuardError, GuardLink};
     use edge_common::{Family, Verdict};
     use std::collections::BTreeMap;
     use std::io::{Read, Write};
     use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
     use std::sync::atomic::Ordering;
+    use std::time::Duration;
 
     /// Stands for the kernel's table, which takes privileges to make: two bans fit.
     #[derive(Default)]

@@ -1,0 +1,92 @@
+//! The control loop: one thread, one runtime, one queue for everybody who wants something.
+
+use std::future::Future;
+use std::io;
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::bans::BanRequest;
+use super::controller::Controller;
+use crate::observe::admin::{self, Call, Socket};
+use crate::observe::{Page, Reader};
+use crate::server::signals::{Phase, Signals};
+
+/// How often expired bans are cleared out.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Admin requests and page reads that wait for the loop; their servers bound them as well.
+const QUEUE_MAX: usize = 16;
+
+/// What the thread owns.
+pub(super) struct Plane {
+    pub(super) page: Option<Page>,
+    pub(super) socket: Socket,
+    pub(super) controller: Controller,
+    pub(super) ban_requests: mpsc::Receiver<BanRequest>,
+    pub(super) phase: watch::Sender<Phase>,
+}
+
+impl Plane {
+    /// Serves until `stopped` is dropped at the other end; says on `ready` whether it can.
+    pub(super) fn run(
+        self,
+        ready: &std_mpsc::SyncSender<io::Result<()>>,
+        stopped: oneshot::Receiver<()>,
+    ) {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        let started = runtime.and_then(|runtime| {
+            let _inside = runtime.enter();
+            let signals = Signals::install()?;
+            Ok((signals, runtime))
+        });
+        match started {
+            Err(error) => {
+                // The starter waits for it.
+                let _ = ready.send(Err(error));
+            }
+            Ok((signals, runtime)) => {
+                let _ = ready.send(Ok(()));
+                runtime.block_on(self.serve(signals, stopped));
+            }
+        }
+    }
+
+    async fn serve(mut self, signals: Signals, mut stopped: oneshot::Receiver<()>) {
+        let (calls, mut called) = mpsc::channel::<Call>(QUEUE_MAX);
+        let (readers, mut read) = mpsc::channel::<Reader>(QUEUE_MAX);
+        let phase = self.phase;
+        // Dropped with this future: whatever still runs ends, and the socket's file is removed.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(lasting("admin socket", admin::serve(self.socket, calls)));
+        if let Some(page) = self.page {
+            tasks.spawn(lasting("metrics page", page.serve(readers)));
+        }
+        tasks.spawn(async move { signals.drive(&phase).await });
+        let mut sweep = interval(SWEEP_EVERY);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                Some(request) = self.ban_requests.recv() => self.controller.ban_from_worker(request),
+                Some(call) = called.recv() => self.controller.answer(call),
+                Some(reader) = read.recv() => {
+                    // A scraper that left has no use for the page.
+                    let _ = reader.send(self.controller.page());
+                }
+                _ = sweep.tick() => self.controller.sweep(),
+            }
+        }
+        tasks.shutdown().await;
+    }
+}
+
+/// Runs a server that only ends when it cannot even begin.
+async fn lasting(name: &str, server: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "no {name}");
+    }
+}
