@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use socket2::SockRef;
@@ -17,8 +18,9 @@ use super::transport::{Expect, Transport};
 
 /// Where receive buffers start: a request head or a JSON-RPC message fits.
 const RECV_BYTES: usize = 4 * 1024;
-/// Where they start when nothing is expected: a TLS alert fits.
-const RECV_BYTES_LITTLE: usize = 512;
+/// Where they start when nothing is expected: the next small request fits all the same, for the
+/// receive that watches for the end of the connection is the one that gets it.
+const RECV_BYTES_LITTLE: usize = 1536;
 /// Where they stop growing: bulk transfers gain nothing beyond it.
 const RECV_BYTES_MAX: usize = 128 * 1024;
 
@@ -102,12 +104,6 @@ impl Socket {
         }
     }
 
-    /// Closes with a reset: the peer must not take what it got for a whole message.
-    pub fn reset(&mut self) {
-        // Only a courtesy to the peer: when it fails the socket is already gone.
-        let _ = SockRef::from(&*self.fd).set_linger(Some(std::time::Duration::ZERO));
-    }
-
     fn next_recv_bytes(&mut self, filled: usize, capacity: usize) {
         if filled == capacity {
             self.recv_bytes = (capacity * 4).clamp(RECV_BYTES, RECV_BYTES_MAX);
@@ -181,6 +177,11 @@ impl Transport for Socket {
             let _ = SockRef::from(&*self.fd).shutdown(Shutdown::Write);
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn reset(&mut self) {
+        // Fails only on a socket that is gone already.
+        let _ = SockRef::from(&*self.fd).set_linger(Some(Duration::ZERO));
     }
 
     fn finish(&mut self) {

@@ -31,6 +31,9 @@ pub trait Transport: Unpin + 'static {
     /// Hands queued bytes to the kernel; ready when it has accepted them all.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Makes the end of the connection show as a reset: what was sent is not the whole message.
+    fn reset(&mut self);
+
     /// Queues the end of the sending direction: it follows the bytes already queued.
     fn finish(&mut self);
 }

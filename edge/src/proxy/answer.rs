@@ -156,7 +156,7 @@ impl Proxy {
         record.leased(&lease);
         lease.conn().start(head, host);
         let reused = lease.reused;
-        let mut relay = Relay::new(client, lease.conn(), head.version, limits, &self.metrics);
+        let mut relay = Relay::new(client, lease.conn(), head.version, limits, self);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         let (progress, request_ended) = relay.progress();
         drop(relay);
@@ -178,7 +178,7 @@ impl Proxy {
         fresh.conn().resume(lease.conn(), unsent);
         drop(lease);
         record.leased(&fresh);
-        let relay = Relay::new(client, fresh.conn(), head.version, limits, &self.metrics);
+        let relay = Relay::new(client, fresh.conn(), head.version, limits, self);
         let mut relay = relay.resume(progress, request_ended);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         record.relayed(relay.progress().0);

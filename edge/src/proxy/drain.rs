@@ -1,4 +1,4 @@
-//! The signal to finish: no new request on any connection of this worker.
+//! The signal to finish, in two steps: no new request, then no more patience.
 
 use std::cell::Cell;
 
@@ -9,14 +9,15 @@ use tokio::sync::futures::Notified;
 #[derive(Default)]
 pub struct Drain {
     started: Cell<bool>,
-    notify: Notify,
+    start: Notify,
+    cut: Notify,
 }
 
 impl Drain {
     /// Starts the drain and wakes every idle connection.
     pub fn start(&self) {
         self.started.set(true);
-        self.notify.notify_waiters();
+        self.start.notify_waiters();
     }
 
     /// Whether it has started.
@@ -26,6 +27,17 @@ impl Drain {
 
     /// Completes when the drain starts; check [`Drain::is_started`] after creating it.
     pub fn started(&self) -> Notified<'_> {
-        self.notify.notified()
+        self.start.notified()
+    }
+
+    /// The deadline has come: event streams that still run are ended where a client can take them
+    /// up again.
+    pub fn cut(&self) {
+        self.cut.notify_waiters();
+    }
+
+    /// Completes when [`Drain::cut`] is called after this.
+    pub(super) fn is_cut(&self) -> Notified<'_> {
+        self.cut.notified()
     }
 }

@@ -5,18 +5,21 @@
 //! every deadline. Each direction stops reading its source while more than the high-water mark waits
 //! to leave on the other side: a slow reader stops the sender, it never fills memory.
 
+use std::future::Future as _;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio::sync::futures::Notified;
 
 use super::exchange::{ClientError, Downstream};
 use super::reply::push_date;
+use super::service::Proxy;
 use crate::clock::monotonic_ns;
 use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
 use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};
-use crate::observe::metrics::WorkerMetrics;
 use crate::upstream::{Conn, Reply, UpstreamError};
 
 /// How a relay ended.
@@ -55,12 +58,14 @@ pub(super) struct Relay<'a, D> {
     client: &'a mut D,
     conn: &'a mut Conn,
     limits: RelayLimits,
-    metrics: &'a WorkerMetrics,
+    worker: &'a Proxy,
     version: Version,
     phase: Phase,
     request_ended: bool,
     send_failed: bool,
     events: Option<KeepAlive>,
+    /// For event streams: the end of the worker's patience.
+    cut: Option<Pin<Box<Notified<'a>>>>,
     body_is_sized: bool,
     /// When the side that is waited for last did something.
     active_ns: u64,
@@ -95,18 +100,19 @@ impl<'a, D: Downstream> Relay<'a, D> {
         conn: &'a mut Conn,
         version: Version,
         limits: RelayLimits,
-        metrics: &'a WorkerMetrics,
+        worker: &'a Proxy,
     ) -> Relay<'a, D> {
         Relay {
             client,
             conn,
             limits,
-            metrics,
+            worker,
             version,
             phase: Phase::Head,
             request_ended: false,
             send_failed: false,
             events: None,
+            cut: None,
             body_is_sized: false,
             active_ns: monotonic_ns(),
             client_queued: 0,
@@ -133,6 +139,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 return Poll::Ready(End::Client(error));
             }
             if let Some(end) = self.pump_response(cx) {
+                return Poll::Ready(end);
+            }
+            if let Some(end) = self.poll_cut(cx) {
                 return Poll::Ready(end);
             }
             // Last, for a client may close as soon as it has the whole response.
@@ -163,7 +172,23 @@ impl<'a, D: Downstream> Relay<'a, D> {
         }
     }
 
-    /// A number that changes whenever a byte has moved.
+    /// At the end of a drain an event stream is ended as if the server had: clients reconnect.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Option<End> {
+        let cut = self
+            .cut
+            .as_mut()
+            .is_some_and(|cut| cut.as_mut().poll(cx).is_ready());
+        if !cut {
+            return None;
+        }
+        self.cut = None;
+        if matches!(self.phase, Phase::Body) && !self.body_is_sized {
+            self.end_response(None);
+        }
+        self.pump_response(cx)
+    }
+
+    /// Numbers that change whenever a byte has moved.
     fn activity(&self) -> (u64, u64, usize, bool) {
         let Progress {
             bytes_in,
@@ -288,7 +313,8 @@ impl<'a, D: Downstream> Relay<'a, D> {
             if head.fields.value(Name::XAccelBuffering).is_none() {
                 head.fields.push_known(Name::XAccelBuffering, b"no");
             }
-            self.metrics.stream_opened();
+            self.worker.metrics.stream_opened();
+            self.cut = Some(Box::pin(self.worker.drain().is_cut()));
         }
         self.client.send_head(&head);
         self.phase = Phase::Body;
@@ -343,7 +369,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             .as_mut()
             .and_then(|events| events.comment(now_ns))
         {
-            self.metrics.keep_alive_sent();
+            self.worker.metrics.keep_alive_sent();
             self.client.send_data(Bytes::from_static(comment));
         }
     }
@@ -352,7 +378,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
 impl<D> Drop for Relay<'_, D> {
     fn drop(&mut self) {
         if self.progress.event_stream {
-            self.metrics.stream_closed();
+            self.worker.metrics.stream_closed();
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::proxy::{Proxy, ProxyParts};
 
 /// How often log lines and counters are handed on.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+/// Flushes between the end of a drain's patience and the end of the worker: enough for the streams
+/// that are cut to send their last bytes.
+const CUT_TICKS: u64 = 5;
 /// Flushes between two looks at idle upstream connections.
 const FLUSHES_PER_SWEEP: u32 = 10;
 
@@ -92,7 +95,8 @@ async fn main(plan: WorkerPlan) {
     let mut phase = plan.phase;
     let mut ticks = tokio::time::interval(FLUSH_EVERY);
     let mut count = 0u32;
-    let mut ticks_left = None;
+    // Ticks until patience ends, once a drain has begun.
+    let mut patience = None;
     loop {
         tokio::select! {
             _ = ticks.tick() => {
@@ -101,18 +105,24 @@ async fn main(plan: WorkerPlan) {
                 if count.is_multiple_of(FLUSHES_PER_SWEEP) {
                     worker.proxy.sweep();
                 }
-                if let Some(left) = &mut ticks_left {
-                    *left -= 1;
-                    if *left == 0 || worker.open.get() == 0 {
-                        break;
+                match &mut patience {
+                    Some(_) if worker.open.get() == 0 => break,
+                    Some(0) => break,
+                    Some(left) => {
+                        *left -= 1;
+                        if *left == CUT_TICKS {
+                            worker.proxy.drain().cut();
+                        }
                     }
+                    None => {}
                 }
             }
-            changed = phase.changed(), if ticks_left != Some(0) => match *phase.borrow_and_update() {
+            changed = phase.changed() => match *phase.borrow_and_update() {
                 Phase::Serve if changed.is_ok() => {}
                 Phase::Drain if changed.is_ok() => {
                     worker.proxy.drain().start();
-                    ticks_left = Some(drain_timeout.div_duration_f32(FLUSH_EVERY) as u64 + 1);
+                    let ticks = drain_timeout.as_millis() / FLUSH_EVERY.as_millis();
+                    patience = Some(u64::try_from(ticks).unwrap_or(u64::MAX - 99) + CUT_TICKS + 1);
                 }
                 _ => break,
             }
@@ -120,10 +130,7 @@ async fn main(plan: WorkerPlan) {
     }
     let cut = worker.open.get();
     if cut > 0 {
-        tracing::warn!(
-            connections = cut,
-            "drain deadline reached, closing what is still open"
-        );
+        tracing::warn!(connections = cut, "closing connections that are still open");
     }
     worker.proxy.flush_records();
 }

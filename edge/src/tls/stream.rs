@@ -143,6 +143,10 @@ impl Transport for TlsStream {
         self.socket.poll_flush(cx)
     }
 
+    fn reset(&mut self) {
+        self.socket.reset();
+    }
+
     fn finish(&mut self) {
         self.finished = true;
     }

@@ -138,6 +138,9 @@ impl<T: Transport> Downstream for Connection<T> {
     }
 
     fn abort(&mut self) {
+        if self.exchange.reply == ReplyState::Body(BodyLength::UntilClose) {
+            self.io.reset();
+        }
         self.exchange.reply = ReplyState::Aborted;
     }
 
