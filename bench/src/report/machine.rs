@@ -27,15 +27,27 @@ impl Page {
 
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let arguments: Vec<_> = std::env::args()
-            .skip(1)
-            .filter(|argument| argument != "--markdown")
-            .collect();
         writeln!(f, "## {} ({})\n", self.title, today())?;
-        writeln!(f, "- Command: `cargo xtask bench {}`", arguments.join(" "))?;
+        writeln!(f, "- Command: `{}`", command(std::env::args().skip(1)))?;
         writeln!(f, "- Machine: {}", machine())?;
         writeln!(f, "- Versions: {}\n", self.versions.join(", "))
     }
+}
+
+/// The command that repeats this run: the workload and `--quick` belong to `xtask`, the rest is
+/// passed on by it.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    let mut command = "cargo xtask bench".to_owned();
+    let mut rest = String::new();
+    for (place, argument) in arguments.enumerate() {
+        if place == 0 || argument == "--quick" {
+            command = command + " " + &argument;
+        } else {
+            rest = rest + " " + &argument;
+        }
+    }
+    // There is something to pass on at least when this is printed: the wish for Markdown.
+    command + " --" + &rest
 }
 
 fn machine() -> String {
@@ -65,4 +77,18 @@ fn machine() -> String {
         memory_kib as f64 / f64::from(1 << 20),
         read("/proc/sys/kernel/osrelease").trim()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_the_one_that_xtask_takes() {
+        let arguments = ["https1", "--markdown", "--slices", "9", "--quick"];
+        assert_eq!(
+            command(arguments.map(str::to_owned).into_iter()),
+            "cargo xtask bench https1 --quick -- --markdown --slices 9"
+        );
+    }
 }
