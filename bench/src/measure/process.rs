@@ -27,9 +27,10 @@ impl ProcessTree {
     pub(crate) fn of(root: u32) -> Result<Self> {
         let mut processes = vec![Pid::from_raw(root as i32)];
         for task in tasks(root as i32)? {
-            let children = task.join("children");
-            let text = fs::read_to_string(&children)
-                .with_context(|| format!("cannot read {}", children.display()))?;
+            // A thread may end between the listing and the reading.
+            let Ok(text) = fs::read_to_string(task.join("children")) else {
+                continue;
+            };
             for child in text.split_whitespace() {
                 processes.push(Pid::from_raw(child.parse()?));
             }
@@ -54,7 +55,6 @@ impl ProcessTree {
         let mut sum = 0;
         for process in &self.0 {
             for task in tasks(process.as_raw())? {
-                // A thread may end between the listing and the reading.
                 let Ok(text) = fs::read_to_string(task.join("schedstat")) else {
                     continue;
                 };
