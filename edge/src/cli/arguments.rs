@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, unban};
+use super::{ban, bans, check, run, unban};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -14,6 +14,7 @@ use super::{ban, bans, check, unban};
     after_help = "\
 Examples:
   edge check edge.toml              every error in a configuration at once
+  edge run --config edge.toml       serve until SIGTERM
   edge ban 203.0.113.7 --for 10m    drop an address in the kernel
   edge bans                         who is banned, and for how long
 
@@ -27,6 +28,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
     Check(check::Check),
     Ban(ban::Ban),
     Unban(unban::Unban),
@@ -36,6 +38,7 @@ enum Command {
 /// Does what the command line of this process asks.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Ban(command) => command.run(),
         Command::Unban(command) => command.run(),
@@ -66,6 +69,8 @@ mod tests {
     #[test]
     fn what_is_accepted() {
         for line in [
+            "edge run",
+            "edge run --config edge.toml",
             "edge check",
             "edge check edge.toml",
             "edge ban 203.0.113.7",

@@ -17,7 +17,7 @@ Examples:
   edge bans
   edge bans --json | jq -r '.[].addr'")]
 pub(super) struct Bans {
-    /// Print a JSON list of {\"addr\", \"remaining_ms\"}
+    /// Print a JSON list of {"addr", "remaining_ms"}
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -10,7 +10,9 @@ mod bans;
 mod check;
 mod configuration;
 mod failure;
+mod logging;
 mod output;
+mod run;
 mod socket;
 mod unban;
 
