@@ -5,6 +5,7 @@
 //! first thing that is wrong, and an operator wants all of it: each error with line, mark, fix and
 //! the nearest valid name. A configuration is whole and valid or is not there at all.
 
+mod item;
 mod load;
 mod read;
 mod report;

@@ -3,6 +3,8 @@
 //! The walk asks for keys from here, unknown names are matched against these, and a test holds the
 //! list against the documentation.
 
+use super::value::quote;
+
 /// A table of the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schema {
@@ -109,7 +111,7 @@ pub(super) const SECTIONS: &[Schema] = &[
 
 impl Schema {
     /// Where a key is valid when it is not valid here: people write a key under the wrong header.
-    pub(super) fn homes_of(&self, key: &str) -> Vec<&'static Schema> {
+    fn homes_of(&self, key: &str) -> Vec<&'static Schema> {
         std::iter::once(&TOP)
             .chain(SECTIONS)
             .filter(|schema| schema.title != self.title && schema.keys.contains(&key))
@@ -117,7 +119,7 @@ impl Schema {
     }
 
     /// A key as it is written in a file: `listen` at the top is `[listen]`.
-    pub(super) fn written<'a>(&self, key: &'a str) -> &'a str {
+    fn written<'a>(&self, key: &'a str) -> &'a str {
         let header = |wanted: &str| {
             SECTIONS
                 .iter()
@@ -130,6 +132,32 @@ impl Schema {
             ("[[host]]", "route") => ROUTE.title,
             ("[limit]", "penalty") => PENALTY.title,
             _ => key,
+        }
+    }
+
+    /// What is wrong with a key that is none of these; `near` is the one it looks like.
+    pub(super) fn unknown_key(&self, key: &str, near: Option<&str>) -> String {
+        let shown = quote(key);
+        let place = match self.title {
+            "" => String::new(),
+            title => format!(" in {title}"),
+        };
+        let unknown = format!("unknown key `{}`{place}", shown.trim_matches('"'));
+        let homes: Vec<String> = self
+            .homes_of(key)
+            .iter()
+            .map(|home| match (home.title, home.written(key)) {
+                ("", written) if written == key => {
+                    "at the top, before the first [section]".to_owned()
+                }
+                ("", written) => format!("at the top, as {written}"),
+                (title, _) => format!("in {title}"),
+            })
+            .collect();
+        match near {
+            _ if !homes.is_empty() => format!("{unknown}; it belongs {}", homes.join(" or ")),
+            Some(near) => format!("{unknown}; did you mean `{}`?", self.written(near)),
+            None => unknown,
         }
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::listen::Sockets;
 use super::upstream::Upstreams;
+use crate::config::item::Item;
 use crate::config::schema::{HOST, ROUTE};
-use crate::config::table::{Item, Table};
+use crate::config::table::Table;
 use crate::config::value::{check_route_path, join, parse_host_name, quote};
 use crate::config::{Certificate, Host, HostName, Route};
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::Machine;
 use super::listen::Sockets;
+use crate::config::item::Item;
 use crate::config::schema::UPSTREAM;
 use crate::config::suggest::nearest;
-use crate::config::table::{Item, Table};
+use crate::config::table::Table;
 use crate::config::value::{check_upstream_name, is_server, parse_server, quote};
 use crate::config::{Upstream, UpstreamAddr, UpstreamId};
 

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::schema::{SECTIONS, TOP};
 use super::super::{Config, LogTarget, ShieldMode, UpstreamAddr};
-use super::{MINIMAL, errors, load};
+use super::support::{MINIMAL, errors, load};
 
 /// The TOML block of the page that documents every key.
 fn example() -> &'static str {

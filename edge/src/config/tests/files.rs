@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::Config;
-use super::MINIMAL;
+use super::support::MINIMAL;
 
 /// The error of a file with this content, its directory cut from the message.
 fn error(content: &[u8]) -> String {

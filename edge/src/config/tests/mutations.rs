@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{MINIMAL, load};
+use super::support::{MINIMAL, load};
 
 const EXAMPLE: &str = include_str!("../../../../docs/configuration.md");
 

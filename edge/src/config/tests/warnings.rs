@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::Severity;
-use super::{MINIMAL, load};
+use super::support::{MINIMAL, load};
 
 fn warnings(text: &str) -> String {
     let loaded = load(text).unwrap_or_else(|errors| panic!("{errors}"));

@@ -1,0 +1,7 @@
+//! What operators read when a file is wrong.
+
+mod keys;
+mod routing;
+mod syntax;
+mod together;
+mod values;
