@@ -39,7 +39,7 @@ impl ShieldFlags {
     pub const PACKETS: ShieldFlags = ShieldFlags(1);
     /// Connection attempts per source are limited.
     pub const CONNECTIONS: ShieldFlags = ShieldFlags(1 << 1);
-    /// A limit is finer than the tick of the coarse clock: read the precise, slower one.
+    /// A limit is finer than the kernel's tick: read the clock, which is slower.
     pub const PRECISE_CLOCK: ShieldFlags = ShieldFlags(1 << 2);
 
     /// These switches and those.
@@ -62,6 +62,10 @@ pub struct ShieldConfig {
     pub packets: Gcra,
     /// Connection attempts per source; in force with [`ShieldFlags::CONNECTIONS`].
     pub connections: Gcra,
+    /// Nanoseconds between two ticks of the kernel's `jiffies`.
+    pub tick_ns: u64,
+    /// Random: makes [`SourceKey::hash`](crate::SourceKey::hash) unpredictable.
+    pub seed: u64,
     /// How IPv6 sources are cut.
     pub ipv6_mask: Ipv6Mask,
     /// What is on.
@@ -73,13 +77,15 @@ pub struct ShieldConfig {
 }
 
 const _: () =
-    assert!(size_of::<ShieldConfig>() == 56 + 2 * 8192 && align_of::<ShieldConfig>() == 8);
+    assert!(size_of::<ShieldConfig>() == 72 + 2 * 8192 && align_of::<ShieldConfig>() == 8);
 
 impl Default for ShieldConfig {
     fn default() -> ShieldConfig {
         ShieldConfig {
             packets: Gcra::default(),
             connections: Gcra::default(),
+            tick_ns: 0,
+            seed: 0,
             ipv6_mask: Ipv6Mask::default(),
             flags: ShieldFlags::default(),
             tcp: PortSet::EMPTY,

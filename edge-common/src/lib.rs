@@ -10,10 +10,12 @@ mod ban;
 mod config;
 mod gcra;
 mod source;
+mod table;
 mod verdict;
 
 pub use ban::{BANS_MAX, Ban};
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
 pub use gcra::Gcra;
-pub use source::{Ipv6Mask, SOURCES_MAX, SourceKey, SourceState};
+pub use source::{Ipv6Mask, SourceKey};
+pub use table::{BUCKETS, Bucket, CELLS, Cell, bucket, tag};
 pub use verdict::{COUNTERS, Family, Verdict};

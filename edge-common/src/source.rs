@@ -2,9 +2,6 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Sources whose rates are remembered at once; the least recently seen give way (about 13 MiB).
-pub const SOURCES_MAX: u32 = 131_072;
-
 /// Keeps the leading bits of an IPv6 address: one customer usually has a whole /64 (RFC 6177), so
 /// counting single addresses would give an attacker 2⁶⁴ fresh limits.
 #[repr(C)]
@@ -73,6 +70,18 @@ impl SourceKey {
         }
     }
 
+    /// A number spread evenly over all 64 bits; which one, nobody can tell without the seed.
+    #[inline(always)]
+    pub const fn hash(&self, seed: u64) -> u64 {
+        // The finalizer of SplitMix64 (Steele, Lea and Flood 2014) over both words. For a given
+        // upper word it is a bijection of the lower: no two IPv4 addresses share a hash.
+        let mut hash = (self.0[0] ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^= (hash >> 32) ^ self.0[1];
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        hash ^ (hash >> 31)
+    }
+
     /// The address, or the first one of the prefix.
     pub const fn ip(&self) -> IpAddr {
         let bits = (u64::from_be(self.0[0]) as u128) << 64 | u64::from_be(self.0[1]) as u128;
@@ -84,27 +93,12 @@ impl SourceKey {
     }
 }
 
-/// What is remembered of a source: the limiter's two states, see [`Gcra`](crate::Gcra).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SourceState {
-    /// Of the limit on packets.
-    pub packets_tat: u64,
-    /// Of the limit on connection attempts.
-    pub connections_tat: u64,
-}
-
-const _: () = assert!(size_of::<SourceState>() == 16 && align_of::<SourceState>() == 8);
-
 #[cfg(feature = "user")]
 mod pod {
     #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]
-    use super::*;
 
     // SAFETY: repr(C), two u64, no padding, every bit pattern valid.
-    unsafe impl aya::Pod for SourceKey {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for SourceState {}
+    unsafe impl aya::Pod for super::SourceKey {}
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The ban table, as the program reads it. Expired entries let through; the proxy removes them.
 
-use edge_common::{ShieldFlags, SourceKey};
+use edge_common::SourceKey;
 
 use crate::clock;
 use crate::maps::BANS;
@@ -11,7 +11,7 @@ pub(crate) fn hold(source: &SourceKey) -> bool {
     // SAFETY: the program never writes to this map, and an entry that user space removes stays
     // readable until the program is done (RCU; without preallocation it is not reused before).
     match unsafe { BANS.get(source) } {
-        Some(ban) => ban.holds(clock::now(ShieldFlags::default())),
+        Some(ban) => ban.holds(clock::monotonic()),
         None => false,
     }
 }

@@ -1,19 +1,27 @@
-//! `CLOCK_MONOTONIC`, the clock of user space's [`edge::clock`](../edge/clock/index.html).
+//! Time. Reading the clock is the dearest thing the program could do, so it is avoided.
 
-use aya_ebpf::helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
-use edge_common::ShieldFlags;
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
+use edge_common::{ShieldConfig, ShieldFlags};
 
-/// Nanoseconds since boot: as of the last tick (1 to 10 ms old, a memory read), or as of now (a
-/// read of the hardware clock) where a limit is so fine that a tick would show.
+/// Nanoseconds since an arbitrary point, for limits.
 ///
-/// With the coarse clock a source can get one tick's worth of its rate on top of its burst, no more.
+/// Counted in ticks of the kernel (1 to 10 ms), which the verifier turns into one read of memory.
+/// With it a source can get one tick's worth of its rate on top of its burst, no more. A limit so
+/// fine that the ticks would show takes the clock itself.
 #[inline(always)]
-pub(crate) fn now(flags: ShieldFlags) -> u64 {
-    if flags.any(ShieldFlags::PRECISE_CLOCK) {
+pub(crate) fn now(config: &ShieldConfig) -> u64 {
+    if config.flags.any(ShieldFlags::PRECISE_CLOCK) {
         // SAFETY: no arguments, no preconditions.
         unsafe { bpf_ktime_get_ns() }
     } else {
         // SAFETY: no arguments, no preconditions.
-        unsafe { bpf_ktime_get_coarse_ns() }
+        unsafe { bpf_jiffies64() }.wrapping_mul(config.tick_ns)
     }
+}
+
+/// `CLOCK_MONOTONIC` nanoseconds as of the last tick: what user space writes expiries in.
+#[inline(always)]
+pub(crate) fn monotonic() -> u64 {
+    // SAFETY: no arguments, no preconditions.
+    unsafe { bpf_ktime_get_coarse_ns() }
 }

@@ -6,8 +6,9 @@
 
 use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
-use aya_ebpf::bindings::BPF_NOEXIST;
-use edge_common::{Gcra, ShieldConfig, ShieldFlags, SourceKey, SourceState, Verdict};
+use edge_common::{
+    Bucket, CELLS, Cell, Gcra, ShieldConfig, ShieldFlags, SourceKey, Verdict, bucket, tag,
+};
 
 use crate::clock;
 use crate::maps::SOURCES;
@@ -24,33 +25,62 @@ pub(crate) fn admit(config: &ShieldConfig, source: &SourceKey, opens: bool) -> V
     if !packets && !connections {
         return Verdict::Passed;
     }
-    let now = clock::now(config.flags);
-
-    let Some(state) = SOURCES.get_ptr_mut(source).or_else(|| {
-        let fresh = SourceState::default();
-        // Fails if another CPU was first, which is as good.
-        let _ = SOURCES.insert(source, fresh, u64::from(BPF_NOEXIST));
-        SOURCES.get_ptr_mut(source)
-    }) else {
-        return Verdict::Passed; // The table has no free entry at this very moment.
+    let hash = source.hash(config.seed);
+    let Some(bucket) = SOURCES.get_ptr_mut(bucket(hash)) else {
+        return Verdict::Passed; // The index is masked: cannot happen.
     };
-    // SAFETY: both fields are inside the map value the kernel returned. If the entry is evicted
-    // meanwhile its memory stays a map value of this type: at worst the wrong source is charged.
-    let (packets_tat, connections_tat) = unsafe {
-        (
-            &raw mut (*state).packets_tat,
-            &raw mut (*state).connections_tat,
-        )
-    };
+    let now = clock::now(config);
+    // SAFETY: the kernel returned a whole bucket.
+    let cell = unsafe { cell(bucket, tag(hash), now) };
 
-    // SAFETY (both): as above.
-    if packets && !unsafe { charge(&config.packets, packets_tat, now) } {
+    // SAFETY (both): the fields of a cell are aligned u64 of the map value.
+    if packets && !unsafe { charge(&config.packets, &raw mut (*cell).packets_tat, now) } {
         return Verdict::PacketRate;
     }
-    if connections && !unsafe { charge(&config.connections, connections_tat, now) } {
+    if connections && !unsafe { charge(&config.connections, &raw mut (*cell).connections_tat, now) }
+    {
         return Verdict::ConnectionRate;
     }
     Verdict::Passed
+}
+
+/// The cell of a source, taken over if need be.
+///
+/// Another CPU may take the same cell for another source at the same moment. Then one of them is
+/// charged for both, once; its next packet takes a cell of its own.
+///
+/// # Safety
+///
+/// `bucket` is a map value.
+#[inline(always)]
+unsafe fn cell(bucket: *mut Bucket, tag: u64, now: u64) -> *mut Cell {
+    let cells = bucket.cast::<Cell>();
+    let mut taken = cells;
+    let mut taken_until = u64::MAX;
+    for i in 0..CELLS {
+        // SAFETY: inside the bucket. Volatile because other CPUs write it.
+        unsafe {
+            let cell = cells.add(i);
+            if (&raw const (*cell).tag).read_volatile() == tag {
+                return cell;
+            }
+            let packets_tat = (&raw const (*cell).packets_tat).read_volatile();
+            let connections_tat = (&raw const (*cell).connections_tat).read_volatile();
+            let until = packets_tat.max(connections_tat);
+            if until < taken_until {
+                (taken, taken_until) = (cell, until);
+            }
+        }
+    }
+    // SAFETY: as above.
+    unsafe {
+        (&raw mut (*taken).tag).write_volatile(tag);
+        if taken_until > now {
+            (&raw mut (*taken).packets_tat).write_volatile(0);
+            (&raw mut (*taken).connections_tat).write_volatile(0);
+        }
+    }
+    taken
 }
 
 /// Takes one admission out of a state, if there is one.

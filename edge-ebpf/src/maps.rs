@@ -1,10 +1,10 @@
 //! The maps: everything the programs and the proxy share.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray};
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
 use edge_common::{
-    BANS_MAX, Ban, CONFIG_SLOTS, COUNTERS, SOURCES_MAX, ShieldConfig, SourceKey, SourceState,
+    BANS_MAX, BUCKETS, Ban, Bucket, CONFIG_SLOTS, COUNTERS, ShieldConfig, SourceKey,
 };
 
 /// The configuration in force and the one being written.
@@ -26,8 +26,7 @@ pub(crate) static BANS: HashMap<
 
 /// The limiter's state of each source.
 #[btf_map]
-pub(crate) static SOURCES: LruHashMap<SourceKey, SourceState, { SOURCES_MAX as usize }> =
-    LruHashMap::new();
+pub(crate) static SOURCES: Array<Bucket, { BUCKETS as usize }> = Array::new();
 
 /// Packets by verdict and family.
 #[btf_map]

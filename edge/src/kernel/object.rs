@@ -4,7 +4,7 @@ use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
 use aya::programs::{ProgramError, Xdp};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfError, EbpfLoader};
-use edge_common::{Ban, ShieldConfig, SourceKey, SourceState};
+use edge_common::{Ban, Bucket, ShieldConfig, SourceKey};
 
 use super::ShieldError;
 use super::error::errno;
@@ -24,7 +24,7 @@ pub(super) type BanMap = HashMap<MapData, SourceKey, Ban>;
 pub(super) struct Maps {
     pub(super) config: Array<MapData, ShieldConfig>,
     pub(super) active: Array<MapData, u32>,
-    pub(super) sources: HashMap<MapData, SourceKey, SourceState>,
+    pub(super) sources: Array<MapData, Bucket>,
     pub(super) verdicts: PerCpuArray<MapData, u64>,
 }
 

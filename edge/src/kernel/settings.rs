@@ -1,6 +1,6 @@
 //! From the configuration file's terms to the kernel program's.
 
-use std::time::Duration;
+use nix::time::{ClockId, clock_getres};
 
 use edge_common::{Gcra, Ipv6Mask, ShieldConfig, ShieldFlags};
 
@@ -16,17 +16,20 @@ pub enum GuardedPort {
     Udp(u16),
 }
 
-/// The kernel's coarse clock stands still for up to 10 ms (at `CONFIG_HZ=100`). A limit whose
-/// burst refills in so short a time would starve between ticks, so below twice that the program
-/// reads the precise clock.
-const COARSE_BURST_MIN: Duration = Duration::from_millis(20);
+/// The program counts time in ticks of the kernel. A limit whose burst refills within so few of
+/// them would starve between two, so the program reads the clock for it.
+const TICKS_MIN: u64 = 4;
 
 /// What the kernel program has to know.
 pub(super) fn shield_config(
     shield: &config::Shield,
     ports: &[GuardedPort],
+    seed: u64,
 ) -> Result<ShieldConfig, ShieldError> {
+    let tick_ns = tick_ns();
     let mut settings = ShieldConfig {
+        tick_ns,
+        seed,
         ipv6_mask: Ipv6Mask::new(shield.ipv6_prefix)
             .ok_or(ShieldError::OutOfRange { key: "ipv6_prefix" })?,
         ..ShieldConfig::default()
@@ -39,9 +42,8 @@ pub(super) fn shield_config(
         settings.connections = gcra(rate, "connections")?;
         settings.flags = settings.flags.with(ShieldFlags::CONNECTIONS);
     }
-    let is_fine = |gcra: Gcra| {
-        gcra != Gcra::default() && u128::from(gcra.burst_ns()) < COARSE_BURST_MIN.as_nanos()
-    };
+    let is_fine =
+        |gcra: Gcra| gcra != Gcra::default() && gcra.burst_ns() < tick_ns.saturating_mul(TICKS_MIN);
     if is_fine(settings.packets) || is_fine(settings.connections) {
         settings.flags = settings.flags.with(ShieldFlags::PRECISE_CLOCK);
     }
@@ -52,6 +54,13 @@ pub(super) fn shield_config(
         }
     }
     Ok(settings)
+}
+
+/// The length of a tick: the coarse clocks advance once in each.
+fn tick_ns() -> u64 {
+    let resolution = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)
+        .expect("the coarse clock exists since Linux 2.6.32");
+    resolution.tv_nsec() as u64
 }
 
 fn gcra(rate: config::Rate, key: &'static str) -> Result<Gcra, ShieldError> {

@@ -1,14 +1,14 @@
 //! The shield as the control plane holds it.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use aya::maps::MapError;
-use edge_common::{CONFIG_SLOTS, Family, SOURCES_MAX, ShieldConfig, Verdict};
+use edge_common::{BUCKETS, Bucket, CONFIG_SLOTS, Family, ShieldConfig, Verdict};
 
 use super::attach::{self, Attachment};
 use super::bans::Bans;
-use super::error::errno;
 use super::object::{self, Maps, Program};
 use super::settings::{GuardedPort, shield_config};
 use super::{Ban, ShieldError, interface};
@@ -61,7 +61,8 @@ impl Shield {
         config: &config::Shield,
         ports: &[GuardedPort],
     ) -> Result<Shield, ShieldError> {
-        let settings = shield_config(config, ports)?;
+        let seed = RandomState::new().build_hasher().finish();
+        let settings = shield_config(config, ports, seed)?;
         let (program, bans, maps) = object::load()?;
         let mut shield = Shield {
             attachments: Vec::new(),
@@ -92,7 +93,7 @@ impl Shield {
         if asked.mode != self.asked.mode {
             return Err(ShieldError::NeedsRestart { key: "mode" });
         }
-        self.install(shield_config(config, ports)?)
+        self.install(shield_config(config, ports, self.settings.seed)?)
     }
 
     fn install(&mut self, settings: ShieldConfig) -> Result<(), ShieldError> {
@@ -111,30 +112,21 @@ impl Shield {
         self.bans.set_mask(settings.ipv6_mask)?;
         // A state is a point in time reckoned with the old limit: under a stricter one that is
         // gone, it could be hours ahead.
-        if (old.packets, old.connections) != (settings.packets, settings.connections) {
+        let is_first = old == ShieldConfig::default();
+        let limits = |settings: &ShieldConfig| (settings.packets, settings.connections);
+        if !is_first && limits(&old) != limits(&settings) {
             self.forget_sources()?;
         }
         Ok(())
     }
 
     fn forget_sources(&mut self) -> Result<(), ShieldError> {
-        let inaccessible = |error| inaccessible("SOURCES", error);
-        // Packets keep adding sources, and one evicted under the walk starts it again: the bound
-        // ends it.
-        let known: Vec<_> = self
-            .maps
-            .sources
-            .keys()
-            .take(SOURCES_MAX as usize)
-            .collect::<Result<_, _>>()
-            .map_err(inaccessible)?;
-        for source in known {
-            match self.maps.sources.remove(&source) {
-                Err(error) if errno(&error) != Some(libc::ENOENT) => {
-                    return Err(inaccessible(error));
-                }
-                _ => {} // Removed, here or by eviction.
-            }
+        let nobody = Bucket::default();
+        for bucket in 0..BUCKETS {
+            self.maps
+                .sources
+                .set(bucket, nobody, 0)
+                .map_err(|error| inaccessible("SOURCES", error))?;
         }
         Ok(())
     }
