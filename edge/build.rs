@@ -132,7 +132,7 @@ fn has_source(sysroot: &Path) -> bool {
 }
 
 /// A command without what the outer cargo, clippy or a coverage tool has set for the host: flags,
-/// compiler, wrappers, profiles, toolchain. How to reach the registry stays, and the job server.
+/// compiler and its libraries, wrappers, profiles, toolchain. How to reach the registry stays, and the job server.
 fn clean(program: &str) -> Command {
     const KEPT: [&str; 7] = [
         "CARGO_HOME",
@@ -149,6 +149,7 @@ fn clean(program: &str) -> Command {
         let is_host = ["CARGO", "RUST", "CLIPPY_"]
             .iter()
             .any(|prefix| name_text.starts_with(prefix));
+        let is_host = is_host || name_text == "LD_LIBRARY_PATH";
         if is_host && !KEPT.iter().any(|kept| name_text.starts_with(kept)) {
             command.env_remove(&name);
         }

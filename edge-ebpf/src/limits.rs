@@ -1,8 +1,8 @@
 //! The limits per source: how many packets, how many connection attempts.
 //!
 //! The source of a packet may be forged, so that the excess is dropped and nothing else happens:
-//! banning is left to evidence from finished handshakes. A flood of forged sources turns the table
-//! over and gives everybody a fresh burst; nobody honest is dropped for it.
+//! banning is left to evidence from finished handshakes. Where the table (`edge_common::table`) is
+//! too small for a flood, sources are forgotten and have a fresh burst; nobody is dropped for it.
 
 use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
@@ -33,13 +33,20 @@ pub(crate) fn admit(config: &ShieldConfig, source: &SourceKey, opens: bool) -> V
     // SAFETY: the kernel returned a whole bucket.
     let cell = unsafe { cell(bucket, tag(hash), now) };
 
-    // SAFETY (both): the fields of a cell are aligned u64 of the map value.
-    if packets && !unsafe { charge(&config.packets, &raw mut (*cell).packets_tat, now) } {
-        return Verdict::PacketRate;
+    if packets {
+        // SAFETY: a field of a cell is an aligned u64 of the map value.
+        let admitted = unsafe { charge(&config.packets, &raw mut (*cell).packets_tat, now) };
+        if !admitted {
+            return Verdict::PacketRate;
+        }
     }
-    if connections && !unsafe { charge(&config.connections, &raw mut (*cell).connections_tat, now) }
-    {
-        return Verdict::ConnectionRate;
+    if connections {
+        // SAFETY: as above.
+        let admitted =
+            unsafe { charge(&config.connections, &raw mut (*cell).connections_tat, now) };
+        if !admitted {
+            return Verdict::ConnectionRate;
+        }
     }
     Verdict::Passed
 }
