@@ -13,7 +13,9 @@ pub(super) const AUTHENTICATION: u8 = 51;
 pub(super) const NO_NEXT: u8 = 59;
 pub(super) const DESTINATION: u8 = 60;
 
+pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
+pub(super) const RST: u8 = 0x04;
 pub(super) const ACK: u8 = 0x10;
 
 /// A TCP header without options.
@@ -33,6 +35,14 @@ pub(super) fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
     bytes[2..4].copy_from_slice(&port.to_be_bytes());
     bytes[4..6].copy_from_slice(&(8 + payload.len() as u16).to_be_bytes());
     bytes.extend(payload);
+    bytes
+}
+
+/// The beginning of a QUIC long header (RFC 8999 §5.1), its type in the two bits below the top.
+pub(super) fn quic_long(version: u32, kind: u8) -> Vec<u8> {
+    let mut bytes = vec![0xc0 | kind << 4];
+    bytes.extend(version.to_be_bytes());
+    bytes.resize(1200, 0);
     bytes
 }
 

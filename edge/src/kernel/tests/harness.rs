@@ -1,9 +1,12 @@
 //! A loaded, unattached shield that judges frames.
 
+use std::time::Duration;
+
 use aya::programs::xdp::Xdp;
 use aya::{TestRun, TestRunOptions};
 use edge_common::{Family, Verdict};
 
+use crate::clock::monotonic_ns;
 use crate::config::{self, Rate, ShieldMode};
 use crate::kernel::{GuardedPort, Shield};
 
@@ -73,4 +76,34 @@ pub(super) fn run(shield: &mut Shield, frame: &[u8], repeat: u32) -> (u32, u64) 
     let xdp: &Xdp = shield.program().xdp();
     let result = xdp.test_run(options).expect("BPF_PROG_TEST_RUN");
     (result.return_value, result.duration.as_nanos() as u64)
+}
+
+/// Runs the program on a frame so many times: how many of them passed, and the nanoseconds between
+/// two readings of the clock around all of it.
+pub(super) fn passes(shield: &mut Shield, frame: &[u8], repeat: u32) -> (u64, u64) {
+    let passed = |shield: &Shield| packets(shield, Verdict::Passed);
+    let (before, start) = (passed(shield), monotonic_ns());
+    run(shield, frame, repeat);
+    (passed(shield) - before, monotonic_ns() - start)
+}
+
+/// Packets of either family that got a verdict so far.
+pub(super) fn packets(shield: &Shield, verdict: Verdict) -> u64 {
+    let counts = shield.verdicts().unwrap();
+    let of_verdict = counts.iter().filter(|count| count.0 == verdict);
+    of_verdict.map(|count| count.2).sum()
+}
+
+/// A rate.
+pub(super) fn rate(per_sec: f64, burst: u32) -> Option<Rate> {
+    Some(Rate { per_sec, burst })
+}
+
+/// Lets real time pass: the kernel's clock cannot be set.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "these tests are not workers and wait for the kernel's clock"
+)]
+pub(super) fn wait(duration: Duration) {
+    std::thread::sleep(duration);
 }

@@ -1,0 +1,63 @@
+//! Running the program on one thread while another holds the shield.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use crate::clock::monotonic_ns;
+use crate::kernel::Shield;
+
+/// The program by a file descriptor of its own.
+pub(super) struct Runner(OwnedFd);
+
+/// `BPF_PROG_TEST_RUN`'s part of `union bpf_attr`, up to the last field used here.
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+}
+
+impl Runner {
+    pub(super) fn new(shield: &mut Shield) -> Runner {
+        let fd = shield.program().xdp().fd().unwrap().as_fd();
+        Runner(fd.try_clone_to_owned().unwrap())
+    }
+
+    /// Runs the program on a frame again and again; how many times.
+    pub(super) fn run_for(&self, frame: &[u8], duration: Duration) -> u64 {
+        const BPF_PROG_TEST_RUN: i32 = 10;
+        const BATCH: u32 = 100;
+
+        let end = monotonic_ns() + duration.as_nanos() as u64;
+        let mut count = 0;
+        while monotonic_ns() < end {
+            let mut attributes = TestRun {
+                prog_fd: self.0.as_raw_fd().cast_unsigned(),
+                data_size_in: frame.len() as u32,
+                data_in: frame.as_ptr() as u64,
+                repeat: BATCH,
+                ..TestRun::default()
+            };
+            // SAFETY: the attributes and the frame they point to outlive the call; no output is
+            // asked for.
+            let result = unsafe {
+                libc::syscall(
+                    libc::SYS_bpf,
+                    BPF_PROG_TEST_RUN,
+                    &raw mut attributes,
+                    size_of::<TestRun>(),
+                )
+            };
+            assert_eq!(result, 0, "{}", io::Error::last_os_error());
+            count += u64::from(BATCH);
+        }
+        count
+    }
+}
