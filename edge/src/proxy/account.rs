@@ -31,9 +31,9 @@ impl Proxy {
             client: peer.addr,
             protocol,
             tls: peer.tls,
-            method: b"-",
+            method: b"",
             host: None,
-            target: b"-",
+            target: b"",
             status: status.as_u16(),
             route: None,
             upstream: None,
@@ -163,7 +163,10 @@ impl<'a> Record<'a> {
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             duration_us,
-            upstream_connect_us: self.leased_ns.map(|at| elapsed_us(self.started_ns, at)),
+            upstream_connect_us: self
+                .leased_ns
+                .filter(|_| self.reused == Some(false))
+                .map(|at| elapsed_us(self.started_ns, at)),
             upstream_head_us: head_us,
             upstream_reused: self.reused,
             user_agent: head.fields.value(Name::UserAgent),

@@ -101,6 +101,9 @@ impl Proxy {
 
     /// Hands on what log and metrics have gathered; called several times a second.
     pub fn flush_records(&self) {
+        for (upstream, open) in self.upstreams.connections() {
+            self.metrics.upstream_connections(upstream, open);
+        }
         self.log.borrow_mut().flush();
         self.metrics.flush();
     }

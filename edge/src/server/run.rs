@@ -3,6 +3,7 @@
 //! Everything that can fail or needs privileges happens on the main thread before a second one
 //! exists; then the privileges go, and only then do threads start (see `privileges`).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -85,13 +86,22 @@ pub fn run(config: Config) -> Result<(), Error> {
         workers.push(start(index, plan)?);
     }
     announce(&config);
-    finish(workers, log, control)
+    finish(workers, log, control);
+    Ok(())
 }
 
 fn start(index: usize, plan: WorkerPlan) -> Result<JoinHandle<()>, Error> {
     thread::Builder::new()
         .name(format!("worker-{index}"))
-        .spawn(move || worker::run(plan))
+        .spawn(move || {
+            // A worker that is gone takes its listening sockets along while others go on: better
+            // that the service manager starts all of it anew.
+            let worker = AssertUnwindSafe(|| worker::run(plan));
+            if std::panic::catch_unwind(worker).is_err() {
+                tracing::error!(worker = index, "a worker panicked, giving up");
+                std::process::exit(1);
+            }
+        })
         .map_err(Error::Worker)
 }
 
@@ -109,26 +119,16 @@ fn announce(config: &Config) {
 }
 
 /// Waits for the workers. The shield goes last: packets are filtered until nobody is served.
-fn finish(
-    workers: Vec<JoinHandle<()>>,
-    log: AccessWriter,
-    control: ControlHandle,
-) -> Result<(), Error> {
-    let mut panicked = false;
+fn finish(workers: Vec<JoinHandle<()>>, log: AccessWriter, control: ControlHandle) {
     for worker in workers {
-        panicked |= worker.join().is_err();
+        // Its panics have ended the process.
+        let _ = worker.join();
     }
     if !log.stop(LOG_WAIT) {
         tracing::warn!("the access log's target is blocked, its last lines are lost");
     }
     control.stop();
-    match panicked {
-        true => Err(Error::Worker(std::io::Error::other("it panicked"))),
-        false => {
-            tracing::info!("stopped");
-            Ok(())
-        }
-    }
+    tracing::info!("stopped");
 }
 
 /// CPUs this process may run on, in order; a container may have been given a few only.

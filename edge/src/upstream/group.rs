@@ -44,10 +44,10 @@ impl Upstreams {
     }
 
     /// Open connections per group: in use and idle.
-    pub fn connections(&self) -> impl Iterator<Item = usize> {
-        self.groups.iter().map(|group| {
+    pub fn connections(&self) -> impl Iterator<Item = (UpstreamId, usize)> {
+        self.groups.iter().enumerate().map(|(index, group)| {
             let open = |server: &Rc<Server>| server.in_flight.get() + server.pool.borrow().len();
-            group.servers.iter().map(open).sum()
+            (UpstreamId(index), group.servers.iter().map(open).sum())
         })
     }
 }

@@ -31,6 +31,8 @@ impl LocalCounter {
 /// Goes up and down here until the tick.
 pub(super) struct LocalGauge {
     pending: Cell<i64>,
+    /// This worker's share, as last given to [`LocalGauge::set`].
+    share: Cell<i64>,
     shared: metrics::Gauge,
 }
 
@@ -38,8 +40,16 @@ impl LocalGauge {
     pub(super) fn new(shared: metrics::Gauge) -> LocalGauge {
         LocalGauge {
             pending: Cell::new(0),
+            share: Cell::new(0),
             shared,
         }
+    }
+
+    /// Replaces this worker's share; not to be mixed with counting up and down.
+    pub(super) fn set(&self, share: usize) {
+        let share = i64::try_from(share).unwrap_or(i64::MAX);
+        let change = share - self.share.replace(share);
+        self.pending.set(self.pending.get().wrapping_add(change));
     }
 
     pub(super) fn up(&self) {

@@ -37,7 +37,7 @@ fn page() -> String {
         worker.handshake(Handshake::Done(TlsVersion::Tls13));
         worker.request(&sample(Some(1), 200));
         worker.request(&sample(Some(1), 200));
-        worker.upstream_connection_opened(UpstreamId(0));
+        worker.upstream_connections(UpstreamId(0), 1);
         worker.flush();
     }
     let [worker, _] = &workers;
@@ -51,7 +51,7 @@ fn page() -> String {
     worker.limited();
     worker.stream_opened();
     worker.keep_alive_sent();
-    worker.upstream_connection_closed(UpstreamId(0));
+    worker.upstream_connections(UpstreamId(0), 0);
     worker.upstream_error(UpstreamId(0), UpstreamFault::ResponseTimeout);
     metrics.banned(BanOrigin::Limit);
     drop(workers);

@@ -143,14 +143,9 @@ impl WorkerMetrics {
         self.limited.add(1);
     }
 
-    /// Counts a connection to an upstream server as open.
-    pub fn upstream_connection_opened(&self, upstream: UpstreamId) {
-        self.upstreams[upstream.0].connections.up();
-    }
-
-    /// The end of a connection to an upstream server.
-    pub fn upstream_connection_closed(&self, upstream: UpstreamId) {
-        self.upstreams[upstream.0].connections.down();
+    /// How many connections to an upstream's servers this worker has open now, idle ones included.
+    pub fn upstream_connections(&self, upstream: UpstreamId, open: usize) {
+        self.upstreams[upstream.0].connections.set(open);
     }
 
     /// Counts a request that an upstream failed.
