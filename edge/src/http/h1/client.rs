@@ -79,8 +79,9 @@ impl<T: Transport> Downstream for Connection<T> {
 
     fn send_head(&mut self, head: &ResponseHead) {
         let exchange = &mut self.exchange;
-        if exchange.expects_continue {
-            // Refused before the client was told to go on: what it sends next is anyone's guess.
+        if exchange.expects_continue || exchange.body_bad {
+            // Refused before the client was told to go on, or in the middle of a body that cannot
+            // be understood: what comes next is anyone's guess.
             exchange.keep_alive = false;
         }
         let bodiless = matches!(

@@ -123,7 +123,9 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
     if host.is_none() && version == Version::Http11 {
         return Err(RequestError::Host);
     }
-    connection.remove_nominated(head, &mut fields);
+    if connection.nominates {
+        remove_nominated(parsed.headers, &mut fields);
+    }
 
     let length = match (framing.chunked, framing.content_length) {
         (true, _) => BodyLength::Framed,
@@ -222,27 +224,17 @@ impl Connection {
             }
         }
     }
+}
 
-    /// Removes the fields the client declared to be for this hop only. Rare, so it looks for the
-    /// options again instead of having kept them.
-    fn remove_nominated(&self, head: &[u8], fields: &mut Fields) {
-        if !self.nominates {
-            return;
-        }
-        let mut scratch = [httparse::EMPTY_HEADER; FIELDS_MAX];
-        let mut parsed = httparse::Request::new(&mut scratch);
-        if parsed.parse(head).is_err() {
-            return;
-        }
-        let options = parsed
-            .headers
-            .iter()
-            .filter(|field| Name::of(field.name.as_bytes()) == Name::Connection)
-            .flat_map(|field| field.value.split(|&b| b == b','))
-            .map(<[u8]>::trim_ascii);
-        for option in options {
-            fields.retain(|_, name, _| !name.eq_ignore_ascii_case(option) || is_end_to_end(name));
-        }
+/// Removes the fields that `Connection` in `parsed` declares to be for one hop only.
+pub(super) fn remove_nominated(parsed: &[httparse::Header<'_>], fields: &mut Fields) {
+    let options = parsed
+        .iter()
+        .filter(|field| Name::of(field.name.as_bytes()) == Name::Connection)
+        .flat_map(|field| field.value.split(|&b| b == b','))
+        .map(<[u8]>::trim_ascii);
+    for option in options {
+        fields.retain(|_, name, _| !name.eq_ignore_ascii_case(option) || is_end_to_end(name));
     }
 }
 

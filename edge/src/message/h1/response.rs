@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::framing::{Framing, FramingError};
-use super::request::FIELDS_MAX;
+use super::request::{FIELDS_MAX, remove_nominated};
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// A response head and what it says of its connection.
@@ -58,7 +58,7 @@ pub fn parse_response(
 
     let mut fields = Fields::with_capacity(parsed.headers.len() + 4, head.len() + 128);
     let mut framing = Framing::default();
-    let (mut close, mut keep_alive) = (false, false);
+    let (mut close, mut keep_alive, mut nominates) = (false, false, false);
     for field in parsed.headers.iter() {
         let name = Name::of(field.name.as_bytes());
         let value = field.value.trim_ascii();
@@ -66,8 +66,13 @@ pub fn parse_response(
             Name::ContentLength | Name::TransferEncoding => framing.add(name, value)?,
             Name::Connection => {
                 for option in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-                    close |= option.eq_ignore_ascii_case(b"close");
-                    keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    if option.eq_ignore_ascii_case(b"close") {
+                        close = true;
+                    } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                        keep_alive = true;
+                    } else {
+                        nominates = true;
+                    }
                 }
             }
             Name::KeepAlive | Name::ProxyConnection | Name::ProxyAuthenticate | Name::Upgrade => {}
@@ -75,6 +80,9 @@ pub fn parse_response(
         }
     }
     framing.check()?;
+    if nominates {
+        remove_nominated(parsed.headers, &mut fields);
+    }
     let http10 = parsed.version == Some(0);
     if http10 && framing.chunked {
         return Err(FramingError::TransferEncoding.into());

@@ -23,6 +23,8 @@ pub(super) struct Controller {
     guard: Option<Box<dyn Guard>>,
     /// Interfaces that should be protected; empty when the shield is switched off.
     wanted: Vec<String>,
+    /// What the page shows for a mode without one: whether that is by choice.
+    unattached: &'static str,
     workers: usize,
     started_ns: u64,
     bans: BanSender,
@@ -40,15 +42,18 @@ impl Controller {
         access_log_dropped: Arc<AtomicU64>,
     ) -> Controller {
         let wanted = match (&config.shield.mode, &*config.shield.interfaces) {
-            (ShieldMode::Off, _) => Vec::new(),
             // That of the default route was wanted, whichever it is.
-            (_, []) => vec![NONE.to_owned()],
+            (ShieldMode::Off, _) | (_, []) => vec![NONE.to_owned()],
             (_, interfaces) => interfaces.to_vec(),
         };
         Controller {
             metrics,
             guard,
             wanted,
+            unattached: match config.shield.mode {
+                ShieldMode::Off => "off",
+                _ => NONE,
+            },
             workers: config.workers,
             started_ns: monotonic_ns(),
             bans,
@@ -198,7 +203,7 @@ impl Controller {
                 wanted
                     .map(|interface| ShieldLink {
                         interface: interface.clone(),
-                        mode: NONE,
+                        mode: self.unattached,
                         attached: false,
                     })
                     .collect()
