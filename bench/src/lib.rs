@@ -5,6 +5,7 @@
 //! binaries from outside, as a client would.
 
 pub mod demo;
+pub mod flood;
 pub mod origin;
 pub mod workloads;
 
