@@ -82,11 +82,6 @@ impl Socket {
         }
     }
 
-    /// The queue itself, to append to.
-    pub fn out(&mut self) -> &mut BytesMut {
-        &mut self.out
-    }
-
     /// Takes back what was queued, if no byte of anything was ever sent.
     pub fn take_unsent(&mut self) -> Option<BytesMut> {
         let nothing_sent = self.sent == 0 && self.sending.is_none();
@@ -140,6 +135,10 @@ impl Transport for Socket {
 
     fn send(&mut self, data: &[u8]) {
         self.out.extend_from_slice(data);
+    }
+
+    fn out(&mut self) -> &mut BytesMut {
+        &mut self.out
     }
 
     fn queued(&self) -> usize {

@@ -25,6 +25,9 @@ pub trait Transport: Unpin + 'static {
     /// Queues bytes; they leave with [`Transport::poll_flush`].
     fn send(&mut self, data: &[u8]);
 
+    /// The end of the queue, to write a head or other small pieces into.
+    fn out(&mut self) -> &mut BytesMut;
+
     /// Bytes queued that the kernel has not accepted yet.
     fn queued(&self) -> usize;
 

@@ -1,5 +1,7 @@
 //! What is known of an exchange once it has ended: one log line, one metrics sample.
 
+use std::rc::Rc;
+
 use http::StatusCode;
 
 use super::answer::elapsed_us;
@@ -58,7 +60,7 @@ pub(super) struct Record<'a> {
     started_ns: u64,
     leased_ns: Option<u64>,
     head_ns: Option<u64>,
-    server: Option<Box<str>>,
+    server: Option<Rc<str>>,
     reused: Option<bool>,
     bytes_in: u64,
     pub(super) status: Option<StatusCode>,
@@ -99,7 +101,7 @@ impl<'a> Record<'a> {
     /// An upstream connection was found or made.
     pub(super) fn leased(&mut self, lease: &Lease) {
         self.leased_ns = Some(monotonic_ns());
-        self.server = Some(lease.server().into());
+        self.server = Some(Rc::clone(lease.server()));
         self.reused = Some(lease.reused);
     }
 

@@ -127,6 +127,10 @@ impl Transport for TlsStream {
         }
     }
 
+    fn out(&mut self) -> &mut BytesMut {
+        &mut self.plain
+    }
+
     fn queued(&self) -> usize {
         self.plain.len() + self.socket.queued()
     }

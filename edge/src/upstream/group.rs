@@ -64,7 +64,7 @@ pub struct Group {
 
 struct Server {
     addr: UpstreamAddr,
-    label: String,
+    label: Rc<str>,
     pool: RefCell<Pool>,
     in_flight: Cell<usize>,
     ejected_until_ns: Cell<u64>,
@@ -85,8 +85,8 @@ impl Group {
             Rc::new(Server {
                 addr: addr.clone(),
                 label: match addr {
-                    UpstreamAddr::Tcp(addr) => addr.to_string(),
-                    UpstreamAddr::Unix(path) => format!("unix:{}", path.display()),
+                    UpstreamAddr::Tcp(addr) => addr.to_string().into(),
+                    UpstreamAddr::Unix(path) => format!("unix:{}", path.display()).into(),
                 },
                 pool: RefCell::new(Pool::new(upstream.idle_max, idle_timeout_ns)),
                 in_flight: Cell::new(0),
@@ -187,7 +187,7 @@ impl Lease {
     }
 
     /// The server's address, for logs.
-    pub fn server(&self) -> &str {
+    pub fn server(&self) -> &Rc<str> {
         &self.server.label
     }
 

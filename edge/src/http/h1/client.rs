@@ -72,9 +72,7 @@ impl<T: Transport> Downstream for Connection<T> {
     }
 
     fn send_interim(&mut self, head: &ResponseHead) {
-        let mut out = BytesMut::new();
-        h1::response_head(&mut out, head.status, &head.fields, None, None);
-        self.io.send(&out);
+        h1::response_head(self.io.out(), head.status, &head.fields, None, None);
     }
 
     fn send_head(&mut self, head: &ResponseHead) {
@@ -107,9 +105,8 @@ impl<T: Transport> Downstream for Connection<T> {
             Some(framing) if !exchange.is_head => framing,
             _ => BodyLength::Empty,
         });
-        let mut out = BytesMut::with_capacity(512);
-        h1::response_head(&mut out, head.status, &head.fields, framing, connection);
-        self.io.send(&out);
+        let out = self.io.out();
+        h1::response_head(out, head.status, &head.fields, framing, connection);
     }
 
     fn send_data(&mut self, data: Bytes) {
@@ -127,11 +124,7 @@ impl<T: Transport> Downstream for Connection<T> {
     fn send_end(&mut self, trailers: Option<&Fields>) {
         if self.exchange.reply == ReplyState::Body(BodyLength::Framed) {
             match trailers {
-                Some(fields) => {
-                    let mut out = BytesMut::new();
-                    h1::trailers(&mut out, fields);
-                    self.io.send(&out);
-                }
+                Some(fields) => h1::trailers(self.io.out(), fields),
                 None => self.io.send(h1::LAST_CHUNK),
             }
         }

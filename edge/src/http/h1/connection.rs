@@ -140,11 +140,10 @@ impl<T: Transport> Connection<T> {
         );
         let mut fields = Fields::default();
         fields.push(b"content-type", b"text/plain; charset=utf-8");
-        let mut out = BytesMut::new();
+        let out = self.io.out();
         let length = BodyLength::Exact(body.len() as u64);
-        h1::response_head(&mut out, status, &fields, Some(length), Some("close"));
+        h1::response_head(out, status, &fields, Some(length), Some("close"));
         out.extend_from_slice(body.as_bytes());
-        self.io.send(&out);
     }
 }
 

@@ -5,6 +5,10 @@ use http::{Method, StatusCode};
 
 use crate::message::{BodyLength, Fields, Target};
 
+/// Room made for a head, and for the small body that often follows, before it is written field by
+/// field.
+const HEAD_BYTES: usize = 2048;
+
 /// The last chunk and an empty trailer section.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -17,6 +21,7 @@ pub fn request_head(
     fields: &Fields,
     length: BodyLength,
 ) {
+    out.reserve(HEAD_BYTES);
     out.extend_from_slice(method.as_str().as_bytes());
     out.extend_from_slice(b" ");
     out.extend_from_slice(target.as_str().as_bytes());
@@ -44,6 +49,7 @@ pub fn response_head(
     framing: Option<BodyLength>,
     connection: Option<&str>,
 ) {
+    out.reserve(HEAD_BYTES);
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.extend_from_slice(b" ");
