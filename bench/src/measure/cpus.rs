@@ -1,10 +1,14 @@
 //! One CPU for the proxies, another for generator and origin.
 
+use std::fs;
 use std::process::{Child, Command};
 
 use anyhow::{Context, Result};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
+
+/// Unit of /proc/stat: the same on every Linux, whatever the kernel's own tick.
+const USER_HZ: u64 = 100;
 
 /// The two CPUs of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,14 @@ impl Cpus {
         Ok(Self { proxy, load })
     }
 
+    /// How long the proxies' CPU has been idle since the machine started, in nanoseconds, counted
+    /// in steps of 10 ms (proc_stat(5)).
+    pub(crate) fn proxy_idle_ns(self) -> Result<u64> {
+        let stat = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+        let ticks = idle_ticks(&stat, self.proxy).context("a line for every CPU in /proc/stat")?;
+        Ok(ticks * (1_000_000_000 / USER_HZ))
+    }
+
     /// Starts a process that may use the proxies' CPU only, from its first instruction on:
     /// affinity is inherited, so this thread takes it for the moment of the start.
     pub(crate) fn start_proxy(self, command: &mut Command) -> Result<Child> {
@@ -36,9 +48,30 @@ impl Cpus {
     }
 }
 
+/// Fourth and fifth number of a CPU's line: idle, and idle with a disk at work.
+fn idle_ticks(stat: &str, cpu: usize) -> Option<u64> {
+    let name = format!("cpu{cpu} ");
+    let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
+    let mut fields = line.split_whitespace().skip(3);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
 fn pin(cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu)?;
     sched_setaffinity(Pid::from_raw(0), &set)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_time_is_that_of_the_cpu() {
+        let stat = "cpu  9 9 9 9 9\ncpu1 1 2 3 40 2 0 0 0 0 0\ncpu10 0 0 0 7 0\nintr 1\n";
+        assert_eq!(idle_ticks(stat, 1), Some(42));
+        assert_eq!(idle_ticks(stat, 10), Some(7));
+        assert_eq!(idle_ticks(stat, 2), None);
+    }
 }

@@ -49,24 +49,6 @@ impl ProcessTree {
         Ok(sum)
     }
 
-    /// Time its threads were ready to run while something else had the CPU, in nanoseconds
-    /// (second field of `schedstat`, Documentation/scheduler/sched-stats.rst).
-    pub(crate) fn waited_ns(&self) -> Result<u64> {
-        let mut sum = 0;
-        for process in &self.0 {
-            for task in tasks(process.as_raw())? {
-                let Ok(text) = fs::read_to_string(task.join("schedstat")) else {
-                    continue;
-                };
-                let waited = text.split_whitespace().nth(1);
-                sum += waited
-                    .context("schedstat has three fields")?
-                    .parse::<u64>()?;
-            }
-        }
-        Ok(sum)
-    }
-
     /// Memory in use now.
     pub(crate) fn memory(&self) -> Result<Memory> {
         let mut sum = Memory::default();
@@ -123,6 +105,5 @@ mod tests {
         let own = ProcessTree::of(std::process::id()).expect("we exist");
         assert!(own.cpu_ns().expect("a clock") > 0);
         assert!(own.memory().expect("a rollup").rss_bytes > 0);
-        own.waited_ns().expect("schedstat");
     }
 }

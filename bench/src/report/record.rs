@@ -26,9 +26,9 @@ pub(crate) struct Record {
     /// Share of the time the proxy was running; near 1 it is the bottleneck, as it should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) proxy_busy: Option<f64>,
-    /// Share of the time in which the proxy wanted its CPU and something else had it: noise.
+    /// Share of the time something else had the proxy's CPU: noise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) waiting: Option<f64>,
+    pub(crate) others_busy: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) streams: Option<usize>,
     /// Growth of the resident set per stream.

@@ -51,6 +51,7 @@ pub(super) struct Common {
 pub(super) struct Stage {
     pub(super) running: Vec<Running>,
     pub(super) driver: Driver,
+    pub(super) cpus: Cpus,
     /// Removed after the proxies, whose logs are in it, have ended.
     _dir: TempDir,
 }
@@ -76,6 +77,7 @@ impl Stage {
         Ok(Self {
             running: running.collect::<Result<_>>()?,
             driver,
+            cpus,
             _dir: dir,
         })
     }

@@ -18,7 +18,7 @@ use crate::report::{Record, Table};
 /// `edge` is to need at most this share of nginx's CPU.
 const TARGET: f64 = 0.70;
 /// Length of a slice.
-const SLICE: Duration = Duration::from_millis(1000);
+const SLICE: Duration = Duration::from_millis(500);
 const SLICE_QUICK: Duration = Duration::from_millis(200);
 
 #[derive(clap::Args)]
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, default_value_t = 64)]
     connections: usize,
     /// Measured slices per proxy
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
     slices: u32,
 }
 
@@ -38,7 +38,7 @@ struct Seen {
     endpoint: Endpoint,
     cpu_us_per_request: Vec<f64>,
     cpu_ns: u64,
-    waited_ns: u64,
+    idle_ns: u64,
     sum: Slice,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             endpoint,
             cpu_us_per_request: Vec::new(),
             cpu_ns: 0,
-            waited_ns: 0,
+            idle_ns: 0,
             sum: Slice::default(),
         });
     }
@@ -73,10 +73,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         shuffle(&mut order, &mut seed);
         for &i in &order {
             let tree = &stage.running[i].tree;
-            let (cpu_ns, waited_ns) = (tree.cpu_ns()?, tree.waited_ns()?);
+            let (cpu_ns, idle_ns) = (tree.cpu_ns()?, stage.cpus.proxy_idle_ns()?);
             let slice = stage.driver.run(seen[i].endpoint, slice)?;
             let cpu_ns = tree.cpu_ns()? - cpu_ns;
-            seen[i].waited_ns += tree.waited_ns()?.saturating_sub(waited_ns);
+            seen[i].idle_ns += stage.cpus.proxy_idle_ns()?.saturating_sub(idle_ns);
             seen[i].add(slice, cpu_ns)?;
         }
     }
@@ -95,6 +95,15 @@ impl Seen {
         self.sum.add(slice)
     }
 
+    /// The median of the ratios round by round: what disturbs a whole round drops out of it.
+    fn ratio_to(&self, other: &Self) -> Option<f64> {
+        let rounds = self
+            .cpu_us_per_request
+            .iter()
+            .zip(&other.cpu_us_per_request);
+        Some(Quartiles::of(rounds.map(|(own, other)| own / other).collect())?.median)
+    }
+
     fn record(&self, proxy: Proxy) -> Result<Record> {
         let cpu = Quartiles::of(self.cpu_us_per_request.clone()).context("no slices")?;
         let wall_ns = self.sum.wall_ns as f64;
@@ -107,7 +116,7 @@ impl Seen {
             p50_us: Some(self.sum.latency_us.value_at_quantile(0.50)),
             p99_us: Some(self.sum.latency_us.value_at_quantile(0.99)),
             proxy_busy: Some(self.cpu_ns as f64 / wall_ns),
-            waiting: Some(self.waited_ns as f64 / wall_ns),
+            others_busy: Some((wall_ns - (self.cpu_ns + self.idle_ns) as f64).max(0.0) / wall_ns),
             errors: self.sum.errors,
             ..Record::default()
         })
@@ -119,10 +128,9 @@ fn report(args: &Args, running: &[Running], seen: &[Seen]) -> Result<()> {
     for (running, seen) in running.iter().zip(seen) {
         records.push(seen.record(running.proxy)?);
     }
-    let nginx = records
+    let nginx = running
         .iter()
-        .find(|record| record.proxy == "nginx")
-        .cloned();
+        .position(|running| running.proxy == Proxy::Nginx);
     let mut table = Table::new([
         "proxy",
         "CPU µs/request",
@@ -132,14 +140,12 @@ fn report(args: &Args, running: &[Running], seen: &[Seen]) -> Result<()> {
         "p50 µs",
         "p99 µs",
         "proxy busy",
-        "waited",
+        "others busy",
     ]);
     let mut verdict = String::new();
-    for record in &mut records {
+    for (record, own) in records.iter_mut().zip(seen) {
         let cpu = record.cpu_us_per_request.unwrap_or_default();
-        let ratio = nginx
-            .as_ref()
-            .and_then(|nginx| Some(cpu / nginx.cpu_us_per_request?));
+        let ratio = nginx.and_then(|nginx| own.ratio_to(&seen[nginx]));
         if let Some(ratio) = ratio {
             record.ratio_to = BTreeMap::from([("nginx", ratio)]);
             if record.proxy == "edge" {
@@ -155,7 +161,7 @@ fn report(args: &Args, running: &[Running], seen: &[Seen]) -> Result<()> {
             record.p50_us.unwrap_or_default().to_string(),
             record.p99_us.unwrap_or_default().to_string(),
             percent(record.proxy_busy),
-            percent(record.waiting),
+            percent(record.others_busy),
         ]);
     }
     let title = "CPU per request, HTTPS/1.1 keep-alive";
