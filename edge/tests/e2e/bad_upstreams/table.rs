@@ -1,0 +1,108 @@
+//! What a bad upstream sends in answer to a request, and what the client must see of it.
+
+use std::time::Duration;
+
+use crate::support::Answer;
+
+/// What the upstream does.
+pub(super) enum Does {
+    /// Sends this and closes.
+    Close(&'static [u8]),
+    /// Sends this and neither speaks nor closes.
+    Hold(&'static [u8]),
+    /// Sends a large head.
+    Large(fn() -> Vec<u8>),
+    /// Sends this forever.
+    Forever(&'static [u8]),
+}
+
+impl From<&Does> for Answer {
+    fn from(does: &Does) -> Answer {
+        match does {
+            Close(bytes) => Answer::Close(bytes.to_vec()),
+            Hold(bytes) => Answer::Hold(bytes.to_vec()),
+            Large(make) => Answer::Close(make()),
+            Forever(bytes) => Answer::Repeat(bytes.to_vec(), Duration::from_millis(1)),
+        }
+    }
+}
+
+/// What the client sees.
+#[derive(Debug)]
+pub(super) enum Expect {
+    /// One of these statuses with a short body.
+    Gateway(&'static [u16]),
+    /// An answer that visibly breaks off: no last chunk, too few bytes, a reset stream.
+    Aborted,
+    /// 200 with exactly this body.
+    Ok(&'static str),
+}
+
+use Does::{Close, Forever, Hold, Large};
+use Expect::{Aborted, Gateway, Ok};
+
+/// The upstream's fault.
+const BAD: Expect = Gateway(&[502]);
+/// The upstream's slowness.
+const LATE: Expect = Gateway(&[504]);
+
+/// Name, what the upstream does, what the client sees.
+#[rustfmt::skip]
+pub(super) const TABLE: &[(&str, Does, Expect)] = &[
+    ("closes without a word",        Close(b""), BAD),
+    ("closes within the head",       Close(b"HTTP/1.1 200 OK\r\nContent-Le"), BAD),
+    ("garbage",                      Close(b"\x00\xff\x01 garbage \r\n\r\n"), BAD),
+    ("another protocol",             Close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), BAD),
+    ("HTTP/0.9",                     Close(b"<html>hello</html>"), BAD),
+    ("bad version",                  Close(b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("status of four digits",        Close(b"HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("status is no number",          Close(b"HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("status below 100",             Close(b"HTTP/1.1 099 No\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("both lengths",                 Close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), BAD),
+    ("two lengths",                  Close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"), BAD),
+    ("signed length",                Close(b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok"), BAD),
+    ("length over 64 bits",          Close(b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551618\r\n\r\nok"), BAD),
+    ("unknown transfer coding",      Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok"), BAD),
+    ("space before colon",           Close(b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok"), BAD),
+    ("NUL in a value",               Close(b"HTTP/1.1 200 OK\r\nX-A: \0\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("bare CR in a value",           Close(b"HTTP/1.1 200 OK\r\nX-A: a\rX-B: b\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("large head",                   Large(large_head), BAD),
+    ("too many fields",              Large(many_fields), BAD),
+    ("endless head",                 Forever(b"HTTP/1.1 200 OK\r\nX-A: "), Gateway(&[502, 504])),
+    ("endless interim answers",      Forever(b"HTTP/1.1 100 Continue\r\n\r\n"), Gateway(&[502, 504])),
+    ("switches protocols unasked",   Close(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), BAD),
+    ("silence",                      Hold(b""), LATE),
+    ("silence within the head",      Hold(b"HTTP/1.1 200 OK\r\nContent-Le"), LATE),
+    ("body shorter than its length", Close(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), Aborted),
+    ("body of known length stalls",  Hold(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), Aborted),
+    ("no last chunk",                Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), Aborted),
+    ("closes within a chunk",        Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"), Aborted),
+    ("closes within trailers",       Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-A: "), Aborted),
+    ("chunk size is no number",      Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n0\r\n\r\n"), Aborted),
+    ("chunk size over 64 bits",      Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\r\n"), Aborted),
+    ("chunk without its end",        Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n"), Aborted),
+    ("bytes after the answer",       Close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"), Ok("ok")),
+    ("interim answers first",        Close(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Ok("ok")),
+    ("no length, then the close",    Close(b"HTTP/1.1 200 OK\r\n\r\nuntil the close"), Ok("until the close")),
+    ("HTTP/1.0",                     Close(b"HTTP/1.0 200 OK\r\n\r\nold"), Ok("old")),
+];
+
+fn large_head() -> Vec<u8> {
+    let filler = vec![b'a'; 40_000];
+    [
+        b"HTTP/1.1 200 OK\r\nX-A: ",
+        &filler[..],
+        b"\r\nContent-Length: 2\r\n\r\nok",
+    ]
+    .concat()
+}
+
+fn many_fields() -> Vec<u8> {
+    let fields = b"A: b\r\n".repeat(200);
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        &fields[..],
+        b"Content-Length: 2\r\n\r\nok",
+    ]
+    .concat()
+}

@@ -1,0 +1,15 @@
+//! End-to-end tests: the real `edge` binary, driven from outside, with real peers.
+//!
+//! They need root (namespaces, XDP, memory limits), the binaries of the `bench` crate and the Python
+//! environments that `cargo xtask setup --tests` makes. What is missing fails; nothing is skipped.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the real program runs on the real clock, and the tests block their own threads only"
+)]
+
+mod support;
+
+
+
+mod bad_requests;
+mod bad_upstreams;

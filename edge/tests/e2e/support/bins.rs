@@ -1,0 +1,61 @@
+//! Where the programs under test and their peers are; what is missing fails the test by name.
+
+use std::path::PathBuf;
+
+/// Directory of the running profile's binaries: this test is in its `deps` folder.
+fn profile_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    test.ancestors()
+        .nth(2)
+        .expect("target/PROFILE/deps/TEST")
+        .to_owned()
+}
+
+/// The path in `variable`, or the default; it must exist.
+fn required(variable: &str, default: PathBuf, made_by: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map_or(default, PathBuf::from);
+    assert!(
+        path.exists(),
+        "{} does not exist: run `{made_by}` or set {variable}",
+        path.display()
+    );
+    path
+}
+
+/// `edge` itself.
+pub(crate) fn edge() -> PathBuf {
+    required(
+        "EDGE_BIN",
+        env!("CARGO_BIN_EXE_edge").into(),
+        "cargo build -p edge",
+    )
+}
+
+/// The demo upstream of the `bench` crate.
+pub(crate) fn edge_demo() -> PathBuf {
+    required(
+        "EDGE_DEMO_BIN",
+        built("edge-demo"),
+        "cargo build -p bench --bins",
+    )
+}
+
+/// A binary of the workspace in this profile's directory, else in the release one.
+fn built(name: &str) -> PathBuf {
+    let here = profile_dir();
+    let candidates = [here.join(name), here.with_file_name("release").join(name)];
+    candidates
+        .iter()
+        .find(|path| path.exists())
+        .unwrap_or(&candidates[0])
+        .clone()
+}
+
+/// Python of the environment with the SDK generation `1` or `2`.
+pub(crate) fn python(generation: u8) -> PathBuf {
+    let name = format!("mcp{generation}");
+    let target = profile_dir().with_file_name("venv");
+    let variable = format!("EDGE_VENV_MCP{generation}");
+    let venv = required(&variable, target.join(name), "cargo xtask setup --tests");
+    venv.join("bin/python")
+}

@@ -1,0 +1,89 @@
+//! A certificate authority of the tests' own, and leaves good and bad.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// Signs leaves; clients of the tests trust it and nothing else.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+/// A certificate chain and its key on disk.
+pub(crate) struct Leaf {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Authority {
+    /// A fresh authority.
+    pub(crate) fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names are valid names");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "edge end-to-end tests");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().expect("a key can be made");
+        let pem = params
+            .self_signed(&key)
+            .expect("the authority signs itself")
+            .pem();
+        Authority {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    /// Writes a leaf for `names`, valid now, as `STEM.pem` and `STEM.key` into `dir`.
+    pub(crate) fn leaf(&self, dir: &Path, stem: &str, names: &[&str]) -> Leaf {
+        self.leaf_until(dir, stem, names, 2090)
+    }
+
+    /// Like [`Authority::leaf`], valid until the first day of a year.
+    pub(crate) fn leaf_until(&self, dir: &Path, stem: &str, names: &[&str], year: i32) -> Leaf {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("test names are valid");
+        // Another subject than its issuer's: OpenSSL takes equal ones for a self-signed certificate.
+        params.distinguished_name.push(DnType::CommonName, stem);
+        params.use_authority_key_identifier_extension = true;
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .expect("the authority signs");
+        let leaf = Leaf {
+            chain: dir.join(format!("{stem}.pem")),
+            key: dir.join(format!("{stem}.key")),
+        };
+        write(&leaf.chain, &format!("{}{}", certificate.pem(), self.pem));
+        write(&leaf.key, &key.serialize_pem());
+        leaf
+    }
+
+    /// Writes the authority's own certificate for programs that want a file.
+    pub(crate) fn write_to(&self, path: &Path) {
+        write(path, &self.pem);
+    }
+
+    /// Trusts this authority alone.
+    pub(crate) fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        let der = CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("our own PEM parses");
+        roots.add(der).expect("our own authority is a valid anchor");
+        Arc::new(roots)
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}

@@ -1,0 +1,29 @@
+//! What the end-to-end tests share: processes, peers, certificates, clients and namespaces.
+
+mod bins;
+mod certs;
+mod client;
+mod edge;
+mod flood;
+mod h2;
+mod load;
+mod metrics;
+mod netns;
+mod process;
+mod python;
+mod response;
+mod system;
+mod upstream;
+
+pub(crate) use bins::edge as edge_binary;
+pub(crate) use certs::Authority;
+pub(crate) use client::{ALPN_H1, Client, End, tls_config};
+pub(crate) use edge::{Edge, Setup};
+pub(crate) use flood::{ACK, Flood, SYN};
+pub(crate) use h2::{H2, request as h2_request};
+pub(crate) use load::{heavy, light};
+pub(crate) use netns::{Pair, inside};
+pub(crate) use process::Process;
+pub(crate) use python::{McpServer, driver, run_driver};
+pub(crate) use system::{free_port, rss_bytes, status_field, wait_until};
+pub(crate) use upstream::{Answer, Demo, Upstream};

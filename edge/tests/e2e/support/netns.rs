@@ -1,0 +1,107 @@
+//! A pair of network namespaces joined by a veth, and ways to work inside them.
+//!
+//! Programs are started with `nsenter --net=`: `ip netns exec` would mount a fresh /sys and hide pinned maps.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+
+use super::process::Process;
+
+/// Namespaces `NAME-c` (clients) and `NAME-h` (the host that runs `edge`). Dropping it removes both.
+pub(crate) struct Pair {
+    pub(crate) client: String,
+    pub(crate) host: String,
+}
+
+impl Pair {
+    /// The address of the host.
+    pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 1);
+
+    /// Makes the namespaces; the client side gets the addresses `10.83.0.2` to `10.83.0.N+1`.
+    pub(crate) fn new(name: &str, addresses: u8) -> Pair {
+        let pair = Pair {
+            client: format!("{name}-c"),
+            host: format!("{name}-h"),
+        };
+        pair.remove();
+        let (c, h) = (&pair.client, &pair.host);
+        ip(&format!("netns add {c}"));
+        ip(&format!("netns add {h}"));
+        ip(&format!(
+            "link add veth-c netns {c} type veth peer name veth-h netns {h}"
+        ));
+        for last in 2..2 + addresses {
+            ip(&format!("-n {c} addr add 10.83.0.{last}/24 dev veth-c"));
+        }
+        ip(&format!("-n {h} addr add {}/24 dev veth-h", Pair::HOST));
+        for (netns, device) in [(c, "veth-c"), (h, "veth-h"), (c, "lo"), (h, "lo")] {
+            ip(&format!("-n {netns} link set {device} up"));
+        }
+        pair
+    }
+
+    fn remove(&self) {
+        for netns in [&self.client, &self.host] {
+            if netns_path(netns).exists() {
+                ip(&format!("netns delete {netns}"));
+            }
+        }
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// The command that runs `program`, inside a namespace if one is given.
+pub(crate) fn command(netns: Option<&str>, program: &Path) -> Command {
+    let Some(netns) = netns else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("nsenter");
+    command
+        .arg(format!("--net={}", netns_path(netns).display()))
+        .arg(program);
+    command
+}
+
+/// Starts a thread whose sockets belong to a namespace.
+pub(crate) fn spawn_inside<T: Send + 'static>(
+    netns: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::thread::JoinHandle<T> {
+    let path = netns_path(netns);
+    std::thread::spawn(move || {
+        let file = std::fs::File::open(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        setns(file, CloneFlags::CLONE_NEWNET).expect("root may enter namespaces");
+        work()
+    })
+}
+
+/// Runs `work` in a namespace and returns its result.
+pub(crate) fn inside<T: Send + 'static>(
+    netns: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    spawn_inside(netns, work)
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn netns_path(netns: &str) -> PathBuf {
+    Path::new("/run/netns").join(netns)
+}
+
+fn ip(arguments: &str) {
+    let mut command = Command::new("ip");
+    command.args(arguments.split(' '));
+    let (code, _, stderr) = Process::run("ip", command, Duration::from_secs(10));
+    assert_eq!(code, 0, "ip {arguments}: {stderr}");
+}
