@@ -13,3 +13,7 @@ mod support;
 
 mod bad_requests;
 mod bad_upstreams;
+mod forwarding;
+mod http1;
+mod http2;
+mod streaming;
