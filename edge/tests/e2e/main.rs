@@ -16,4 +16,6 @@ mod bad_upstreams;
 mod forwarding;
 mod http1;
 mod http2;
+mod mcp;
 mod streaming;
+mod streams;
