@@ -66,7 +66,7 @@ pub(super) fn attach_all(
 fn attach(program: &mut Xdp, interface: &str, mode: ShieldMode) -> Result<Attachment, ShieldError> {
     let index = interface::index_of_ethernet(interface)?;
     let mut try_mode = |mode: AttachMode| {
-        let link = link(program, index, mode).map_err(|source| refused(interface, mode, source))?;
+        let link = link(program, index, mode).map_err(|error| refused(interface, mode, error))?;
         Ok(Attachment {
             interface: interface.to_owned(),
             mode,
@@ -109,7 +109,7 @@ fn refused(interface: &str, mode: AttachMode, error: ProgramError) -> ShieldErro
         number => ShieldError::Attach {
             interface,
             mode: mode.name(),
-            source: number.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error),
+            cause: number.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error),
         },
     }
 }

@@ -152,6 +152,6 @@ impl Bans {
 fn inaccessible(error: MapError) -> ShieldError {
     ShieldError::Map {
         map: "BANS",
-        source: error.into(),
+        cause: error.into(),
     }
 }

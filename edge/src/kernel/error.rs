@@ -5,7 +5,8 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why the shield is not there, or did not do what it was told.
+/// Why the shield is not there, or did not do what it was told. Each message is complete: it quotes
+/// its causes.
 #[derive(Debug, Error)]
 pub enum ShieldError {
     /// The configuration says so.
@@ -37,12 +38,12 @@ pub enum ShieldError {
     NoBpf,
 
     /// The kernel did not take the program or a map.
-    #[error("the kernel refused the shield's {part}: {}", chain(source.as_ref()))]
+    #[error("the kernel refused the shield's {part}: {}", chain(cause.as_ref()))]
     Load {
         /// The program, or the name of a map.
         part: &'static str,
         /// What it said; for the program with the verifier's log.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
 
     /// `interfaces` is empty and there is nothing to take instead.
@@ -78,7 +79,7 @@ pub enum ShieldError {
 
     /// Attaching failed for another reason.
     #[error(
-        "the shield cannot be attached to `{interface}` in {mode} mode: {source}; `mode = \"generic\"` in [shield] works with every driver"
+        "the shield cannot be attached to `{interface}` in {mode} mode: {cause}; `mode = \"generic\"` in [shield] works with every driver"
     )]
     Attach {
         /// The interface.
@@ -86,7 +87,7 @@ pub enum ShieldError {
         /// `native` or `generic`.
         mode: &'static str,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// A value the kernel program cannot work with.
@@ -111,12 +112,12 @@ pub enum ShieldError {
     },
 
     /// Reading or writing a map failed.
-    #[error("the shield's map {map} cannot be accessed: {}", chain(source.as_ref()))]
+    #[error("the shield's map {map} cannot be accessed: {}", chain(cause.as_ref()))]
     Map {
         /// Its name.
         map: &'static str,
         /// What the kernel said.
-        source: Box<dyn Error + Send + Sync>,
+        cause: Box<dyn Error + Send + Sync>,
     },
 }
 

@@ -84,7 +84,7 @@ fn refused(part: &'static str, error: EbpfError) -> ShieldError {
         Some(libc::ENOSYS) => ShieldError::NoBpf,
         _ => ShieldError::Load {
             part,
-            source: error.into(),
+            cause: error.into(),
         },
     }
 }

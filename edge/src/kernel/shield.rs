@@ -193,6 +193,6 @@ fn asked(config: &config::Shield) -> Asked {
 fn inaccessible(map: &'static str, error: MapError) -> ShieldError {
     ShieldError::Map {
         map,
-        source: error.into(),
+        cause: error.into(),
     }
 }
