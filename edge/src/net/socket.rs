@@ -115,7 +115,9 @@ impl Transport for Socket {
         }
         let operation = self.receiving.get_or_insert_with(|| {
             let bytes = match expect {
-                Expect::Little => RECV_BYTES_LITTLE,
+                Expect::End => RECV_BYTES_LITTLE,
+                Expect::Trickle if self.recv_bytes == RECV_BYTES => RECV_BYTES_LITTLE,
+                Expect::Trickle => self.recv_bytes,
                 Expect::Message => self.recv_bytes,
             };
             op::recv(&self.fd, BytesMut::with_capacity(bytes))

@@ -9,7 +9,9 @@ use bytes::BytesMut;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// Nothing but the end of the connection: the smallest buffer.
-    Little,
+    End,
+    /// Little at a time, as in an event stream, unless it turns out to be much.
+    Trickle,
     /// The next message.
     Message,
 }
@@ -39,4 +41,34 @@ pub trait Transport: Unpin + 'static {
 
     /// Queues the end of the sending direction: it follows the bytes already queued.
     fn finish(&mut self);
+}
+
+impl<T: Transport> Transport for Box<T> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, expect: Expect) -> Poll<io::Result<BytesMut>> {
+        (**self).poll_recv(cx, expect)
+    }
+
+    fn send(&mut self, data: &[u8]) {
+        (**self).send(data);
+    }
+
+    fn out(&mut self) -> &mut BytesMut {
+        (**self).out()
+    }
+
+    fn queued(&self) -> usize {
+        (**self).queued()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_flush(cx)
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+
+    fn finish(&mut self) {
+        (**self).finish();
+    }
 }

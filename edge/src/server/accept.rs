@@ -63,14 +63,14 @@ async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
 }
 
 async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
-    let Some(stream) = handshake(worker, accepted.socket).await else {
+    let Some(stream) = Box::pin(handshake(worker, accepted.socket)).await else {
         return;
     };
     let peer = Peer {
         addr: accepted.client,
         tls: Some(stream.version().as_str()),
     };
-    // Boxed apart, so that a connection holds the state of the protocol it speaks and no more.
+    // Boxed apart, so that a connection holds the state of what it is doing and no more.
     if stream.is_h2() {
         let _counted = Counted::new(worker, Protocol::H2);
         Box::pin(h2::serve(stream, peer, Rc::clone(&worker.proxy))).await;
@@ -80,11 +80,11 @@ async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
     }
 }
 
-async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<TlsStream> {
+async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<Box<TlsStream>> {
     let config = Arc::clone(worker.tls.as_ref()?);
     let metrics = worker.proxy.metrics();
     let _permit = worker.handshakes.acquire().await;
-    let accept = Box::pin(TlsStream::accept(socket, config));
+    let accept = TlsStream::accept(socket, config);
     match tokio::time::timeout(worker.proxy.timeouts().handshake, accept).await {
         Ok(Ok(stream)) => {
             metrics.handshake(Handshake::Done(match stream.version() {

@@ -44,15 +44,15 @@ impl TlsStream {
     pub async fn accept(
         socket: Socket,
         config: Arc<ServerConfig>,
-    ) -> Result<TlsStream, HandshakeError> {
+    ) -> Result<Box<TlsStream>, HandshakeError> {
         let session =
             Session::new(config).map_err(|error| HandshakeError::Io(io::Error::other(error)))?;
-        let mut stream = TlsStream {
+        let mut stream = Box::new(TlsStream {
             socket,
             session,
             plain: BytesMut::new(),
             finished: false,
-        };
+        });
         std::future::poll_fn(|cx| stream.poll_handshake(cx)).await?;
         Ok(stream)
     }

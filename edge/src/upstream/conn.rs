@@ -192,9 +192,10 @@ impl Conn {
                 Decoded::Data(data) => return Poll::Ready(Ok(Some(Frame::Data(data)))),
                 Decoded::Trailers(fields) => return Poll::Ready(Ok(Some(Frame::Trailers(fields)))),
                 Decoded::End => return Poll::Ready(Ok(None)),
-                Decoded::More => {}
+                // The buffer is let go: a quiet stream holds no more than the next receive.
+                Decoded::More => self.input = BytesMut::new(),
             }
-            match ready!(self.socket.poll_recv(cx, Expect::Message)) {
+            match ready!(self.socket.poll_recv(cx, Expect::Trickle)) {
                 Ok(chunk) if !chunk.is_empty() => append(&mut self.input, chunk),
                 // A reset is no proper end, not even for a body that ends with the connection.
                 Err(_) => return Poll::Ready(Err(h1::BodyError::Truncated.into())),

@@ -59,8 +59,11 @@ impl<T: Transport> Downstream for Connection<T> {
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
         while !self.input_ended && self.input.len() < self.ahead_bytes_max {
-            match ready!(self.io.poll_recv(cx, Expect::Little)) {
+            match ready!(self.io.poll_recv(cx, Expect::End)) {
                 Ok(chunk) if !chunk.is_empty() => self.append(chunk),
                 // A client that has sent all its requests ahead may end its side and still wait
                 // for the answers; one that has none pending has simply left.

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use http::{Method, StatusCode};
 
 use super::head::Next;
-use super::linger::linger;
+use super::linger::{close, linger};
 use crate::message::h1::{self, BodyDecoder, HeadScan};
 use crate::message::{BodyLength, Fields, RequestHead, Version};
 use crate::net::{Timer, Transport};
@@ -89,7 +89,10 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
                 connection.refuse(status);
                 break;
             }
-            Next::Close => return,
+            Next::Close => {
+                close(&mut connection).await;
+                return;
+            }
         }
     }
     if connection.exchange.reply != ReplyState::Aborted {
@@ -158,5 +161,21 @@ impl ExchangeState {
             body_bad: false,
             reply: ReplyState::Ended,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Socket;
+
+    /// Thousands of quiet streams are held by their futures: this is where memory per stream goes.
+    #[test]
+    fn a_connection_is_small() {
+        fn size<F>(_: impl FnOnce(Box<Socket>, &'static Peer, &'static Proxy) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size(|io, peer, proxy| serve(io, peer, proxy));
+        assert!(bytes <= 4096, "{bytes} bytes");
     }
 }

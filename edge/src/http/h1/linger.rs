@@ -17,6 +17,18 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How much.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Ends an idle connection: over TLS the client must see that nothing was cut off (RFC 8446 §6.1).
+pub(super) async fn close<T: Transport>(connection: &mut Connection<T>) {
+    let Connection { io, timer, .. } = connection;
+    io.finish();
+    let deadline_ns = monotonic_ns() + LINGER.as_nanos() as u64;
+    poll_fn(|cx| match io.poll_flush(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => timer.poll(cx, deadline_ns),
+    })
+    .await;
+}
+
 /// Sends what is queued and the end of the stream, then waits for the client to close.
 pub(super) async fn linger<T: Transport>(connection: &mut Connection<T>, send_timeout: Duration) {
     let Connection { io, timer, .. } = connection;
