@@ -25,7 +25,6 @@ pub(super) async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, secur
     let mut listener = Listener::new(listener);
     let mut draining = pin!(worker.proxy.drain().started());
     loop {
-        let permit = Arc::clone(&worker.connections).acquire_owned().await;
         let accepted = poll_fn(|cx| {
             if draining.as_mut().poll(cx).is_ready() || worker.proxy.drain().is_started() {
                 return Poll::Ready(None);
@@ -35,6 +34,7 @@ pub(super) async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, secur
         match accepted.await {
             None => return,
             Some(Ok(accepted)) => {
+                let permit = Arc::clone(&worker.connections).acquire_owned().await;
                 let worker = Rc::clone(&worker);
                 net::spawn(async move {
                     let _open = worker.open_connection();
