@@ -175,7 +175,7 @@ mod tests {
         fn size<F>(_: impl FnOnce(Box<Socket>, &'static Peer, &'static Proxy) -> F) -> usize {
             size_of::<F>()
         }
-        let bytes = size(|io, peer, proxy| serve(io, peer, proxy));
+        let bytes = size(serve);
         assert!(bytes <= 4096, "{bytes} bytes");
     }
 }
