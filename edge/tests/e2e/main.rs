@@ -12,12 +12,11 @@ mod support;
 mod bad_requests;
 mod bad_upstreams;
 mod forwarding;
-
 mod http1;
 mod http2;
+mod limits;
 mod mcp;
 mod shield;
-
 mod startup;
 mod streaming;
 mod streams;

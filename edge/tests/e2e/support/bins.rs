@@ -40,6 +40,15 @@ pub(crate) fn edge_demo() -> PathBuf {
     )
 }
 
+/// The flood generator of the `bench` crate.
+pub(crate) fn edge_flood() -> PathBuf {
+    required(
+        "EDGE_FLOOD_BIN",
+        built("edge-flood"),
+        "cargo build -p bench --bins",
+    )
+}
+
 /// A binary of the workspace in this profile's directory, else in the release one.
 fn built(name: &str) -> PathBuf {
     let here = profile_dir();

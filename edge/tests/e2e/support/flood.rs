@@ -1,14 +1,19 @@
 //! A generator of TCP segments for the namespaces of the tests: as many as one processor can send.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::unistd::gettid;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::netns;
+use super::bins;
+use super::netns::{self, Pair};
+use super::process::Process;
 
 /// No flood outlives this, whatever happens to its test.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -19,10 +24,15 @@ pub(crate) const SYN: u8 = 0x02;
 pub(crate) const ACK: u8 = 0x10;
 
 /// A running flood; it ends with [`Flood::stop`] or when dropped.
-pub(crate) struct Flood {
-    stop: Arc<AtomicBool>,
-    sent: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
+pub(crate) enum Flood {
+    /// Of this process, from an address that is the namespace's own.
+    Own {
+        stop: Arc<AtomicBool>,
+        sent: Arc<AtomicU64>,
+        thread: Option<JoinHandle<()>>,
+    },
+    /// The generator of the `bench` crate, from a forged source, as fast as one processor can.
+    Forged(Process),
 }
 
 impl Flood {
@@ -32,6 +42,7 @@ impl Flood {
         let sent = Arc::new(AtomicU64::new(0));
         let (thread_stop, thread_sent) = (Arc::clone(&stop), Arc::clone(&sent));
         let thread = netns::spawn_inside(netns, move || {
+            step_back();
             let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP))
                 .expect("root has raw sockets");
             socket
@@ -49,29 +60,50 @@ impl Flood {
                 }
             }
         });
-        Flood {
+        Flood::Own {
             stop,
             sent,
             thread: Some(thread),
         }
     }
 
-    /// Segments sent so far.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
+    /// Sends connection attempts from a forged source for some seconds.
+    pub(crate) fn forged(pair: &Pair, to: SocketAddrV4, seconds: u32) -> Flood {
+        let mut command = netns::command(Some(&pair.client), Path::new("nice"));
+        command.args(["-n", "19"]).arg(bins::edge_flood());
+        command.args(["--interface", "veth-c", "--dst-mac", Pair::HOST_MAC]);
+        command.args([
+            "--dst",
+            &to.ip().to_string(),
+            "--port",
+            &to.port().to_string(),
+        ]);
+        command.args(["--seconds", &seconds.to_string()]);
+        Flood::Forged(Process::start("edge-flood", command))
     }
 
-    /// Ends it; the number of segments sent.
+    /// Ends it, or waits for its end; the number of packets sent.
     pub(crate) fn stop(mut self) -> u64 {
         self.end();
-        self.sent()
+        match &mut self {
+            Flood::Own { sent, .. } => sent.load(Relaxed),
+            Flood::Forged(process) => {
+                let (code, stdout, stderr) = process.finish(LONGEST);
+                assert_eq!(code, 0, "edge-flood: {stderr}");
+                let report: serde_json::Value =
+                    serde_json::from_str(&stdout).expect("it reports in JSON");
+                report["packets"].as_u64().expect("a count")
+            }
+        }
     }
 
     fn end(&mut self) {
-        self.stop.store(true, Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A panic in it shows in the count.
-            let _ = thread.join();
+        if let Flood::Own { stop, thread, .. } = self {
+            stop.store(true, Relaxed);
+            if let Some(thread) = thread.take() {
+                // A panic in it shows in the count.
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -80,6 +112,17 @@ impl Drop for Flood {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Makes the generator's thread take only the processor time that the measured programs leave.
+///
+/// It stands for other machines: what its packets cost the receiving kernel is to be measured, not what
+/// it costs to make them.
+fn step_back() {
+    let mut command = Command::new("renice");
+    command.args(["-n", "19", "-p", &gettid().to_string()]);
+    let (code, _, stderr) = Process::run("renice", command, Duration::from_secs(5));
+    assert_eq!(code, 0, "{stderr}");
 }
 
 /// A TCP segment without data, with ports and sequence number that vary, and a right checksum.

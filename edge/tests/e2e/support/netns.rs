@@ -20,6 +20,8 @@ pub(crate) struct Pair {
 impl Pair {
     /// The address of the host.
     pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 1);
+    /// The Ethernet address of its side of the veth.
+    pub(crate) const HOST_MAC: &str = "02:00:0a:53:00:01";
 
     /// Makes the namespaces; the client side gets the addresses `10.83.0.2` to `10.83.0.N+1`.
     pub(crate) fn new(name: &str, addresses: u8) -> Pair {
@@ -32,7 +34,8 @@ impl Pair {
         ip(&format!("netns add {c}"));
         ip(&format!("netns add {h}"));
         ip(&format!(
-            "link add veth-c netns {c} type veth peer name veth-h netns {h}"
+            "link add veth-c netns {c} type veth peer name veth-h netns {h} address {}",
+            Pair::HOST_MAC
         ));
         for last in 2..2 + addresses {
             ip(&format!("-n {c} addr add 10.83.0.{last}/24 dev veth-c"));

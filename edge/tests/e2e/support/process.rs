@@ -53,16 +53,16 @@ impl Process {
 
     /// Starts `command`, waits for its end within `limit` and returns exit code, stdout and stderr.
     pub(crate) fn run(name: &str, command: Command, limit: Duration) -> (i32, String, String) {
-        let mut process = Process::start(name, command);
-        let status = process.wait(limit);
-        for reader in process.readers.drain(..) {
+        Process::start(name, command).finish(limit)
+    }
+
+    /// Waits for its end within `limit` and returns exit code, stdout and stderr.
+    pub(crate) fn finish(&mut self, limit: Duration) -> (i32, String, String) {
+        let status = self.wait(limit);
+        for reader in self.readers.drain(..) {
             reader.join().expect("output readers do not panic");
         }
-        (
-            status.code().unwrap_or(-1),
-            process.stdout(),
-            process.stderr(),
-        )
+        (status.code().unwrap_or(-1), self.stdout(), self.stderr())
     }
 
     /// Waits until `text` stands in the output; fails with all output after `limit` or at exit.

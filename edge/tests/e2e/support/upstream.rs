@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,6 +31,23 @@ impl Demo {
         let mut process = Process::start("edge-demo", command);
         process.wait_for("listening on", Duration::from_secs(10));
         Demo { address, process }
+    }
+
+    /// Starts it on a Unix socket that everybody may use.
+    pub(crate) fn start_unix(path: &Path) -> Demo {
+        let mut command = Command::new(bins::edge_demo());
+        command
+            .arg("--listen")
+            .arg(format!("unix:{}", path.display()));
+        let mut process = Process::start("edge-demo", command);
+        process.wait_for("listening on", Duration::from_secs(10));
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(path, everybody).expect("we own it");
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Demo {
+            address: nowhere,
+            process,
+        }
     }
 }
 
