@@ -59,7 +59,7 @@ impl View {
         } else {
             "the shield is off, so the kernel drops nothing and both calls are answered"
         };
-        let call = format!("{client}curl -4 -m 3 --interface {victim} --cacert {ca}");
+        let call = format!("{client}curl -sS -4 -m 3 --interface {victim} --cacert {ca}");
         format!(
             "edge serves https://{host}:{https} (http://{host}:{http} redirects there).\n\
              An MCP client finds its server at https://{host}:{https}/mcp and trusts {ca}.\n\
@@ -68,10 +68,10 @@ impl View {
              Try, in another terminal:\n\
              \n\
              1. Events as they are made, one a second:\n\
-             \n    {client}curl -N --cacert {ca} https://{host}:{https}/sse\n\
+             \n    {client}curl -sSN --cacert {ca} https://{host}:{https}/sse\n\
              \n\
              2. What is counted:\n\
-             \n    {server}curl -s http://127.0.0.1:{metrics}/metrics\n\
+             \n    {server}curl -sS http://127.0.0.1:{metrics}/metrics\n\
              \n\
              3. A ban, and its effect ({effect}):\n\
              \n    {call} https://{host}:{https}/ ; \\\n      \

@@ -4,6 +4,7 @@ mod certificate;
 mod config;
 mod event;
 mod hints;
+mod log_line;
 mod metrics;
 mod namespaces;
 mod ports;

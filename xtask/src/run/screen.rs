@@ -3,6 +3,8 @@
 
 use std::io::{IsTerminal, Write, stdout};
 
+use crate::run::log_line::readable;
+
 /// Back to the first column, and clear the line (ECMA-48 EL).
 const CLEAR: &str = "\r\x1b[2K";
 
@@ -26,6 +28,11 @@ impl Screen {
     pub(super) fn line(&mut self, text: &str) {
         self.clear();
         println!("{text}");
+    }
+
+    /// Prints what a program said.
+    pub(super) fn said(&mut self, who: &str, line: &str) {
+        self.line(&format!("{who}: {}", readable(line)));
     }
 
     /// Prints the line that is written over by the next.

@@ -116,7 +116,7 @@ impl Stage {
                     let line = summary.line(Instant::now(), sample);
                     self.screen.status(&line);
                 }
-                Some(Event::Line { from, text }) => self.screen.line(&format!("{from}: {text}")),
+                Some(Event::Line { from, text }) => self.screen.said(from, &text),
                 None => {}
             }
         }
@@ -134,7 +134,7 @@ impl Stage {
         while Instant::now() < deadline {
             let Some(event) = self.next()? else { continue };
             if let Event::Line { from, text } = &event {
-                self.screen.line(&format!("{from}: {text}"));
+                self.screen.said(from, text);
             }
             if let Event::Stop = event {
                 self.screen.line("Stopping.");
@@ -171,7 +171,7 @@ impl Drop for Stage {
         // What they said while they ended.
         while let Ok(event) = self.events.try_recv() {
             if let Event::Line { from, text } = event {
-                self.screen.line(&format!("{from}: {text}"));
+                self.screen.said(from, &text);
             }
         }
     }

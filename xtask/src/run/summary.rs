@@ -29,7 +29,7 @@ impl Summary {
             None => 0.0,
         };
         let line = format!(
-            "{:.0} requests/s | {:.0} open streams | {:.0} packets dropped/s, {:.0} in all | {:.0} bans",
+            "requests {:.0}/s   event streams {:.0}   dropped packets {:.0}/s ({:.0} so far)   bans {:.0}",
             per_second(|sample| sample.requests),
             sample.streams,
             per_second(|sample| sample.dropped),
@@ -60,17 +60,15 @@ mod tests {
             })
         };
         let mut summary = Summary::default();
-        let first = summary.line(start, sample(100.0, 50.0));
         assert_eq!(
-            first,
-            "0 requests/s | 3 open streams | 0 packets dropped/s, 50 in all | 1 bans"
+            summary.line(start, sample(100.0, 50.0)),
+            "requests 0/s   event streams 3   dropped packets 0/s (50 so far)   bans 1"
         );
-        let second = summary.line(start + Duration::from_secs(2), sample(110.0, 70.0));
         assert_eq!(
-            second,
-            "5 requests/s | 3 open streams | 10 packets dropped/s, 70 in all | 1 bans"
+            summary.line(start + Duration::from_secs(2), sample(110.0, 70.0)),
+            "requests 5/s   event streams 3   dropped packets 10/s (70 so far)   bans 1"
         );
         let restarted = summary.line(start + Duration::from_secs(3), sample(0.0, 0.0));
-        assert!(restarted.starts_with("0 requests/s"), "{restarted}");
+        assert!(restarted.starts_with("requests 0/s"), "{restarted}");
     }
 }

@@ -12,7 +12,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::repo::Repo;
-use crate::{setup, shell};
+use crate::{build, setup, shell};
 
 /// The steps, in the order they run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -95,7 +95,7 @@ impl Step {
                     cargo(&["test", "--doc"]),
                 ]
             }
-            Self::Build => vec![cargo(&["build", "--release"])],
+            Self::Build => vec![cargo(build::RELEASE)],
             Self::E2e => {
                 let mut e2e = cargo(&["test", "--test", "e2e", "--", "--test-threads", "2"]);
                 e2e.env("EDGE_BIN", repo.release("edge"))
