@@ -1,7 +1,5 @@
 //! What a configuration asks of the machine it is read on; tests pass a machine of their own.
 
-use std::path::Path;
-
 use crate::config::value::{Resolve, resolve};
 
 /// Questions to the operating system.
@@ -24,7 +22,8 @@ impl Machine {
             resolve,
             // An account database that cannot be read is reported where the account is needed.
             has_account: |name| !matches!(nix::unistd::User::from_name(name), Ok(None)),
-            has_interface: |name| Path::new("/sys/class/net").join(name).exists(),
+            // Not by a look into /sys, which may be that of another network namespace.
+            has_interface: |name| nix::net::if_::if_nametoindex(name).is_ok(),
             cpus: || std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
