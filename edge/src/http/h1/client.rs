@@ -11,7 +11,7 @@ use crate::message::{BodyLength, Fields, Frame, ResponseHead, Version};
 use crate::net::{Expect, Timer, Transport};
 use crate::proxy::{ClientError, Downstream};
 
-impl<T: Transport> Connection<T> {
+impl<T: Transport> Connection<'_, T> {
     pub(super) fn append(&mut self, chunk: BytesMut) {
         if self.input.is_empty() {
             self.input = chunk;
@@ -35,7 +35,7 @@ impl<T: Transport> Connection<T> {
     }
 }
 
-impl<T: Transport> Downstream for Connection<T> {
+impl<T: Transport> Downstream for Connection<'_, T> {
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
         self.send_continue(cx)?;
         loop {
@@ -80,9 +80,9 @@ impl<T: Transport> Downstream for Connection<T> {
 
     fn send_head(&mut self, head: &ResponseHead) {
         let exchange = &mut self.exchange;
-        if exchange.expects_continue || exchange.body_bad {
+        if exchange.expects_continue || exchange.body_bad || self.drain.is_started() {
             // Refused before the client was told to go on, or in the middle of a body that cannot
-            // be understood: what comes next is anyone's guess.
+            // be understood: what comes next is anyone's guess. Or about to stop.
             exchange.keep_alive = false;
         }
         let bodiless = matches!(

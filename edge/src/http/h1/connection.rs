@@ -9,15 +9,16 @@ use crate::message::h1::{self, BodyDecoder, HeadScan};
 use crate::message::{BodyLength, Fields, RequestHead, Version};
 use crate::net::{Timer, Transport};
 use crate::observe::Protocol;
-use crate::proxy::{Exchange, Peer, Proxy};
+use crate::proxy::{Drain, Exchange, Peer, Proxy};
 
 /// Request content thrown away after an early answer so that the connection can live on; beyond it
 /// a new connection is cheaper.
 const DISCARD_BYTES_MAX: usize = 64 * 1024;
 
 /// An HTTP/1.1 client connection.
-pub(super) struct Connection<T> {
+pub(super) struct Connection<'a, T> {
     pub(super) io: T,
+    pub(super) drain: &'a Drain,
     pub(super) input: BytesMut,
     pub(super) input_ended: bool,
     pub(super) scan: HeadScan,
@@ -55,6 +56,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
     let bounds = proxy.bounds();
     let mut connection = Connection {
         io,
+        drain: proxy.drain(),
         input: BytesMut::new(),
         input_ended: false,
         scan: HeadScan::default(),
@@ -70,7 +72,6 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
             Next::Request(head, keep_alive) => {
                 served += 1;
                 let keep_alive = keep_alive && served < bounds.requests_per_connection;
-                let keep_alive = keep_alive && !proxy.drain().is_started();
                 connection.begin(&head, keep_alive);
                 let client = &mut connection;
                 proxy
@@ -100,7 +101,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
     }
 }
 
-impl<T: Transport> Connection<T> {
+impl<T: Transport> Connection<'_, T> {
     fn begin(&mut self, head: &RequestHead, keep_alive: bool) {
         self.exchange = ExchangeState {
             version: head.version,

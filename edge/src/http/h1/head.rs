@@ -24,7 +24,7 @@ pub(super) enum Next {
     Close,
 }
 
-impl<T: Transport> Connection<T> {
+impl<T: Transport> Connection<'_, T> {
     /// The next head, within the deadlines for idle connections and slow heads.
     pub(super) async fn next_head(&mut self, proxy: &Proxy, first: bool) -> Next {
         self.scan = HeadScan::default();
@@ -33,7 +33,8 @@ impl<T: Transport> Connection<T> {
         let after = |timeout: Duration| start_ns + timeout.as_nanos() as u64;
         let idle_deadline_ns = after(if first { timeouts.head } else { timeouts.idle });
         let mut head_deadline_ns = (!self.input.is_empty()).then(|| after(timeouts.head));
-        let mut draining = pin!(proxy.drain().started());
+        let drain = self.drain;
+        let mut draining = pin!(drain.started());
         poll_fn(|cx| {
             loop {
                 if let Some(next) = self.take_head() {
@@ -53,7 +54,7 @@ impl<T: Transport> Connection<T> {
                     Poll::Pending => {}
                 }
                 let idle = self.input.is_empty();
-                let drained = draining.as_mut().poll(cx).is_ready() || proxy.drain().is_started();
+                let drained = draining.as_mut().poll(cx).is_ready() || drain.is_started();
                 if idle && drained {
                     return Poll::Ready(Next::Close);
                 }

@@ -18,7 +18,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// Ends an idle connection: over TLS the client must see that nothing was cut off (RFC 8446 §6.1).
-pub(super) async fn close<T: Transport>(connection: &mut Connection<T>) {
+pub(super) async fn close<T: Transport>(connection: &mut Connection<'_, T>) {
     let Connection { io, timer, .. } = connection;
     io.finish();
     let deadline_ns = monotonic_ns() + LINGER.as_nanos() as u64;
@@ -30,7 +30,10 @@ pub(super) async fn close<T: Transport>(connection: &mut Connection<T>) {
 }
 
 /// Sends what is queued and the end of the stream, then waits for the client to close.
-pub(super) async fn linger<T: Transport>(connection: &mut Connection<T>, send_timeout: Duration) {
+pub(super) async fn linger<T: Transport>(
+    connection: &mut Connection<'_, T>,
+    send_timeout: Duration,
+) {
     let Connection { io, timer, .. } = connection;
     io.finish();
     let mut flushed = false;
