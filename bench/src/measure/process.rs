@@ -10,7 +10,6 @@ use nix::unistd::Pid;
 use crate::clock::read_ns;
 
 /// A process and the children it had when it was looked at (nginx: master and worker).
-#[derive(Default)]
 pub(crate) struct ProcessTree(Vec<Pid>);
 
 /// User-space memory; what the kernel holds for sockets and rings is not in it.

@@ -25,7 +25,6 @@ const COMPLAINT_LINES: usize = 20;
 pub(crate) struct Running {
     pub(crate) proxy: Proxy,
     pub(crate) address: SocketAddr,
-    pub(crate) tree: ProcessTree,
     child: Child,
 }
 
@@ -49,12 +48,16 @@ impl Running {
         let mut running = Self {
             proxy,
             address,
-            tree: ProcessTree::default(),
             child,
         };
         running.wait_until_ready(&complaints)?;
-        running.tree = ProcessTree::of(running.child.id())?;
         Ok(running)
+    }
+
+    /// Its processes as they are now. nginx listens before its worker exists: ask once the proxy
+    /// has answered something.
+    pub(crate) fn tree(&self) -> Result<ProcessTree> {
+        ProcessTree::of(self.child.id())
     }
 
     fn wait_until_ready(&mut self, complaints: &Path) -> Result<()> {

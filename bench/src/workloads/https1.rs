@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::command::{Common, Stage, publish};
 use crate::clock::monotonic_ns;
 use crate::load::{Endpoint, Slice};
-use crate::measure::{Quartiles, shuffle};
+use crate::measure::{ProcessTree, Quartiles, shuffle};
 use crate::peers::{Proxy, Running};
 use crate::report::{Record, Table};
 
@@ -36,6 +36,7 @@ pub struct Args {
 /// What was seen of one proxy.
 struct Seen {
     endpoint: Endpoint,
+    tree: ProcessTree,
     cpu_us_per_request: Vec<f64>,
     cpu_ns: u64,
     idle_ns: u64,
@@ -61,6 +62,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         fail_on_errors(running.proxy, &warm)?;
         seen.push(Seen {
             endpoint,
+            tree: running.tree()?,
             cpu_us_per_request: Vec::new(),
             cpu_ns: 0,
             idle_ns: 0,
@@ -72,12 +74,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for _ in 0..args.slices {
         shuffle(&mut order, &mut seed);
         for &i in &order {
-            let tree = &stage.running[i].tree;
-            let (cpu_ns, idle_ns) = (tree.cpu_ns()?, stage.cpus.proxy_idle_ns()?);
-            let slice = stage.driver.run(seen[i].endpoint, slice)?;
-            let cpu_ns = tree.cpu_ns()? - cpu_ns;
-            seen[i].idle_ns += stage.cpus.proxy_idle_ns()?.saturating_sub(idle_ns);
-            seen[i].add(slice, cpu_ns)?;
+            let seen = &mut seen[i];
+            let (cpu_ns, idle_ns) = (seen.tree.cpu_ns()?, stage.cpus.proxy_idle_ns()?);
+            let slice = stage.driver.run(seen.endpoint, slice)?;
+            let cpu_ns = seen.tree.cpu_ns()? - cpu_ns;
+            seen.idle_ns += stage.cpus.proxy_idle_ns()?.saturating_sub(idle_ns);
+            let name = stage.running[i].proxy.name();
+            ensure!(
+                cpu_ns > 0,
+                "{name} answers without using its CPU: wrong processes"
+            );
+            seen.add(slice, cpu_ns)?;
         }
     }
     for (running, seen) in stage.running.iter().zip(&seen) {

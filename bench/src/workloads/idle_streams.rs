@@ -47,14 +47,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("first streams through {name}"))?;
         driver.close_streams(endpoint);
         driver.idle(Duration::from_millis(500))?;
-        let rest = running.tree.memory()?;
+        let tree = running.tree()?;
+        let rest = tree.memory()?;
         driver
             .open_streams(endpoint, streams)
             .with_context(|| format!("streams through {name}"))?;
         driver
             .idle(settle)
             .with_context(|| format!("silent streams through {name}"))?;
-        let full = running.tree.memory()?;
+        let full = tree.memory()?;
         driver
             .broadcast(endpoint)
             .with_context(|| format!("an event on every stream through {name}"))?;
