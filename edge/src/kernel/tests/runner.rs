@@ -2,9 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::clock::monotonic_ns;
 use crate::kernel::Shield;
 
 /// The program by a file descriptor of its own.
@@ -30,34 +29,36 @@ impl Runner {
         Runner(fd.try_clone_to_owned().unwrap())
     }
 
-    /// Runs the program on a frame again and again; how many times.
-    pub(super) fn run_for(&self, frame: &[u8], duration: Duration) -> u64 {
-        const BPF_PROG_TEST_RUN: i32 = 10;
-        const BATCH: u32 = 100;
-
-        let end = monotonic_ns() + duration.as_nanos() as u64;
-        let mut count = 0;
-        while monotonic_ns() < end {
-            let mut attributes = TestRun {
-                prog_fd: self.0.as_raw_fd().cast_unsigned(),
-                data_size_in: frame.len() as u32,
-                data_in: frame.as_ptr() as u64,
-                repeat: BATCH,
-                ..TestRun::default()
-            };
-            // SAFETY: the attributes and the frame they point to outlive the call; no output is
-            // asked for.
-            let result = unsafe {
-                libc::syscall(
-                    libc::SYS_bpf,
-                    BPF_PROG_TEST_RUN,
-                    &raw mut attributes,
-                    size_of::<TestRun>(),
-                )
-            };
-            assert_eq!(result, 0, "{}", io::Error::last_os_error());
-            count += u64::from(BATCH);
+    /// Runs the program on a frame again and again until told to stop.
+    pub(super) fn run_until(&self, frame: &[u8], stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            // More than once in a call, and the kernel first patches its own code for speed, which
+            // takes longer than the runs.
+            self.run(frame, 1);
         }
-        count
+    }
+
+    /// Runs the program on a frame so many times, without a pause.
+    pub(super) fn run(&self, frame: &[u8], repeat: u32) {
+        const BPF_PROG_TEST_RUN: i32 = 10;
+
+        let mut attributes = TestRun {
+            prog_fd: self.0.as_raw_fd().cast_unsigned(),
+            data_size_in: frame.len() as u32,
+            data_in: frame.as_ptr() as u64,
+            repeat,
+            ..TestRun::default()
+        };
+        // SAFETY: the attributes and the frame they point to outlive the call; no output is asked
+        // for.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_PROG_TEST_RUN,
+                &raw mut attributes,
+                size_of::<TestRun>(),
+            )
+        };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
     }
 }
