@@ -117,13 +117,14 @@ fn time_gives_admissions_back() {
 
 #[test]
 fn two_cpus_at_once_admit_no_more_than_one() {
-    const BURST: u32 = 100_000;
+    // A tenth of a second of packets: the second CPU needs a while to join the first.
+    const BURST: u32 = 2_000_000;
     let mut shield = load(&config(rate(NEVER, BURST), None));
     let frame = from(SOURCE, TCP, &tcp(GUARDED_TCP, ACK));
     let runner = Runner::new(&mut shield);
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| runner.run(&frame, 20 * BURST));
+            scope.spawn(|| runner.run(&frame, 2 * BURST));
         }
     });
     assert_eq!(packets(&shield, Verdict::Passed), u64::from(BURST));
