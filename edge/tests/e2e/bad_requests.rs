@@ -35,16 +35,14 @@ fn refuse_the_table(connect: fn(&Edge) -> Client) {
         if let Err(reason) = refuse(connect(&edge), statuses, request) {
             wrong.push(format!("{name}: {reason}"));
         }
-        // A head that was on its way when its body turned out to be bad, and the end of that connection.
-        if !wait_until(LIMIT, || upstream.connections() == upstream.closed()) {
-            wrong.push(format!("{name}: the upstream connection stays open"));
-        }
         let reached = upstream.received().split_off(before);
         if reaches_too_much(request, &reached) {
             wrong.push(format!("{name}: reached the upstream: {reached:?}"));
         }
         edge.assert_healthy();
     }
+    let ended = wait_until(LIMIT, || upstream.connections() == upstream.closed());
+    assert!(ended, "upstream connections of refused requests stay open");
     let good = connect(&edge).exchange(GOOD);
     assert_eq!(
         (good.status, good.text().as_str()),
@@ -91,10 +89,10 @@ fn refuse(mut client: Client, statuses: &[u16], request: &Bad) -> Result<(), Str
 
 /// Nothing of a bad head may reach the upstream, and never the end of a bad body.
 fn reaches_too_much(request: &Bad, reached: &str) -> bool {
-    match request.is_in_body() {
-        true => reached.contains("\r\n0\r\n"),
-        false => reached.contains("HTTP/1."),
-    }
+    // Faultless heads of earlier lines may arrive late.
+    let heads = reached.matches(" HTTP/1.").count();
+    let faultless = reached.matches("faultless-head").count();
+    heads > faultless || (request.is_in_body() && reached.contains("\r\n0\r\n"))
 }
 
 #[test]

@@ -87,9 +87,8 @@ fn clients_that_stop_reading_are_cut() {
 fn connections_beyond_the_bound_do_not_harm_the_others() {
     let _machine = light();
     let upstream = Upstream::ok();
-    // Each of the two listeners may keep a place for its next client.
     let edge = Setup::new(upstream.address)
-        .section("bounds", "connections = 9")
+        .section("bounds", "connections = 8")
         .start();
     let mut first: Vec<Client> = (0..8).map(|_| edge.plain()).collect();
     for client in &mut first {

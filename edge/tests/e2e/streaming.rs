@@ -9,8 +9,8 @@ use crate::support::{
 
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// What a blocked transfer may cost: the buffers of the exchange, sockets excluded, and room for the allocator.
-const GROWTH_MAX: u64 = 16 << 20;
+/// What a few blocked transfers of half a gigabyte each may cost together: mostly what the allocator keeps.
+const GROWTH_MAX: u64 = 32 << 20;
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")

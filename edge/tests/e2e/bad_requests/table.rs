@@ -44,7 +44,7 @@ impl Bad {
 }
 
 /// The faultless head of the requests whose mistake is in the body.
-const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Mark: faultless-head\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 use Bad::{Chunks, Field, Line, Made, MadeChunks, Raw};
 
