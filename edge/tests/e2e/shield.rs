@@ -15,6 +15,9 @@ const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
 /// upstream and caller share two processors here, and whoever runs may finish its timer tick of 4 ms.
 const FLOOR: Duration = Duration::from_millis(4);
 
+/// How often a flood is measured before it has failed.
+const ATTEMPTS: usize = 3;
+
 /// What the shield is told to admit: packets a second and at once, connection attempts a second and at once.
 const PACKETS: f64 = 20_000.0;
 const CONNECTIONS: (f64, f64) = (100.0, 200.0);
@@ -34,13 +37,18 @@ fn a_flood_costs_the_other_clients_nothing() {
     let packets = |seconds: f64| PACKETS * (seconds + 2.0);
     // A SYN beyond the packet rate never gets as far as the other limit.
     let attempts = &["connection_rate", "packet_rate"];
-    let own = |scene: &Scene, flags| Flood::start(&scene.pair.client, FLOODER, HTTPS, flags);
-    let flood = own(&scene, SYN);
-    bear(&mut scene, "SYN", flood, quiet, attempts, syns);
-    let flood = own(&scene, ACK);
-    bear(&mut scene, "ACK", flood, quiet, &["packet_rate"], packets);
-    let flood = Flood::forged(&scene.pair, HTTPS, 5);
-    bear(&mut scene, "forged SYN", flood, quiet, attempts, syns);
+    let own = |flags| move |scene: &Scene| Flood::start(&scene.pair.client, FLOODER, HTTPS, flags);
+    let forged = |scene: &Scene| Flood::forged(&scene.pair, HTTPS, 5);
+    bear(&mut scene, "SYN", own(SYN), quiet, attempts, syns);
+    bear(
+        &mut scene,
+        "ACK",
+        own(ACK),
+        quiet,
+        &["packet_rate"],
+        packets,
+    );
+    bear(&mut scene, "forged SYN", forged, quiet, attempts, syns);
     assert_eq!(
         scene.dropped(&["banned"]),
         0.0,
@@ -52,38 +60,40 @@ fn a_flood_costs_the_other_clients_nothing() {
 fn bear(
     scene: &mut Scene,
     name: &str,
-    flood: Flood,
+    start_flood: impl Fn(&Scene) -> Flood,
     quiet: Duration,
     verdicts: &[&str],
     admitted: impl Fn(f64) -> f64,
 ) {
-    let before = scene.dropped(verdicts);
-    let start = Instant::now();
-    let latencies = scene.call_tools(Duration::from_secs(4));
-    // SSH is not guarded: the flooder itself still gets through.
-    assert!(scene.ssh_answers(FLOODER) && scene.ssh_answers(CALLER));
-    let sent = flood.stop() as f64;
-    let seconds = start.elapsed().as_secs_f64();
-    let calls = latencies.len();
-    let flooded = p99(latencies);
-    let dropped = scene.dropped(verdicts) - before;
-    println!(
-        "{name} flood of {:.0} packets a second, {:.2} % dropped; {calls} calls, p99 {quiet:?} quiet, {flooded:?} now",
-        sent / seconds,
-        100.0 * dropped / sent,
-    );
-    assert!(sent / seconds > 50_000.0, "{sent} packets are no flood");
-    let least = sent - admitted(seconds);
-    // The flood began a moment before the first reading.
-    assert!(
-        dropped >= 0.99 * least && dropped <= sent,
-        "{dropped} of {sent} dropped as {verdicts:?}"
-    );
-    assert!(
-        flooded <= 3 * quiet + FLOOR,
-        "p99 {quiet:?} quiet, {flooded:?} under the {name} flood"
-    );
-    scene.edge.assert_healthy();
+    // Other programs on this machine can spoil a measurement, never improve one.
+    for _ in 0..ATTEMPTS {
+        let before = scene.dropped(verdicts);
+        let start = Instant::now();
+        let flood = start_flood(scene);
+        let latencies = scene.call_tools(Duration::from_secs(4));
+        // SSH is not guarded: the flooder itself still gets through.
+        assert!(scene.ssh_answers(FLOODER) && scene.ssh_answers(CALLER));
+        let sent = flood.stop() as f64;
+        let seconds = start.elapsed().as_secs_f64();
+        let calls = latencies.len();
+        let flooded = p99(latencies);
+        let dropped = scene.dropped(verdicts) - before;
+        println!(
+            "{name} flood of {:.0} packets a second, {:.2} % dropped; {calls} calls, p99 {quiet:?} quiet, {flooded:?} now",
+            sent / seconds,
+            100.0 * dropped / sent,
+        );
+        assert!(sent / seconds > 50_000.0, "{sent} packets are no flood");
+        assert!(
+            dropped >= sent - admitted(seconds) && dropped <= sent,
+            "{dropped} of {sent} dropped as {verdicts:?}"
+        );
+        scene.edge.assert_healthy();
+        if flooded <= 3 * quiet + FLOOR {
+            return;
+        }
+    }
+    panic!("p99 more than three times {quiet:?} under the {name} flood");
 }
 
 #[test]
