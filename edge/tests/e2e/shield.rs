@@ -25,7 +25,7 @@ const CONNECTIONS: (f64, f64) = (100.0, 200.0);
 #[test]
 fn a_flood_costs_the_other_clients_nothing() {
     let _machine = heavy();
-    let mut scene = Scene::new("edge-e2e-flood", "requests = \"off\"");
+    let mut scene = Scene::new("flood", "requests = \"off\"");
     let labels = ["mode=\"native\"", "interface=\"veth-h\""];
     assert_eq!(
         scene.edge.metrics().sum("edge_shield_attached", &labels),
@@ -100,7 +100,7 @@ fn bear(
 fn ignoring_429_ends_in_the_kernel_until_the_ban_expires() {
     let _machine = heavy();
     let limit = "requests = \"5/s\"\nburst = 5\n[limit.penalty]\nrefused = 20\nwithin = \"60s\"\nban = \"4s\"";
-    let scene = Scene::new("edge-e2e-ban", limit);
+    let scene = Scene::new("ban", limit);
     let roots = scene.edge.authority().roots();
     assert!(scene.https_answers(ABUSER, NO_ANSWER));
     // Goes on whatever it is told, until nothing comes back.
@@ -177,7 +177,7 @@ fn ignoring_429_ends_in_the_kernel_until_the_ban_expires() {
 #[test]
 fn bans_by_hand() {
     let _machine = heavy();
-    let scene = Scene::new("edge-e2e-hand", "requests = \"off\"");
+    let scene = Scene::new("hand", "requests = \"off\"");
     let address = ABUSER.to_string();
     let run = |arguments: &[&str]| {
         let (code, output) = scene.edge.command(arguments);

@@ -25,11 +25,12 @@ impl Pair {
 
     /// Makes the namespaces; the client side gets the addresses `10.83.0.2` to `10.83.0.N+1`.
     pub(crate) fn new(name: &str, addresses: u8) -> Pair {
+        remove_abandoned();
+        let prefix = format!("{PREFIX}{}-{name}", std::process::id());
         let pair = Pair {
-            client: format!("{name}-c"),
-            host: format!("{name}-h"),
+            client: format!("{prefix}-c"),
+            host: format!("{prefix}-h"),
         };
-        pair.remove();
         let (c, h) = (&pair.client, &pair.host);
         ip(&format!("netns add {c}"));
         ip(&format!("netns add {h}"));
@@ -59,6 +60,25 @@ impl Pair {
 impl Drop for Pair {
     fn drop(&mut self) {
         self.remove();
+    }
+}
+
+/// Starts the names of the tests' namespaces; the process id of their test run follows.
+const PREFIX: &str = "edge-e2e-";
+
+/// Removes the namespaces of test runs that were killed.
+fn remove_abandoned() {
+    let Ok(entries) = std::fs::read_dir("/run/netns") else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let rest = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split_once('-'));
+        if rest.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
+            ip(&format!("netns delete {name}"));
+        }
     }
 }
 
