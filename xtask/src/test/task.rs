@@ -5,10 +5,10 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::repo::Repo;
-use crate::setup;
 use crate::test::plan::{self, Step};
 use crate::test::report::{Outcome, Report};
 use crate::test::runner::Runner;
+use crate::{setup, shell};
 
 /// Check everything: formatting, lints, documentation, unit tests, end-to-end tests.
 ///
@@ -110,13 +110,16 @@ fn perform(
     let commands = step
         .commands(repo, soak)
         .map_err(|error| format!("{error:#}"))?;
+    // All of them, so that one failure does not hide another; the first is the reason.
+    let mut result = Ok(());
     for mut command in commands {
         if style == Style::Machine {
             command
                 .env("CARGO_TERM_COLOR", "never")
                 .env("CARGO_TERM_PROGRESS_WHEN", "never");
         }
-        runner.run(&mut command, deadline)?;
+        let ran = runner.run(&mut command, deadline);
+        result = result.and(ran.map_err(|why| format!("{}: {why}", shell::shown(&command))));
     }
-    Ok(())
+    result
 }
