@@ -1,6 +1,7 @@
 //! Runs the harness itself against nginx: its load gets through, its numbers have their shape.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -55,4 +56,36 @@ fn a_proxy_that_is_missing_is_named_with_the_way_to_get_it() {
         complaint.contains("cargo build --release -p edge"),
         "{complaint}"
     );
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_takes_its_proxies_with_it() {
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["idle-streams", "--proxies", "nginx", "--streams", "10"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the harness starts");
+    let nginx = child_of(bench.id());
+    let pid = nix::unistd::Pid::from_raw(bench.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it runs");
+    assert!(!bench.wait().expect("it ends").success());
+    assert!(!std::path::Path::new(&format!("/proc/{nginx}")).exists());
+}
+
+/// The first child of a process, waited for.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test waits, no worker is blocked"
+)]
+fn child_of(process: u32) -> u32 {
+    for _ in 0..500 {
+        let path = format!("/proc/{process}/task/{process}/children");
+        let children = std::fs::read_to_string(path).expect("the process exists");
+        if let Some(child) = children.split_whitespace().next() {
+            return child.parse().expect("a number");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("no child within 10 s");
 }

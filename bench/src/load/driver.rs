@@ -16,11 +16,14 @@ use super::caller::Caller;
 use super::slice::Slice;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
+use crate::measure::check_interrupt;
 use crate::origin::{ANSWER_BYTES, Origin, answer_body};
 use crate::reactor::{Reactor, Token};
 
 /// How long outstanding answers are waited for at the end of a slice.
 const GRACE_NS: u64 = 5_000_000_000;
+/// Longest wait between two looks at whether to go on at all.
+const LOOK: Duration = Duration::from_millis(100);
 /// Token owner of the origin; endpoints follow.
 const ORIGIN: u32 = 0;
 
@@ -186,6 +189,8 @@ impl Driver {
 
     /// Waits for readiness and serves it; calls are followed by another one before `until_ns`.
     fn turn(&mut self, timeout: Duration, slice: &mut Slice, until_ns: u64) -> Result<()> {
+        check_interrupt()?;
+        let timeout = timeout.min(LOOK);
         let timeout = self.origin.tick().map_or(timeout, |due| due.min(timeout));
         self.reactor.wait(timeout, &mut self.ready)?;
         let more = monotonic_ns() < until_ns;

@@ -1,9 +1,11 @@
 //! Reading what a process costs from outside, and keeping runs comparable.
 
 mod cpus;
+mod interrupt;
 mod process;
 mod stats;
 
 pub(crate) use cpus::Cpus;
+pub(crate) use interrupt::{check_interrupt, watch_interrupt};
 pub(crate) use process::ProcessTree;
 pub(crate) use stats::{Quartiles, shuffle};

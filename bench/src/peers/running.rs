@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::proxy::{Proxy, Setup};
 use crate::clock::{monotonic_ns, pause};
-use crate::measure::ProcessTree;
+use crate::measure::{ProcessTree, check_interrupt};
 
 /// For a proxy to accept connections, and to end after it was told to.
 const PATIENCE_NS: u64 = 10_000_000_000;
@@ -63,6 +63,7 @@ impl Running {
     fn wait_until_ready(&mut self, complaints: &Path) -> Result<()> {
         let until_ns = monotonic_ns() + PATIENCE_NS;
         let what = loop {
+            check_interrupt()?;
             if TcpStream::connect(self.address).is_ok() {
                 return Ok(());
             }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{https1, idle_streams};
 use crate::load::{Driver, client_config};
-use crate::measure::Cpus;
+use crate::measure::{Cpus, watch_interrupt};
 use crate::peers::{Identity, Proxy, Running, Setup};
 use crate::report::{Page, Record, Table, print_json};
 
@@ -63,6 +63,7 @@ impl Stage {
             bail!("no proxy to measure");
         }
         raise_open_files()?;
+        watch_interrupt()?;
         let cpus = Cpus::claim()?;
         let dir = TempDir::with_prefix("edge-bench-")?;
         let identity = Identity::create(dir.path())?;
