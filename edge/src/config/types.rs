@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod route;
+
+pub use route::{Action, ProxyAction, Route};
+
 /// The file `edge` reads when none is named.
 pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
 /// The admin socket when the file names none.
@@ -78,17 +82,6 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// The private key.
     pub key: PathBuf,
-}
-
-/// What happens to requests under a path.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// Path prefix, matched on whole segments: `/mcp` matches `/mcp` and `/mcp/x`, not `/mcpx`.
-    pub path: String,
-    /// Where requests go.
-    pub upstream: UpstreamId,
-    /// After how much silence an event stream gets a comment; `None` never.
-    pub keep_alive: Option<Duration>,
 }
 
 /// Index into [`Config::upstreams`].

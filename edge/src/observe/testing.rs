@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Bounds, Config, Host, HostName, Listen, Log, LogTarget, Route, Shield, ShieldMode, Timeouts,
-    Upstream, UpstreamAddr, UpstreamId,
+    Action, Bounds, Config, Host, HostName, Listen, Log, LogTarget, ProxyAction, Route, Shield,
+    ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
 };
 
 pub(crate) fn config() -> Config {
@@ -63,8 +63,10 @@ pub(crate) fn config() -> Config {
 fn route(path: &str, upstream: usize) -> Route {
     Route {
         path: path.into(),
-        upstream: UpstreamId(upstream),
-        keep_alive: None,
+        action: Action::Proxy(ProxyAction {
+            upstream: UpstreamId(upstream),
+            keep_alive: None,
+        }),
     }
 }
 

@@ -6,6 +6,8 @@ mod answer;
 mod drain;
 mod exchange;
 mod forward;
+mod guard;
+mod pass;
 mod relay;
 mod reply;
 mod router;

@@ -141,7 +141,7 @@ fn covers(route: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::UpstreamId;
+    use crate::config::{Action, ProxyAction, UpstreamId};
 
     fn router(hosts: &[(&[HostName], &[&str])]) -> Router {
         let hosts: Vec<Host> = hosts
@@ -153,8 +153,10 @@ mod tests {
                     .iter()
                     .map(|path| Route {
                         path: (*path).to_owned(),
-                        upstream: UpstreamId(0),
-                        keep_alive: None,
+                        action: Action::Proxy(ProxyAction {
+                            upstream: UpstreamId(0),
+                            keep_alive: None,
+                        }),
                     })
                     .collect(),
             })

@@ -11,7 +11,7 @@ use crate::config::item::Item;
 use crate::config::schema::{HOST, ROUTE};
 use crate::config::table::Table;
 use crate::config::value::{check_route_path, join, parse_host_name, quote};
-use crate::config::{Certificate, Host, HostName, Route};
+use crate::config::{Action, Certificate, Host, HostName, ProxyAction, Route};
 
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(15);
 /// More often would be traffic of its own.
@@ -180,8 +180,10 @@ fn routes(table: &Table<'_>, upstreams: &mut Upstreams<'_>, sockets: &Sockets) -
         if let (Some(path), Some(upstream)) = (path, upstream) {
             routes.push(Route {
                 path,
-                upstream,
-                keep_alive,
+                action: Action::Proxy(ProxyAction {
+                    upstream,
+                    keep_alive,
+                }),
             });
         }
     }

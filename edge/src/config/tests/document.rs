@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::super::schema::{SECTIONS, TOP};
-use super::super::{Config, LogTarget, ShieldMode, UpstreamAddr};
+use super::super::{Action, Config, LogTarget, ProxyAction, Route, ShieldMode, UpstreamAddr};
 use super::support::{MINIMAL, errors, load};
 
 /// The TOML block of the page that documents every key.
@@ -40,6 +40,12 @@ fn keys(title: String, table: &DeTable<'_>, found: &mut BTreeSet<(String, String
     }
 }
 
+/// The action of a route that proxies.
+fn proxy(route: &Route) -> &ProxyAction {
+    let Action::Proxy(action) = &route.action;
+    action
+}
+
 #[test]
 fn the_example_is_valid_and_without_warnings() {
     let loaded = load(example()).unwrap_or_else(|errors| panic!("{errors}"));
@@ -48,7 +54,8 @@ fn the_example_is_valid_and_without_warnings() {
         hosts, upstreams, ..
     } = loaded.config;
     assert_eq!(hosts.len(), 1);
-    assert_eq!(upstreams[hosts[0].routes[0].upstream.0].name, "tools");
+    let upstream = proxy(&hosts[0].routes[0]).upstream;
+    assert_eq!(upstreams[upstream.0].name, "tools");
 }
 
 #[test]
@@ -87,8 +94,8 @@ fn what_the_example_calls_a_default_is_the_default() {
     same(&shown.metrics, &default.metrics);
     same(&shown.admin, &default.admin);
     same(
-        &shown.hosts[0].routes[0].keep_alive,
-        &default.hosts[0].routes[0].keep_alive,
+        &proxy(&shown.hosts[0].routes[0]).keep_alive,
+        &proxy(&default.hosts[0].routes[0]).keep_alive,
     );
     let (shown, inline) = (&shown.upstreams[0], &default.upstreams[0]);
     same(&shown.connect_timeout, &inline.connect_timeout);
@@ -142,7 +149,7 @@ listen = "off"
     )
     .unwrap()
     .config;
-    assert_eq!(config.hosts[0].routes[0].keep_alive, None);
+    assert_eq!(proxy(&config.hosts[0].routes[0]).keep_alive, None);
     assert!(config.limit.is_none());
     assert_eq!(config.shield.mode, ShieldMode::Off);
     assert!(config.shield.packets.is_none() && config.shield.connections.is_none());
@@ -197,8 +204,9 @@ servers = ["127.0.0.1:8001", "127.0.0.1:8002"]
     let [host] = &config.hosts[..] else {
         panic!("one host")
     };
-    assert_eq!(host.routes[0].upstream, host.routes[1].upstream);
-    assert_eq!(host.routes[1].keep_alive, Some(Duration::from_secs(60)));
+    let [first, second] = [0, 1].map(|n| proxy(&host.routes[n]));
+    assert_eq!(first.upstream, second.upstream);
+    assert_eq!(second.keep_alive, Some(Duration::from_secs(60)));
     assert_eq!(config.upstreams.len(), 2);
     assert_eq!(config.upstreams[0].name, "tools");
     assert_eq!(config.upstreams[1].name, "127.0.0.1:8000");

@@ -95,7 +95,9 @@ fn survives(text: &str) -> Result<(), TestCaseError> {
             for host in &loaded.config.hosts {
                 prop_assert!(!host.names.is_empty() && !host.routes.is_empty());
                 for route in &host.routes {
-                    prop_assert!(!loaded.config.upstreams[route.upstream.0].servers.is_empty());
+                    if let Some(upstream) = route.action.upstream() {
+                        prop_assert!(!loaded.config.upstreams[upstream.0].servers.is_empty());
+                    }
                 }
             }
             for warning in &loaded.warnings {

@@ -32,7 +32,10 @@ pub(super) fn route_labels(config: &Config) -> Vec<RouteLabels> {
         host.routes.iter().map(move |route| RouteLabels {
             host: name.clone(),
             path: route.path.clone(),
-            upstream: config.upstreams[route.upstream.0].name.clone(),
+            upstream: match route.action.upstream() {
+                Some(upstream) => config.upstreams[upstream.0].name.clone(),
+                None => NONE.to_owned(),
+            },
         })
     });
     let none = RouteLabels {
