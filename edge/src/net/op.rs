@@ -26,12 +26,34 @@ pub(super) struct Held<T> {
     data: T,
 }
 
+/// Whether bytes are likely to be there when a receive starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// They are: read at once.
+    Now,
+    /// They are not: wait for the socket first and save the attempt that would find nothing.
+    Later,
+}
+
 /// Starts to receive into the spare capacity of an empty `buf`.
-pub(super) fn recv(fd: &Rc<OwnedFd>, mut buf: BytesMut) -> Transfer {
+pub(super) fn recv(fd: &Rc<OwnedFd>, mut buf: BytesMut, arrival: Arrival) -> Transfer {
     debug_assert!(buf.is_empty(), "RECV fills a buffer from its start");
     let len = u32::try_from(buf.capacity()).unwrap_or(u32::MAX);
-    let entry = opcode::Recv::new(Fd(fd.as_raw_fd()), buf.as_mut_ptr(), len).build();
+    let mut entry = opcode::Recv::new(Fd(fd.as_raw_fd()), buf.as_mut_ptr(), len).build();
+    if arrival == Arrival::Later {
+        wait_first(&mut entry);
+    }
     submit(fd, buf, Transferred { receiving: true }, entry)
+}
+
+/// Sets `IORING_RECVSEND_POLL_FIRST` (io_uring_enter(2), since Linux 5.19), for which this version
+/// of `io-uring` has no setter.
+fn wait_first(entry: &mut squeue::Entry) {
+    const POLL_FIRST: u16 = 1;
+    const _: () = assert!(size_of::<squeue::Entry>() == 64 && align_of::<squeue::Entry>() >= 2);
+    // SAFETY: an entry is `struct io_uring_sqe`, whose second 16-bit word is `ioprio`: the flags of
+    // a receive. Nothing else refers to the entry while it is borrowed mutably.
+    unsafe { (&raw mut *entry).cast::<u16>().add(1).write(POLL_FIRST) };
 }
 
 /// Starts to send the content of `buf`; may send less.

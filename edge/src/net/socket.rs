@@ -2,18 +2,17 @@
 
 use std::future::Future as _;
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use socket2::SockRef;
 
-use super::op;
+use super::op::{self, Arrival};
 use super::transport::{Expect, Transport};
 
 /// Where receive buffers start: a request head or a JSON-RPC message fits.
@@ -88,15 +87,12 @@ impl Socket {
         nothing_sent.then(|| self.out.split())
     }
 
-    /// Whether the peer has closed or sent something although nothing is due: asks the kernel, so
-    /// it also sees what the ring has not delivered yet.
-    pub fn is_stale(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        match SockRef::from(&*self.fd).recv_with_flags(&mut byte, flags) {
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-            Ok(_) => true,
-        }
+    /// Whether the peer has closed or sent something although nothing is due. Leaves a receive
+    /// under way that notices it and, if nothing of the kind happens, gets the next answer.
+    pub fn is_stale(&mut self) -> bool {
+        self.recv_bytes = RECV_BYTES;
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.poll_recv(&mut nobody, Expect::Message).is_ready()
     }
 
     fn next_recv_bytes(&mut self, filled: usize, capacity: usize) {
@@ -120,7 +116,12 @@ impl Transport for Socket {
                 Expect::Trickle => self.recv_bytes,
                 Expect::Message => self.recv_bytes,
             };
-            op::recv(&self.fd, BytesMut::with_capacity(bytes))
+            // Buffers have grown where bytes come faster than they are read.
+            let arrival = match self.recv_bytes == RECV_BYTES {
+                true => Arrival::Later,
+                false => Arrival::Now,
+            };
+            op::recv(&self.fd, BytesMut::with_capacity(bytes), arrival)
         });
         let (outcome, buf) = ready!(Pin::new(operation).poll(cx));
         self.receiving = None;

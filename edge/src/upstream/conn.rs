@@ -236,8 +236,8 @@ impl Conn {
             && self.socket.queued() == 0
     }
 
-    /// Whether an idle connection has become useless.
-    pub fn is_stale(&self) -> bool {
+    /// Whether an idle connection has become useless; it is being watched from now on.
+    pub fn is_stale(&mut self) -> bool {
         self.socket.is_stale()
     }
 

@@ -28,7 +28,7 @@ impl Pool {
     /// The warmest connection that still stands. The server may have closed it in this very moment;
     /// nothing short of sending on it can tell.
     pub(super) fn take(&mut self, now_ns: u64) -> Option<Conn> {
-        while let Some(idle) = self.idle.pop_back() {
+        while let Some(mut idle) = self.idle.pop_back() {
             let expired = now_ns.saturating_sub(idle.since_ns) > self.idle_timeout_ns;
             if !expired && !idle.conn.is_stale() {
                 return Some(idle.conn);
@@ -42,6 +42,9 @@ impl Pool {
             return;
         }
         conn.rest();
+        if conn.is_stale() {
+            return;
+        }
         if self.idle.len() == self.idle_max {
             self.idle.pop_front();
         }
@@ -53,7 +56,7 @@ impl Pool {
 
     /// Closes what has expired or was closed by the server, so that it does not linger half-open.
     pub(super) fn sweep(&mut self, now_ns: u64) {
-        self.idle.retain(|idle| {
+        self.idle.retain_mut(|idle| {
             now_ns.saturating_sub(idle.since_ns) <= self.idle_timeout_ns && !idle.conn.is_stale()
         });
     }
