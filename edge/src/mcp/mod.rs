@@ -1,12 +1,30 @@
 //! What the edge knows about the Model Context Protocol and its event streams.
 //!
-//! Pure: bytes and times come in, decisions go out. Bodies are never parsed, only watched for the
-//! places where a comment may go between two events.
+//! Pure: bytes and times come in, decisions go out. Bodies are never parsed, only watched: requests
+//! for what they ask for, event streams for the places where a comment may go between two events.
 
 mod boundary;
+mod class;
+mod endpoint;
+mod era;
+mod header;
 mod keep_alive;
 mod media_type;
+mod origin;
+mod rpc_error;
+mod rules;
+mod scan;
+mod text;
 
 pub use boundary::SseBoundary;
+pub use class::{Class, HeadFacts, class_of};
+pub use endpoint::{Endpoint, EndpointWatch, session_of};
+pub use era::{BadVersion, Era};
+pub use header::{BadValue, VALUE_MAX, decode};
 pub use keep_alive::{BodyFacts, KEEP_ALIVE, KeepAlive};
 pub use media_type::is_event_stream;
+pub use origin::origin_allowed;
+pub use rpc_error::Refusal;
+pub use rules::{NameRules, Pattern};
+pub use scan::{BodyScan, ID_MAX, METHOD_MAX, NAME_MAX, Scanned, needs_name};
+pub use text::Text;

@@ -1,0 +1,583 @@
+//! Reads method, name and id from the first bytes of a JSON-RPC message, while it passes.
+//!
+//! In the legacy era only the body says what a request asks for. This is no JSON parser: it follows
+//! the structure byte by byte, however the bytes are cut, remembers the few texts that limits, rules
+//! and labels need, and builds nothing. It never rejects what a parser accepts (but for nesting
+//! deeper than [`DEPTH_MAX`]); whether a message could be read in two ways is told apart, so that
+//! rules need not be applied to the wrong reading.
+
+use super::text::Text;
+
+/// Containers inside each other; the depth that serde_json, among others, allows.
+const DEPTH_MAX: u32 = 127;
+/// The longest method of the specification has under 40 bytes.
+pub const METHOD_MAX: usize = 64;
+/// Names of tools should have at most 128 characters; URIs are longer.
+pub const NAME_MAX: usize = 256;
+/// An id is a number or a short string.
+pub const ID_MAX: usize = 64;
+
+/// How far a scan has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// Inside the message.
+    Partly,
+    /// One whole object.
+    Whole,
+    /// A list of messages (revision 2025-03-26 alone allows it).
+    Batch,
+    /// No JSON, or no object.
+    Malformed,
+}
+
+/// Follows one body.
+#[derive(Clone, Debug)]
+pub struct BodyScan {
+    scanned: Scanned,
+    lex: Lex,
+    expect: Expect,
+    depth: u32,
+    /// One bit a container, the innermost lowest: an object or not.
+    objects: u128,
+    /// What the value to come is.
+    slot: Slot,
+    /// The member of the message that is open.
+    member: Slot,
+    key: Text<8>,
+    seen: u8,
+    params_done: bool,
+    ambiguous: bool,
+    method: Text<METHOD_MAX>,
+    name: Text<NAME_MAX>,
+    uri: Text<NAME_MAX>,
+    id: Text<ID_MAX>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Lex {
+    Between,
+    String {
+        is_key: bool,
+        escape: Escape,
+        high: u16,
+    },
+    Number,
+    Literal(&'static [u8]),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Escape {
+    No,
+    Backslash,
+    Hex { digits: u8, value: u16 },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Expect {
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+    Nothing,
+}
+
+/// Members that are looked at; the number is a bit of [`BodyScan::seen`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Method,
+    Id,
+    Params,
+    Answer,
+    Name,
+    Uri,
+    Other,
+}
+
+const MEMBERS: [(&[u8], Slot); 5] = [
+    (b"method", Slot::Method),
+    (b"id", Slot::Id),
+    (b"params", Slot::Params),
+    (b"result", Slot::Answer),
+    (b"error", Slot::Answer),
+];
+const PARAMETERS: [(&[u8], Slot); 2] = [(b"name", Slot::Name), (b"uri", Slot::Uri)];
+
+impl BodyScan {
+    /// The start of a body.
+    pub const fn new() -> Self {
+        Self {
+            scanned: Scanned::Partly,
+            lex: Lex::Between,
+            expect: Expect::Value,
+            depth: 0,
+            objects: 0,
+            slot: Slot::Other,
+            member: Slot::Other,
+            key: Text::new(),
+            seen: 0,
+            params_done: false,
+            ambiguous: false,
+            method: Text::new(),
+            name: Text::new(),
+            uri: Text::new(),
+            id: Text::new(),
+        }
+    }
+
+    /// Follows the next bytes.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            match self.scanned {
+                Scanned::Batch | Scanned::Malformed => return,
+                Scanned::Partly | Scanned::Whole => {}
+            }
+            bytes = match self.lex {
+                Lex::String { .. } => self.string(bytes),
+                Lex::Number if is_number(byte) => {
+                    self.take(byte);
+                    rest
+                }
+                Lex::Number => {
+                    self.lex = Lex::Between;
+                    self.end_value();
+                    bytes
+                }
+                Lex::Literal(expected) => {
+                    match expected.split_first() {
+                        Some((&first, [])) if first == byte => {
+                            self.lex = Lex::Between;
+                            self.end_value();
+                        }
+                        Some((&first, expected)) if first == byte => {
+                            self.lex = Lex::Literal(expected);
+                        }
+                        _ => self.scanned = Scanned::Malformed,
+                    }
+                    rest
+                }
+                Lex::Between => {
+                    if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+                        self.step(byte);
+                    }
+                    rest
+                }
+            };
+        }
+    }
+
+    /// How far it has come.
+    pub fn scanned(&self) -> Scanned {
+        self.scanned
+    }
+
+    /// Whether what is still to come can tell nothing that labels and limits need.
+    pub fn has_enough(&self) -> bool {
+        if self.scanned != Scanned::Partly {
+            return true;
+        }
+        let Some(method) = self.method() else {
+            return self.is_answer();
+        };
+        self.params_done || !needs_name(method) || self.name_for(method).is_some()
+    }
+
+    /// The method; `None` while unknown, when there is none, and when it is too long to be one.
+    pub fn method(&self) -> Option<&[u8]> {
+        self.has(Slot::Method).then(|| self.method.get()).flatten()
+    }
+
+    /// `params.name`, or for reading a resource `params.uri`.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.name_for(self.method()?)
+    }
+
+    fn name_for(&self, method: &[u8]) -> Option<&[u8]> {
+        let (slot, text) = match method {
+            b"resources/read" => (Slot::Uri, &self.uri),
+            _ => (Slot::Name, &self.name),
+        };
+        self.has(slot).then(|| text.get()).flatten()
+    }
+
+    /// The id as it is written, if it is a number or a string.
+    pub fn id(&self) -> Option<&[u8]> {
+        let id = self.has(Slot::Id).then(|| self.id.get()).flatten()?;
+        (is_json_number(id) || is_json_string(id)).then_some(id)
+    }
+
+    /// Whether it answers a request of the server: it has a result or an error, and so far no method.
+    pub fn is_answer(&self) -> bool {
+        self.has(Slot::Answer) && !self.has(Slot::Method)
+    }
+
+    /// Whether parsers might disagree about what it asks for: a member twice or in another case, a
+    /// name that is no text, or one too long to be told from others.
+    pub fn is_ambiguous(&self) -> bool {
+        self.ambiguous || (self.has(Slot::Answer) && self.has(Slot::Method))
+    }
+
+    fn has(&self, slot: Slot) -> bool {
+        self.seen & 1 << slot as u8 != 0
+    }
+
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    fn step(&mut self, byte: u8) {
+        match (self.expect, byte) {
+            (Expect::ValueOrEnd, b']') => self.close(),
+            (Expect::KeyOrEnd, b'}') => self.close(),
+            (Expect::Value | Expect::ValueOrEnd, _) => self.start_value(byte),
+            (Expect::Key | Expect::KeyOrEnd, b'"') => {
+                self.key.clear();
+                self.lex = Lex::String {
+                    is_key: true,
+                    escape: Escape::No,
+                    high: 0,
+                };
+            }
+            (Expect::Colon, b':') => self.expect = Expect::Value,
+            (Expect::CommaOrEnd, b',') => {
+                self.expect = match self.in_object() {
+                    true => Expect::Key,
+                    false => Expect::Value,
+                };
+            }
+            (Expect::CommaOrEnd, b'}') if self.in_object() => self.close(),
+            (Expect::CommaOrEnd, b']') if !self.in_object() => self.close(),
+            _ => self.scanned = Scanned::Malformed,
+        }
+    }
+
+    fn start_value(&mut self, byte: u8) {
+        if self.depth == 0 && byte != b'{' {
+            self.scanned = match byte {
+                b'[' => Scanned::Batch,
+                _ => Scanned::Malformed,
+            };
+            return;
+        }
+        match byte {
+            b'"' => {
+                self.lex = Lex::String {
+                    is_key: false,
+                    escape: Escape::No,
+                    high: 0,
+                };
+                if self.slot == Slot::Id {
+                    self.id.push(b'"');
+                }
+                return;
+            }
+            // What names something is text.
+            _ if matches!(self.slot, Slot::Method | Slot::Name | Slot::Uri) => {
+                self.ambiguous = true;
+                self.seen &= !(1 << self.slot as u8);
+                self.slot = Slot::Other;
+            }
+            _ => {}
+        }
+        match byte {
+            b'{' | b'[' => self.open(byte == b'{'),
+            b'-' | b'0'..=b'9' => {
+                self.lex = Lex::Number;
+                self.take(byte);
+            }
+            b't' => self.lex = Lex::Literal(b"rue"),
+            b'f' => self.lex = Lex::Literal(b"alse"),
+            b'n' => self.lex = Lex::Literal(b"ull"),
+            _ => self.scanned = Scanned::Malformed,
+        }
+    }
+
+    fn open(&mut self, object: bool) {
+        if self.depth == DEPTH_MAX {
+            self.scanned = Scanned::Malformed;
+            return;
+        }
+        if self.depth == 1 {
+            self.member = self.slot;
+        }
+        self.slot = Slot::Other;
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(object);
+        self.expect = match object {
+            true => Expect::KeyOrEnd,
+            false => Expect::ValueOrEnd,
+        };
+    }
+
+    fn close(&mut self) {
+        self.depth -= 1;
+        self.objects >>= 1;
+        if self.depth == 1 {
+            self.slot = self.member;
+        }
+        self.end_value();
+    }
+
+    fn end_value(&mut self) {
+        if self.depth == 1 && self.slot == Slot::Params {
+            self.params_done = true;
+        }
+        self.slot = Slot::Other;
+        self.expect = Expect::CommaOrEnd;
+        if self.depth == 0 {
+            self.expect = Expect::Nothing;
+            self.scanned = Scanned::Whole;
+        }
+    }
+
+    /// Adds to the text that is being kept.
+    fn take(&mut self, byte: u8) {
+        match self.slot {
+            Slot::Method => self.method.push(byte),
+            Slot::Name => self.name.push(byte),
+            Slot::Uri => self.uri.push(byte),
+            Slot::Id => self.id.push(byte),
+            Slot::Params | Slot::Answer | Slot::Other => {}
+        }
+    }
+
+    fn end_key(&mut self) {
+        self.expect = Expect::Colon;
+        let known: &[(&[u8], Slot)] = match self.depth {
+            1 => &MEMBERS,
+            2 if self.member == Slot::Params => &PARAMETERS,
+            _ => return,
+        };
+        let Some(key) = self.key.get() else { return };
+        let Some((exact, slot)) = known
+            .iter()
+            .find(|(name, _)| key.eq_ignore_ascii_case(name))
+        else {
+            return;
+        };
+        // Some parsers do not mind the case.
+        if key != *exact {
+            self.ambiguous = true;
+            return;
+        }
+        self.ambiguous |= self.has(*slot);
+        self.slot = *slot;
+        match slot {
+            Slot::Method => self.method.clear(),
+            Slot::Name => self.name.clear(),
+            Slot::Uri => self.uri.clear(),
+            Slot::Id => self.id.clear(),
+            // The last one counts for most parsers, and with it all it holds.
+            Slot::Params => self.seen &= !(1 << Slot::Name as u8 | 1 << Slot::Uri as u8),
+            Slot::Answer | Slot::Other => {}
+        }
+        if !matches!(slot, Slot::Method | Slot::Name | Slot::Uri) {
+            self.seen |= 1 << *slot as u8;
+        }
+    }
+
+    fn end_string(&mut self, is_key: bool) {
+        self.lex = Lex::Between;
+        if is_key {
+            self.end_key();
+            return;
+        }
+        let text_fits = match self.slot {
+            Slot::Method => self.method.get().is_some(),
+            Slot::Name => self.name.get().is_some(),
+            // Nothing is ruled by URI.
+            _ => true,
+        };
+        self.ambiguous |= !text_fits;
+        if matches!(self.slot, Slot::Method | Slot::Name | Slot::Uri) {
+            self.seen |= 1 << self.slot as u8;
+        }
+        self.end_value();
+    }
+
+    /// Follows a string; returns what comes after the bytes it took.
+    fn string<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Lex::String {
+            is_key,
+            mut escape,
+            mut high,
+        } = self.lex
+        else {
+            return bytes;
+        };
+        let raw = !is_key && self.slot == Slot::Id;
+        let keeps = is_key || !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other);
+        let mut at = 0;
+        while at < bytes.len() {
+            if !keeps && matches!(escape, Escape::No) {
+                match memchr::memchr2(b'"', b'\\', &bytes[at..]) {
+                    Some(skipped) => at += skipped,
+                    None => break,
+                }
+            }
+            let byte = bytes[at];
+            at += 1;
+            if raw {
+                self.id.push(byte);
+            }
+            match (escape, byte) {
+                (Escape::No, b'"') => {
+                    self.lone(is_key, raw, &mut high);
+                    self.end_string(is_key);
+                    return &bytes[at..];
+                }
+                (Escape::No, b'\\') => escape = Escape::Backslash,
+                (Escape::No, byte) => {
+                    self.lone(is_key, raw, &mut high);
+                    self.keep(is_key, raw, &[byte]);
+                }
+                (Escape::Backslash, b'u') => {
+                    escape = Escape::Hex {
+                        digits: 0,
+                        value: 0,
+                    }
+                }
+                (Escape::Backslash, byte) => {
+                    let Some(meant) = unescaped(byte) else {
+                        self.scanned = Scanned::Malformed;
+                        return &[];
+                    };
+                    self.lone(is_key, raw, &mut high);
+                    self.keep(is_key, raw, &[meant]);
+                    escape = Escape::No;
+                }
+                (Escape::Hex { digits, value }, byte) => {
+                    let Some(digit) = char::from(byte).to_digit(16) else {
+                        self.scanned = Scanned::Malformed;
+                        return &[];
+                    };
+                    let value = value << 4 | digit as u16;
+                    escape = match digits {
+                        3 => {
+                            self.unit(is_key, raw, &mut high, value);
+                            Escape::No
+                        }
+                        _ => Escape::Hex {
+                            digits: digits + 1,
+                            value,
+                        },
+                    };
+                }
+            }
+        }
+        self.lex = Lex::String {
+            is_key,
+            escape,
+            high,
+        };
+        &[]
+    }
+
+    /// A UTF-16 unit that was written as `\uXXXX`.
+    fn unit(&mut self, is_key: bool, raw: bool, high: &mut u16, unit: u16) {
+        let waiting = std::mem::take(high);
+        match (waiting, unit) {
+            (0, 0xd800..=0xdbff) => *high = unit,
+            (0, _) => self.keep_char(is_key, raw, u32::from(unit)),
+            (waiting, 0xdc00..=0xdfff) => {
+                let (upper, lower) = (u32::from(waiting - 0xd800), u32::from(unit - 0xdc00));
+                self.keep_char(is_key, raw, 0x1_0000 + (upper << 10 | lower));
+            }
+            (waiting, unit) => {
+                *high = waiting;
+                self.lone(is_key, raw, high);
+                self.unit(is_key, raw, high, unit);
+            }
+        }
+    }
+
+    /// Half a surrogate pair without the other half: no text.
+    fn lone(&mut self, is_key: bool, raw: bool, high: &mut u16) {
+        if std::mem::take(high) != 0 {
+            self.keep_char(is_key, raw, 0xd800);
+        }
+    }
+
+    fn keep_char(&mut self, is_key: bool, raw: bool, code: u32) {
+        let character = char::from_u32(code).unwrap_or_else(|| {
+            self.ambiguous |= !raw && (is_key || self.slot != Slot::Other);
+            char::REPLACEMENT_CHARACTER
+        });
+        self.keep(is_key, raw, character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn keep(&mut self, is_key: bool, raw: bool, bytes: &[u8]) {
+        match (is_key, raw) {
+            (true, _) => self.key.extend(bytes),
+            (false, true) => {}
+            (false, false) => bytes.iter().for_each(|&byte| self.take(byte)),
+        }
+    }
+}
+
+impl Default for BodyScan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Methods whose name is limited, ruled or counted
+/// (the table of `Mcp-Name` in the specification's transport page).
+pub fn needs_name(method: &[u8]) -> bool {
+    matches!(method, b"tools/call" | b"prompts/get" | b"resources/read")
+}
+
+fn unescaped(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' | b'/' => byte,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
+
+fn is_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
+}
+
+/// RFC 8259 §6.
+fn is_json_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest[0] == b'0') {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = &fraction[count..];
+    }
+    if let Some((b'e' | b'E', exponent)) = rest.split_first() {
+        let exponent = exponent
+            .strip_prefix(b"+")
+            .or(exponent.strip_prefix(b"-"))
+            .unwrap_or(exponent);
+        let count = digits(exponent);
+        return count > 0 && count == exponent.len();
+    }
+    rest.is_empty()
+}
+
+/// Whether a quoted text, whose escapes are known to be right, can be sent back as it is.
+fn is_json_string(text: &[u8]) -> bool {
+    text.len() >= 2
+        && text[0] == b'"'
+        && text.iter().all(|&byte| byte >= b' ')
+        && std::str::from_utf8(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests;
