@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, run, unban};
+use super::{ban, bans, check, reload, run, unban};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -15,6 +15,7 @@ use super::{ban, bans, check, run, unban};
 Examples:
   edge check edge.toml              every error in a configuration at once
   edge run --config edge.toml       serve until SIGTERM
+  edge reload                       take over a changed configuration
   edge ban 203.0.113.7 --for 10m    drop an address in the kernel
   edge bans                         who is banned, and for how long
 
@@ -30,6 +31,7 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Reload(reload::Reload),
     Ban(ban::Ban),
     Unban(unban::Unban),
     Bans(bans::Bans),
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Reload(command) => command.run(),
         Command::Ban(command) => command.run(),
         Command::Unban(command) => command.run(),
         Command::Bans(command) => command.run(),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use super::{configuration, output};
+use super::output;
 use crate::config::DEFAULT_PATH;
+use crate::server::load;
 
 /// Report every error in a configuration at once, certificates included
 ///
@@ -25,7 +26,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let (config, warnings) = configuration::load(&self.file)?;
+        let (config, warnings) =
+            load(&self.file).map_err(|errors| Failure::invalid(&self.file, &errors))?;
         for warning in warnings {
             output::error(&warning.to_string());
         }

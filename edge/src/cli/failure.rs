@@ -1,9 +1,11 @@
 //! Why a command failed, and the exit code that says whose turn it is.
 
-use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
+use crate::config::ConfigErrors;
+use crate::server::with_causes;
 
 /// A command that was not done.
 #[derive(Debug)]
@@ -15,6 +17,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// A file that is not a configuration, with every reason why.
+    pub(super) fn invalid(path: &Path, errors: &ConfigErrors) -> Failure {
+        Failure::Configuration(match errors.iter().len() {
+            1 => errors.to_string(),
+            count => format!("{errors}\n{}: {count} errors", path.display()),
+        })
+    }
+
     /// Prints it and hands out its exit code.
     pub(super) fn report(&self) -> ExitCode {
         match self {
@@ -33,47 +43,5 @@ impl Failure {
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Failure::Environment(error)
-    }
-}
-
-/// An error with its causes, which name what the operating system said; a cause that the error
-/// already repeats is left out.
-pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_causes;
-    use std::io;
-
-    #[derive(Debug, thiserror::Error)]
-    enum Outer {
-        #[error("cannot listen")]
-        Silent(#[source] io::Error),
-        #[error("cannot listen: {0}")]
-        Telling(#[source] io::Error),
-    }
-
-    #[test]
-    fn each_cause_is_said_once() {
-        let cause = || io::Error::other("in use");
-        assert_eq!(
-            with_causes(&Outer::Silent(cause())),
-            "cannot listen: in use"
-        );
-        assert_eq!(
-            with_causes(&Outer::Telling(cause())),
-            "cannot listen: in use"
-        );
     }
 }

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::{Failure, with_causes};
-use super::{configuration, logging};
+use super::failure::Failure;
+use super::logging;
 use crate::config::DEFAULT_PATH;
-use crate::server;
+use crate::server::{self, with_causes};
 
 /// Serve until SIGTERM or SIGINT
 ///
 /// Started as root, edge binds its ports, attaches the kernel program, and then becomes the account
 /// of the configuration. It drains on SIGTERM: new connections are refused, running streams may end
-/// until `timeouts.drain` is over.
+/// until `timeouts.drain` is over. On SIGHUP, or `edge reload`, it reads the configuration and the
+/// certificates anew, without closing a connection.
 ///
 /// The log goes to standard error, as JSON unless that is a terminal; EDGE_LOG or RUST_LOG filter
 /// it ("debug", "info,edge::kernel=debug").
@@ -32,14 +33,10 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
         logging::start()?;
-        let (config, warnings) = configuration::load(&self.config)?;
-        for warning in warnings {
-            match warning.line() {
-                Some(line) => tracing::warn!(line, "{}", warning.message()),
-                None => tracing::warn!("{}", warning.message()),
-            }
-        }
-        server::run(config).map_err(|error| match error.is_configuration() {
+        let (config, warnings) =
+            server::load(&self.config).map_err(|errors| Failure::invalid(&self.config, &errors))?;
+        server::log_warnings(&warnings);
+        server::run(config, self.config).map_err(|error| match error.is_configuration() {
             true => Failure::Configuration(format!("edge: {}", with_causes(&error))),
             false => Failure::Environment(error.into()),
         })

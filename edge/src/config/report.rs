@@ -108,6 +108,14 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
+    /// Fine if there are none.
+    pub(crate) fn none_of(errors: Vec<Diagnostic>) -> Result<(), ConfigErrors> {
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigErrors { errors }),
+        }
+    }
+
     /// The errors, at least one.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Diagnostic> {
         self.errors.iter()

@@ -132,7 +132,7 @@ pub struct Timeouts {
 }
 
 /// Bounds of the data plane.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes of a request or response head, and of a trailer section.
     pub head_bytes: usize,
@@ -158,7 +158,7 @@ pub struct Rate {
 }
 
 /// The limit per client address (IPv6: per /64).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequestLimit {
     /// Requests admitted.
     pub rate: Rate,

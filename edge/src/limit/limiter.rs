@@ -1,5 +1,6 @@
 //! Requests per client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use edge_common::Gcra;
@@ -11,7 +12,7 @@ use crate::config::Rate;
 /// A rate that each client has for itself; one for all workers.
 pub struct Limiter {
     gcra: Gcra,
-    table: Table,
+    table: Arc<Table>,
 }
 
 /// The client has used up its rate.
@@ -34,7 +35,15 @@ impl Limiter {
     pub fn new(rate: Rate, clients: usize) -> Self {
         Self {
             gcra: gcra(rate),
-            table: Table::new(clients),
+            table: Arc::new(Table::new(clients)),
+        }
+    }
+
+    /// Another rate for the same clients: what they owe stays.
+    pub fn with_rate(&self, rate: Rate) -> Self {
+        Self {
+            gcra: gcra(rate),
+            table: Arc::clone(&self.table),
         }
     }
 

@@ -5,6 +5,7 @@
 //! refusals at once reach the threshold, and so does a client that keeps on faster than `refused`
 //! every `within`; one that is slower never does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use edge_common::Gcra;
@@ -18,18 +19,27 @@ pub struct Penalties {
     /// How many refusals go unpunished; `None`: not one.
     tolerated: Option<Gcra>,
     ban: Duration,
-    table: Table,
+    table: Arc<Table>,
 }
 
 impl Penalties {
     /// Counts to the threshold of `penalty`.
     pub fn new(penalty: Penalty) -> Self {
+        Self::counting(penalty, Arc::new(Table::new(CLIENTS)))
+    }
+
+    /// Another threshold for the same clients: their refusals stay counted.
+    pub fn with(&self, penalty: Penalty) -> Self {
+        Self::counting(penalty, Arc::clone(&self.table))
+    }
+
+    fn counting(penalty: Penalty, table: Arc<Table>) -> Self {
         let within_ns = u64::try_from(penalty.within.as_nanos()).unwrap_or(u64::MAX);
         let interval = (within_ns / u64::from(penalty.refused.max(1))).max(1);
         Self {
             tolerated: Gcra::from_interval(interval, penalty.refused.saturating_sub(1)),
             ban: penalty.ban,
-            table: Table::new(CLIENTS),
+            table,
         }
     }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use socket2::SockRef;
+use socket2::{SockAddr, SockRef};
 
 use super::op;
 use super::socket::Socket;
@@ -43,16 +43,40 @@ impl Listener {
         let outcome = ready!(Pin::new(operation).poll(cx));
         self.accepting = None;
         let (fd, addr) = outcome?;
-        let client = addr
-            .as_socket()
-            .ok_or_else(|| io::Error::other("accepted a socket that is not IP"))?;
-        // A slow small write must not wait for the acknowledgement of the one before.
-        SockRef::from(&fd).set_tcp_nodelay(true)?;
-        Poll::Ready(Ok(Accepted {
-            socket: Socket::new(fd),
-            client: SocketAddr::new(client.ip().to_canonical(), client.port()),
-        }))
+        Poll::Ready(accepted(fd, &addr))
     }
+
+    /// Stops listening. Clients whose connection the kernel has set up already are not turned away:
+    /// they are returned.
+    pub async fn close(mut self) -> Vec<Accepted> {
+        let mut waiting = Vec::new();
+        let socket = SockRef::from(&*self.fd);
+        if socket.set_nonblocking(true).is_ok() {
+            while let Ok((socket, addr)) = socket.accept() {
+                waiting.extend(accepted(socket.into(), &addr));
+            }
+        }
+        // Completes the accept in flight, which may have taken a connection before that.
+        let _ = socket.shutdown(Shutdown::Both);
+        if let Some(operation) = self.accepting.take()
+            && let Ok((fd, addr)) = operation.await
+        {
+            waiting.extend(accepted(fd, &addr));
+        }
+        waiting
+    }
+}
+
+fn accepted(fd: OwnedFd, addr: &SockAddr) -> io::Result<Accepted> {
+    let client = addr
+        .as_socket()
+        .ok_or_else(|| io::Error::other("accepted a socket that is not IP"))?;
+    // A slow small write must not wait for the acknowledgement of the one before.
+    SockRef::from(&fd).set_tcp_nodelay(true)?;
+    Ok(Accepted {
+        socket: Socket::new(fd),
+        client: SocketAddr::new(client.ip().to_canonical(), client.port()),
+    })
 }
 
 impl Drop for Listener {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::answer::elapsed_us;
+use super::configured::Proxy;
 use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
-use super::service::Proxy;
 use crate::clock::monotonic_ns;
 use crate::config::UpstreamId;
 use crate::message::{Name, RequestHead, Version};
@@ -19,16 +19,19 @@ use crate::upstream::{Lease, UpstreamError};
 impl Proxy {
     /// Accounts for a request that was refused before there was a head to speak of.
     pub fn refused(&self, peer: &Peer, protocol: Protocol, status: StatusCode) {
-        self.metrics.request(&RequestSample {
-            route: None,
-            upstream: None,
-            status: status.as_u16(),
-            protocol,
-            duration_us: 0,
-            head_us: None,
-            bytes_in: 0,
-            bytes_out: 0,
-        });
+        self.metrics.request(
+            &self.series,
+            &RequestSample {
+                route: None,
+                upstream: None,
+                status: status.as_u16(),
+                protocol,
+                duration_us: 0,
+                head_us: None,
+                bytes_in: 0,
+                bytes_out: 0,
+            },
+        );
         self.log.borrow_mut().record(&Access {
             client: peer.addr,
             protocol,
@@ -124,7 +127,7 @@ impl<'a> Record<'a> {
             _ => UpstreamFault::BadResponse,
         };
         if let Some(upstream) = self.upstream {
-            self.proxy.metrics.upstream_error(upstream, fault);
+            self.proxy.series.upstream_error(upstream, fault);
         }
         tracing::debug!(
             upstream = self.upstream_name,
@@ -140,16 +143,19 @@ impl<'a> Record<'a> {
         let duration_us = elapsed_us(self.started_ns, monotonic_ns());
         let since_lease = |at: u64| elapsed_us(self.leased_ns.unwrap_or(self.started_ns), at);
         let head_us = self.head_ns.map(since_lease);
-        self.proxy.metrics.request(&RequestSample {
-            route: self.route,
-            upstream: self.upstream,
-            status,
-            protocol: self.protocol,
-            duration_us,
-            head_us,
-            bytes_in: self.bytes_in,
-            bytes_out: self.bytes_out,
-        });
+        self.proxy.metrics.request(
+            &self.proxy.series,
+            &RequestSample {
+                route: self.route,
+                upstream: self.upstream,
+                status,
+                protocol: self.protocol,
+                duration_us,
+                head_us,
+                bytes_in: self.bytes_in,
+                bytes_out: self.bytes_out,
+            },
+        );
         let host = head.authority.as_str();
         self.proxy.log.borrow_mut().record(&Access {
             client: self.peer.addr,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Method;
 
 use super::account::Record;
+use super::configured::Proxy;
 use super::exchange::{Downstream, Exchange};
 use super::reply::Reply;
-use super::service::Proxy;
 use crate::config::Action;
 
 impl Proxy {

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use http::{Method, StatusCode};
 
+use super::configured::Proxy;
 use super::exchange::Peer;
 use super::reply::Reply;
 use super::router::Match;
-use super::service::Proxy;
 use crate::clock::monotonic_ns;
 use crate::config::Route;
 use crate::limit::ClientKey;

@@ -3,6 +3,7 @@
 
 mod account;
 mod answer;
+mod configured;
 mod drain;
 mod exchange;
 mod forward;
@@ -12,8 +13,11 @@ mod relay;
 mod reply;
 mod router;
 mod service;
+mod snapshot;
 
+pub use configured::Proxy;
 pub use drain::Drain;
 pub use exchange::{ClientError, Downstream, Exchange, Peer};
 pub use router::{Match, Router};
-pub use service::{BanSender, Limits, Proxy, ProxyParts};
+pub use service::{BanSender, Service, WorkerParts};
+pub use snapshot::Snapshot;

@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 
 use super::account::Record;
+use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream, Peer};
 use super::forward;
 use super::relay::{End, Relay, RelayLimits};
 use super::reply::Reply;
-use super::service::Proxy;
 use crate::config::ProxyAction;
 use crate::message::RequestHead;
 use crate::upstream::{Group, Lease, UpstreamError};

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::futures::Notified;
 
+use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::reply::push_date;
-use super::service::Proxy;
 use crate::clock::monotonic_ns;
 use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
 use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};

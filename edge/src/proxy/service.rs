@@ -1,115 +1,102 @@
-//! The proxy of one worker: everything a request needs, none of it shared with other workers except
-//! the limiter's table.
+//! The proxy of one worker through all configurations: what stays, and what is in force now.
+//!
+//! A front asks for the [`Proxy`] in force with every request and keeps it until that request is
+//! answered, so that a reload changes nothing under a request in flight.
 
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::configured::Proxy;
 use super::drain::Drain;
-use super::router::Router;
-use crate::config::{Bounds, Config, RequestLimit, Timeouts};
-use crate::limit::{CLIENTS, Limiter, Penalties};
+use super::snapshot::Snapshot;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::WorkerMetrics;
-use crate::upstream::Upstreams;
 
 /// Hands a ban to the kernel plane: address, duration. Must not block.
 pub type BanSender = Box<dyn Fn(IpAddr, Duration)>;
 
-/// The request limit, shared by all workers.
-pub struct Limits {
-    pub(super) limiter: Limiter,
-    pub(super) penalties: Option<Penalties>,
-}
-
-impl Limits {
-    /// Builds the tables of a configured limit.
-    pub fn new(limit: &RequestLimit) -> Limits {
-        Limits {
-            limiter: Limiter::new(limit.rate, CLIENTS),
-            penalties: limit.penalty.map(Penalties::new),
-        }
-    }
-}
-
-/// What a proxy is made of.
-pub struct ProxyParts {
-    /// The access log of this worker.
+/// What a worker has for its whole life.
+pub struct WorkerParts {
+    /// Its access log.
     pub log: AccessLog,
-    /// The counters of this worker.
+    /// Its counters.
     pub metrics: WorkerMetrics,
-    /// The request limit, if any.
-    pub limits: Option<Arc<Limits>>,
     /// Where bans go.
     pub ban: BanSender,
 }
 
 /// The proxy of one worker.
-pub struct Proxy {
-    pub(super) router: Router,
-    pub(super) upstreams: Upstreams,
-    pub(super) limits: Option<Arc<Limits>>,
-    pub(super) ban: BanSender,
-    pub(super) log: RefCell<AccessLog>,
-    pub(super) metrics: WorkerMetrics,
-    pub(super) timeouts: Timeouts,
-    pub(super) bounds: Bounds,
-    pub(super) ipv6_prefix: u8,
-    pub(super) redirect_port: Option<u16>,
-    drain: Drain,
+pub struct Service {
+    lasting: Lasting,
+    current: RefCell<Rc<Proxy>>,
+    /// Those before it, as long as requests hold them.
+    retired: RefCell<Vec<Weak<Proxy>>>,
 }
 
-impl Proxy {
-    /// Builds the proxy of one worker.
-    pub fn new(config: &Config, parts: ProxyParts) -> Proxy {
-        let https_port = config.listen.https.first().map(SocketAddr::port);
-        Proxy {
-            router: Router::new(&config.hosts),
-            upstreams: Upstreams::new(&config.upstreams, &config.bounds),
-            limits: parts.limits,
-            ban: parts.ban,
-            log: RefCell::new(parts.log),
-            metrics: parts.metrics,
-            timeouts: config.timeouts,
-            bounds: config.bounds,
-            ipv6_prefix: config.shield.ipv6_prefix,
-            redirect_port: https_port.filter(|_| config.listen.redirect),
-            drain: Drain::default(),
+/// What outlives a configuration; clones share it.
+#[derive(Clone)]
+pub(super) struct Lasting {
+    pub(super) log: Rc<RefCell<AccessLog>>,
+    pub(super) metrics: Rc<WorkerMetrics>,
+    pub(super) ban: Rc<BanSender>,
+    pub(super) drain: Rc<Drain>,
+}
+
+impl Service {
+    /// The proxy of one worker under its first configuration.
+    pub fn new(snapshot: Arc<Snapshot>, parts: WorkerParts) -> Service {
+        let lasting = Lasting {
+            log: Rc::new(RefCell::new(parts.log)),
+            metrics: Rc::new(parts.metrics),
+            ban: Rc::new(parts.ban),
+            drain: Rc::default(),
+        };
+        let first = Proxy::new(snapshot, lasting.clone(), None);
+        Service {
+            lasting,
+            current: RefCell::new(Rc::new(first)),
+            retired: RefCell::default(),
         }
+    }
+
+    /// The proxy under the configuration in force: ask anew for every request.
+    pub fn current(&self) -> Rc<Proxy> {
+        Rc::clone(&self.current.borrow())
+    }
+
+    /// Puts a configuration in force for every request from now on.
+    pub fn replace(&self, snapshot: Arc<Snapshot>) {
+        let next = Proxy::new(snapshot, self.lasting.clone(), Some(&self.current()));
+        let before = self.current.replace(Rc::new(next));
+        self.retired.borrow_mut().push(Rc::downgrade(&before));
     }
 
     /// The counters of this worker.
     pub fn metrics(&self) -> &WorkerMetrics {
-        &self.metrics
-    }
-
-    /// Deadlines, for the fronts.
-    pub fn timeouts(&self) -> &Timeouts {
-        &self.timeouts
-    }
-
-    /// Bounds, for the fronts.
-    pub fn bounds(&self) -> &Bounds {
-        &self.bounds
+        &self.lasting.metrics
     }
 
     /// The signal to finish.
     pub fn drain(&self) -> &Drain {
-        &self.drain
+        &self.lasting.drain
     }
 
     /// Hands on what log and metrics have gathered; called several times a second.
     pub fn flush_records(&self) {
-        for (upstream, open) in self.upstreams.connections() {
-            self.metrics.upstream_connections(upstream, open);
-        }
-        self.log.borrow_mut().flush();
-        self.metrics.flush();
+        self.current().count_connections();
+        self.lasting.log.borrow_mut().flush();
+        self.lasting.metrics.flush();
     }
 
     /// Upkeep of idle connections; called about once a second.
     pub fn sweep(&self) {
-        self.upstreams.sweep();
+        self.current().sweep();
+        self.retired.borrow_mut().retain(|retired| {
+            let in_use = retired.upgrade();
+            in_use.inspect(|proxy| proxy.sweep()).is_some()
+        });
     }
 }

@@ -1,13 +1,15 @@
 //! From a listening socket to a connection handed to its protocol's front.
 
 use std::future::{Future as _, poll_fn};
-use std::net::TcpListener;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
+use super::update::ListenSocket;
 use super::worker::Worker;
 use crate::http::{h1, h2};
 use crate::net::{self, Accepted, Listener};
@@ -19,38 +21,51 @@ use crate::tls::{TlsStream, Version};
 /// Pause after an accept that failed for lack of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until the worker drains. At the bound of connections it waits for one to close: clients
-/// wait in the kernel's queue meanwhile.
-pub(super) async fn accept_loop(worker: Rc<Worker>, listener: TcpListener, secure: bool) {
-    let mut listener = Listener::new(listener);
-    let mut draining = pin!(worker.proxy.drain().started());
+/// Accepts until the worker drains or `closing` says that the address is no longer listened on. At
+/// the bound of connections it waits for one to close: clients wait in the kernel's queue meanwhile.
+pub(super) async fn accept_loop(
+    worker: Rc<Worker>,
+    socket: ListenSocket,
+    mut closing: oneshot::Receiver<()>,
+) {
+    let secure = socket.endpoint.secure;
+    let mut listener = Listener::new(socket.socket);
+    let drain = worker.service.drain();
+    let mut draining = pin!(drain.started());
     loop {
         let accepted = poll_fn(|cx| {
-            if draining.as_mut().poll(cx).is_ready() || worker.proxy.drain().is_started() {
+            let drained = draining.as_mut().poll(cx).is_ready() || drain.is_started();
+            if drained || Pin::new(&mut closing).poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
             listener.poll_accept(cx).map(Some)
         });
         match accepted.await {
-            None => return,
-            Some(Ok(accepted)) => {
-                let permit = Arc::clone(&worker.connections).acquire_owned().await;
-                let worker = Rc::clone(&worker);
-                net::spawn(async move {
-                    let _open = worker.open_connection();
-                    match secure {
-                        true => serve_tls(&worker, accepted).await,
-                        false => serve_plain(&worker, accepted).await,
-                    }
-                    drop(permit);
-                });
-            }
+            None => break,
+            Some(Ok(accepted)) => serve(&worker, accepted, secure).await,
             Some(Err(error)) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+    for accepted in listener.close().await {
+        serve(&worker, accepted, secure).await;
+    }
+}
+
+/// Serves a connection beside all others, once there is room for it.
+async fn serve(worker: &Rc<Worker>, accepted: Accepted, secure: bool) {
+    let permit = Arc::clone(&worker.connections).acquire_owned().await;
+    let worker = Rc::clone(worker);
+    net::spawn(async move {
+        let _open = worker.open_connection();
+        match secure {
+            true => serve_tls(&worker, accepted).await,
+            false => serve_plain(&worker, accepted).await,
+        }
+        drop(permit);
+    });
 }
 
 async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
@@ -59,7 +74,7 @@ async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
         tls: None,
     };
     let _counted = Counted::new(worker, Protocol::Http11);
-    h1::serve(accepted.socket, &peer, &worker.proxy).await;
+    h1::serve(accepted.socket, &peer, &worker.service).await;
 }
 
 async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
@@ -73,19 +88,20 @@ async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
     // Boxed apart, so that a connection holds the state of what it is doing and no more.
     if stream.is_h2() {
         let _counted = Counted::new(worker, Protocol::H2);
-        Box::pin(h2::serve(stream, peer, Rc::clone(&worker.proxy))).await;
+        Box::pin(h2::serve(stream, peer, Rc::clone(&worker.service))).await;
     } else {
         let _counted = Counted::new(worker, Protocol::Http11);
-        Box::pin(h1::serve(stream, &peer, &worker.proxy)).await;
+        Box::pin(h1::serve(stream, &peer, &worker.service)).await;
     }
 }
 
 async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<Box<TlsStream>> {
-    let config = Arc::clone(worker.tls.as_ref()?);
-    let metrics = worker.proxy.metrics();
+    let config = worker.tls()?;
+    let metrics = worker.service.metrics();
+    let deadline = worker.service.current().timeouts().handshake;
     let _permit = worker.handshakes.acquire().await;
     let accept = TlsStream::accept(socket, config);
-    match tokio::time::timeout(worker.proxy.timeouts().handshake, accept).await {
+    match tokio::time::timeout(deadline, accept).await {
         Ok(Ok(stream)) => {
             metrics.handshake(Handshake::Done(match stream.version() {
                 Version::Tls12 => TlsVersion::Tls12,
@@ -113,13 +129,16 @@ struct Counted<'a> {
 
 impl<'a> Counted<'a> {
     fn new(worker: &'a Worker, protocol: Protocol) -> Counted<'a> {
-        worker.proxy.metrics().connection_opened(protocol);
+        worker.service.metrics().connection_opened(protocol);
         Counted { worker, protocol }
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.worker.proxy.metrics().connection_closed(self.protocol);
+        self.worker
+            .service
+            .metrics()
+            .connection_closed(self.protocol);
     }
 }

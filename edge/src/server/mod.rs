@@ -1,15 +1,19 @@
-//! The control plane: start-up, workers, drain.
+//! The control plane: start-up, workers, reload, drain.
 
 pub mod control;
 pub mod privileges;
+pub mod reload;
 pub mod signals;
 
 mod accept;
 mod error;
 mod listen;
+mod load;
 mod run;
 mod shield;
+mod update;
 mod worker;
 
 pub use error::Error;
+pub use load::{load, log_warnings, with_causes};
 pub use run::run;

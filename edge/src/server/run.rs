@@ -4,39 +4,48 @@
 //! exists; then the privileges go, and only then do threads start (see `privileges`).
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
+use tokio::sync::mpsc;
 
 use super::control::{BanRequest, Control, ControlHandle, ControlParts};
 use super::error::Error;
 use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
+use super::reload::{self, Reloader};
 use super::shield;
+use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
 use crate::config::Config;
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
-use crate::proxy::{Limits, ProxyParts};
-use crate::tls;
+use crate::proxy::{Snapshot, WorkerParts};
+use crate::tls::{self, Tickets};
 
 /// How long a blocked log target may hold up the end of the process.
 const LOG_WAIT: Duration = Duration::from_secs(2);
 
-/// Serves until a signal ends it.
-pub fn run(config: Config) -> Result<(), Error> {
+/// Updates on their way to a worker: the reload thread waits for one before it sends another.
+const UPDATES_MAX: usize = 1;
+/// Requests to reload that wait for the one under way; more of them would find the same file.
+const JOBS_MAX: usize = 4;
+
+/// Serves until a signal ends it; a reload reads `path` again.
+pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
+    let tickets = Tickets::new()?;
     let tls = match config.listen.https.is_empty() {
         true => None,
-        false => Some(tls::server_config(&config.hosts)?),
+        false => Some(tls::server_config(&config.hosts, &tickets)?),
     };
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
-    let https = bind_all(&config.listen.https, config.workers)?;
-    let http = bind_all(&config.listen.http, config.workers)?;
+    let sockets = bind_all(&Endpoint::all(&config.listen), config.workers)?;
     let control = Control::bind(&config)?;
     let guard = shield::attach(&config)?;
     let account = Account::wanted(config.user.as_deref())?;
@@ -47,32 +56,33 @@ pub fn run(config: Config) -> Result<(), Error> {
 
     let log = AccessWriter::start(access)?;
     let metrics = Metrics::new(&config);
+    let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
     let parts = ControlParts {
         metrics: metrics.clone(),
         guard,
+        jobs,
         access_log_dropped: log.dropped(),
     };
     let control = control.start(&config, parts)?;
-    let config = Arc::new(config);
-    let limits = config
-        .limit
-        .as_ref()
-        .map(|limit| Arc::new(Limits::new(limit)));
+    let serving = Serving {
+        snapshot: Arc::new(Snapshot::new(config, None)),
+        tls,
+    };
     let cpus = allowed_cpus();
-    let mut workers = Vec::with_capacity(config.workers);
-    for (index, (https, http)) in https.into_iter().zip(http).enumerate() {
-        let (log, metrics, limits) = (log.worker(), metrics.clone(), limits.clone());
+    let mut updates = Vec::with_capacity(sockets.len());
+    let mut workers = Vec::with_capacity(sockets.len());
+    for (index, sockets) in sockets.into_iter().enumerate() {
+        let (log, metrics) = (log.worker(), metrics.clone());
         let bans = control.bans();
+        let (update, updated) = mpsc::channel(UPDATES_MAX);
+        updates.push(update);
         let plan = WorkerPlan {
             cpu: cpus.get(index % cpus.len().max(1)).copied(),
-            https,
-            http,
-            tls: tls.clone(),
-            config: Arc::clone(&config),
-            parts: Box::new(move || ProxyParts {
+            sockets,
+            serving: serving.clone(),
+            parts: Box::new(move || WorkerParts {
                 log,
                 metrics: metrics.worker(),
-                limits,
                 ban: Box::new(move |addr, duration| {
                     bans.send(BanRequest {
                         addr,
@@ -81,11 +91,20 @@ pub fn run(config: Config) -> Result<(), Error> {
                     });
                 }),
             }),
+            updates: updated,
             phase: control.phase(),
         };
         workers.push(start(index, plan)?);
     }
-    announce(&config);
+    let reloader = Reloader {
+        path,
+        tickets,
+        serving: serving.clone(),
+        workers: updates,
+        control: control.configurations(),
+    };
+    reload::start(reloader, asked).map_err(Error::Worker)?;
+    announce(&serving.snapshot.config);
     finish(workers, log, control);
     Ok(())
 }

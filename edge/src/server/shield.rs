@@ -67,6 +67,10 @@ impl Guard for Shield {
         Ok(Shield::sweep(self)?)
     }
 
+    fn apply(&mut self, config: &Config) -> Result<(), GuardError> {
+        Ok(Shield::apply(self, &config.shield, &guarded_ports(config))?)
+    }
+
     fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError> {
         Ok(Shield::verdicts(self)?)
     }

@@ -1,7 +1,7 @@
 //! Signals, turned into a phase that everybody can watch.
 //!
-//! SIGTERM and SIGINT ask for a drain, a second one for an end at once. SIGHUP is taken and does
-//! nothing yet, instead of ending the process as it would by default. SIGPIPE is ignored by the
+//! SIGTERM and SIGINT ask for a drain, a second one for an end at once. SIGHUP asks for a reload.
+//! SIGPIPE is ignored by the
 //! Rust runtime before `main`: a closed pipe is an error of the write that hits it.
 
 use std::io;
@@ -39,14 +39,15 @@ impl Signals {
         })
     }
 
-    /// Moves `phase` forward as signals arrive, until the returned future is dropped.
-    pub async fn drive(mut self, phase: &watch::Sender<Phase>) {
+    /// Moves `phase` forward as signals arrive and asks for reloads, until the returned future is
+    /// dropped.
+    pub async fn drive(mut self, phase: &watch::Sender<Phase>, reload: impl Fn()) {
         loop {
             let name = tokio::select! {
                 Some(()) = self.terminate.recv() => "SIGTERM",
                 Some(()) = self.interrupt.recv() => "SIGINT",
                 Some(()) = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP ignored: the configuration is read at start only");
+                    reload();
                     continue;
                 }
                 // The runtime is going away.
@@ -72,10 +73,11 @@ fn next(phase: Phase) -> Phase {
 mod tests {
     use super::*;
     use nix::sys::signal::{Signal, raise};
+    use std::cell::Cell;
     use std::time::Duration;
 
     #[test]
-    fn two_signals_end_it_and_a_hangup_does_not() {
+    fn two_signals_end_it_and_a_hangup_reloads() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -83,10 +85,12 @@ mod tests {
         runtime.block_on(async {
             let (phase, mut watched) = watch::channel(Phase::default());
             let signals = Signals::install().expect("signals can be taken");
+            let reloads = Cell::new(0);
             let test = async {
                 raise(Signal::SIGHUP).expect("it is raised");
                 let moved = tokio::time::timeout(Duration::from_millis(100), watched.changed());
                 assert!(moved.await.is_err(), "a hangup moved the phase");
+                assert_eq!(reloads.get(), 1);
                 for (signal, expected) in [
                     (Signal::SIGTERM, Phase::Drain),
                     (Signal::SIGINT, Phase::Stop),
@@ -98,7 +102,7 @@ mod tests {
                 }
             };
             tokio::select! {
-                () = signals.drive(&phase) => panic!("it never ends by itself"),
+                () = signals.drive(&phase, || reloads.set(reloads.get() + 1)) => panic!("it never ends by itself"),
                 () = test => {}
             }
         });

@@ -1,19 +1,19 @@
 //! A worker: one thread on one CPU with its own ring, sockets, pools, timers, buffers and counters.
 
-use std::cell::Cell;
-use std::net::TcpListener;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::accept;
 use super::signals::Phase;
-use crate::config::Config;
+use super::update::{Endpoint, ListenSocket, Serving, Update};
 use crate::net;
-use crate::proxy::{Proxy, ProxyParts};
+use crate::proxy::{Service, Snapshot, WorkerParts};
 
 /// How often log lines and counters are handed on.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -30,25 +30,86 @@ const HANDSHAKES_MAX: usize = 1024;
 /// Everything a worker is started with. Sockets are bound and privileges dropped before.
 pub(super) struct WorkerPlan {
     pub(super) cpu: Option<usize>,
-    pub(super) https: Vec<TcpListener>,
-    pub(super) http: Vec<TcpListener>,
-    pub(super) tls: Option<Arc<ServerConfig>>,
-    pub(super) config: Arc<Config>,
-    pub(super) parts: Box<dyn FnOnce() -> ProxyParts + Send>,
+    pub(super) sockets: Vec<ListenSocket>,
+    pub(super) serving: Serving,
+    pub(super) parts: Box<dyn FnOnce() -> WorkerParts + Send>,
+    pub(super) updates: mpsc::Receiver<Update>,
     pub(super) phase: watch::Receiver<Phase>,
 }
 
 /// What the tasks of one worker share.
 pub(super) struct Worker {
-    pub(super) proxy: Rc<Proxy>,
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) service: Rc<Service>,
     /// One permit per connection.
     pub(super) connections: Arc<Semaphore>,
     pub(super) handshakes: Semaphore,
+    serving: RefCell<Serving>,
+    /// How many permits there are, those in use included.
+    connections_max: Cell<usize>,
     open: Cell<usize>,
+    /// The sockets listened on; dropping an entry closes its socket.
+    listening: RefCell<HashMap<Endpoint, oneshot::Sender<()>>>,
 }
 
 impl Worker {
+    fn new(serving: Serving, parts: WorkerParts) -> Rc<Worker> {
+        let connections_max = serving.snapshot.config.bounds.connections;
+        Rc::new(Worker {
+            service: Rc::new(Service::new(Arc::clone(&serving.snapshot), parts)),
+            connections: Arc::new(Semaphore::new(connections_max)),
+            handshakes: Semaphore::new(HANDSHAKES_MAX),
+            serving: RefCell::new(serving),
+            connections_max: Cell::new(connections_max),
+            open: Cell::new(0),
+            listening: RefCell::default(),
+        })
+    }
+
+    /// The TLS configuration in force.
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.serving.borrow().tls.clone()
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.serving.borrow().snapshot)
+    }
+
+    fn listen(self: &Rc<Self>, sockets: Vec<ListenSocket>) {
+        for socket in sockets {
+            let (open, closing) = oneshot::channel();
+            self.listening.borrow_mut().insert(socket.endpoint, open);
+            net::spawn(accept::accept_loop(Rc::clone(self), socket, closing));
+        }
+    }
+
+    /// Serves something else from now on: all of it, between two turns of this thread.
+    fn update(self: &Rc<Self>, update: Update) {
+        let config = &update.serving.snapshot.config;
+        self.bound_connections(config.bounds.connections);
+        let endpoints = Endpoint::all(&config.listen);
+        self.service.replace(Arc::clone(&update.serving.snapshot));
+        self.serving.replace(update.serving);
+        let mut listening = self.listening.borrow_mut();
+        listening.retain(|endpoint, _| endpoints.contains(endpoint));
+        drop(listening);
+        self.listen(update.sockets);
+        // The control thread may have stopped waiting.
+        let _ = update.done.send(());
+    }
+
+    /// Fewer than there are open now come into force as connections close.
+    fn bound_connections(&self, most: usize) {
+        let now = self.connections_max.get();
+        let reached = match most.checked_sub(now) {
+            Some(more) => {
+                self.connections.add_permits(more);
+                most
+            }
+            None => now - self.connections.forget_permits(now - most),
+        };
+        self.connections_max.set(reached);
+    }
+
     /// Counts a connection as open until the guard is dropped.
     pub(super) fn open_connection(self: &Rc<Self>) -> OpenConnection {
         self.open.set(self.open.get() + 1);
@@ -76,22 +137,9 @@ pub(super) fn run(plan: WorkerPlan) {
 }
 
 async fn main(plan: WorkerPlan) {
-    let drain_timeout = plan.config.timeouts.drain;
-    let bounds = plan.config.bounds;
-    let worker = Rc::new(Worker {
-        proxy: Rc::new(Proxy::new(&plan.config, (plan.parts)())),
-        tls: plan.tls,
-        connections: Arc::new(Semaphore::new(bounds.connections)),
-        handshakes: Semaphore::new(HANDSHAKES_MAX),
-        open: Cell::new(0),
-    });
-    for listener in plan.https {
-        net::spawn(accept::accept_loop(Rc::clone(&worker), listener, true));
-    }
-    for listener in plan.http {
-        net::spawn(accept::accept_loop(Rc::clone(&worker), listener, false));
-    }
-
+    let worker = Worker::new(plan.serving, (plan.parts)());
+    worker.listen(plan.sockets);
+    let mut updates = plan.updates;
     let mut phase = plan.phase;
     let mut ticks = tokio::time::interval(FLUSH_EVERY);
     let mut count = 0u32;
@@ -100,10 +148,10 @@ async fn main(plan: WorkerPlan) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                worker.proxy.flush_records();
+                worker.service.flush_records();
                 count = count.wrapping_add(1);
                 if count.is_multiple_of(FLUSHES_PER_SWEEP) {
-                    worker.proxy.sweep();
+                    worker.service.sweep();
                 }
                 match &mut patience {
                     Some(_) if worker.open.get() == 0 => break,
@@ -111,16 +159,18 @@ async fn main(plan: WorkerPlan) {
                     Some(left) => {
                         *left -= 1;
                         if *left == CUT_TICKS {
-                            worker.proxy.drain().cut();
+                            worker.service.drain().cut();
                         }
                     }
                     None => {}
                 }
             }
+            Some(update) = updates.recv() => worker.update(update),
             changed = phase.changed() => match *phase.borrow_and_update() {
                 Phase::Serve if changed.is_ok() => {}
                 Phase::Drain if changed.is_ok() => {
-                    worker.proxy.drain().start();
+                    worker.service.drain().start();
+                    let drain_timeout = worker.snapshot().config.timeouts.drain;
                     let ticks = drain_timeout.as_millis() / FLUSH_EVERY.as_millis();
                     patience = Some(u64::try_from(ticks).unwrap_or(u64::MAX - 99) + CUT_TICKS + 1);
                 }
@@ -132,5 +182,5 @@ async fn main(plan: WorkerPlan) {
     if cut > 0 {
         tracing::warn!(connections = cut, "closing connections that are still open");
     }
-    worker.proxy.flush_records();
+    worker.service.flush_records();
 }

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group as group};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 
 use super::error::Error;
@@ -27,10 +27,22 @@ const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// Tickets for each TLS 1.3 session: one to resume with and one for a second connection beside it.
 const TICKETS: usize = 2;
 
+/// The keys that session tickets are sealed with, of the whole process: they rotate, and a client
+/// resumes its session at any worker, over any transport, before and after a reload.
+#[derive(Clone, Debug)]
+pub struct Tickets(Arc<dyn ProducesTickets>);
+
+impl Tickets {
+    /// Keys that nobody has seen before.
+    pub fn new() -> Result<Tickets, Error> {
+        Ok(Tickets(Ticketer::new()?))
+    }
+}
+
 /// Reads the certificates of all hosts and builds the configuration that all workers share.
 ///
 /// Fails on the first certificate that cannot be served now; [`check`](super::check) lists all.
-pub fn server_config(hosts: &[Host]) -> Result<Arc<ServerConfig>, Error> {
+pub fn server_config(hosts: &[Host], tickets: &Tickets) -> Result<Arc<ServerConfig>, Error> {
     let provider = Arc::new(provider());
     let now = SystemTime::now();
     let mut certificates = ByName::default();
@@ -51,7 +63,7 @@ pub fn server_config(hosts: &[Host]) -> Result<Arc<ServerConfig>, Error> {
         .with_cert_resolver(Arc::new(certificates));
     config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     config.ignore_client_order = false;
-    config.ticketer = Ticketer::new()?;
+    config.ticketer = Arc::clone(&tickets.0);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = TICKETS;
     config.max_early_data_size = 0;

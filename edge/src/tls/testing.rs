@@ -14,7 +14,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 
-use super::config::{provider, server_config};
+use super::config::{Tickets, provider, server_config};
 use super::{Session, SessionError};
 use crate::config::{Certificate, Host, HostName};
 
@@ -99,7 +99,7 @@ impl Authority {
                 host(names, Some(self.issue(&named)))
             })
             .collect();
-        server_config(&hosts).unwrap()
+        server_config(&hosts, &Tickets::new().unwrap()).unwrap()
     }
 
     /// A client that trusts this authority.

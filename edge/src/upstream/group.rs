@@ -20,11 +20,24 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// Empty pools for every configured group.
-    pub fn new(configured: &[Upstream], bounds: &Bounds) -> Upstreams {
-        let groups = configured
-            .iter()
-            .map(|upstream| Rc::new(Group::new(upstream, bounds)));
+    /// A pool for every server of every configured group. A server that a group of the same name
+    /// had before, with the same settings, comes along with its connections.
+    pub fn new(
+        configured: &[Upstream],
+        bounds: &Bounds,
+        previous: Option<&Upstreams>,
+    ) -> Upstreams {
+        let known = previous.map_or(&[][..], |previous| &previous.groups);
+        let groups = configured.iter().map(|upstream| {
+            let same = known.iter().find(|group| {
+                let settings = &group.settings;
+                settings.name == upstream.name
+                    && settings.idle_max == upstream.idle_max
+                    && settings.idle_timeout == upstream.idle_timeout
+                    && group.bounds == *bounds
+            });
+            Rc::new(Group::new(upstream, bounds, same.map(|group| &**group)))
+        });
         Upstreams {
             groups: groups.collect(),
         }
@@ -54,10 +67,8 @@ impl Upstreams {
 
 /// Servers that can answer the same requests.
 pub struct Group {
-    name: String,
+    settings: Upstream,
     servers: Vec<Rc<Server>>,
-    connect_timeout: Duration,
-    response_timeout: Duration,
     bounds: Bounds,
     random: Cell<u64>,
 }
@@ -79,9 +90,13 @@ pub struct Lease {
 }
 
 impl Group {
-    fn new(upstream: &Upstream, bounds: &Bounds) -> Group {
+    fn new(upstream: &Upstream, bounds: &Bounds, previous: Option<&Group>) -> Group {
+        let known = previous.map_or(&[][..], |previous| &previous.servers);
         let idle_timeout_ns = upstream.idle_timeout.as_nanos() as u64;
         let server = |addr: &UpstreamAddr| {
+            if let Some(known) = known.iter().find(|known| known.addr == *addr) {
+                return Rc::clone(known);
+            }
             Rc::new(Server {
                 addr: addr.clone(),
                 label: match addr {
@@ -94,10 +109,8 @@ impl Group {
             })
         };
         Group {
-            name: upstream.name.clone(),
+            settings: upstream.clone(),
             servers: upstream.servers.iter().map(server).collect(),
-            connect_timeout: upstream.connect_timeout,
-            response_timeout: upstream.response_timeout,
             bounds: *bounds,
             random: Cell::new(monotonic_ns() | 1),
         }
@@ -105,12 +118,12 @@ impl Group {
 
     /// The name in the configuration.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.settings.name
     }
 
     /// From the whole request sent to the response head.
     pub fn response_timeout(&self) -> Duration {
-        self.response_timeout
+        self.settings.response_timeout
     }
 
     /// A connection for one exchange: a warm one if there is one, else a new one. Servers that
@@ -133,7 +146,9 @@ impl Group {
         let mut last = UpstreamError::Closed;
         for i in 0..self.servers.len() {
             let server = &self.servers[(first + i) % self.servers.len()];
-            match tokio::time::timeout(self.connect_timeout, net::connect(&server.addr)).await {
+            match tokio::time::timeout(self.settings.connect_timeout, net::connect(&server.addr))
+                .await
+            {
                 Ok(Ok(socket)) => {
                     server.ejected_until_ns.set(0);
                     return Ok(Lease::new(Conn::new(socket, &self.bounds), false, server));

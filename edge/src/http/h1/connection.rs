@@ -9,7 +9,7 @@ use crate::message::h1::{self, BodyDecoder, HeadScan};
 use crate::message::{BodyLength, Fields, RequestHead, Version};
 use crate::net::{Timer, Transport};
 use crate::observe::Protocol;
-use crate::proxy::{Drain, Exchange, Peer, Proxy};
+use crate::proxy::{Drain, Exchange, Peer, Service};
 
 /// Request content thrown away after an early answer so that the connection can live on; beyond it
 /// a new connection is cheaper.
@@ -52,11 +52,11 @@ pub(super) enum ReplyState {
 }
 
 /// Serves a client until either side is done with the connection.
-pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
-    let bounds = proxy.bounds();
+pub async fn serve<T: Transport>(io: T, peer: &Peer, service: &Service) {
+    let bounds = *service.current().bounds();
     let mut connection = Connection {
         io,
-        drain: proxy.drain(),
+        drain: service.drain(),
         input: BytesMut::new(),
         input_ended: false,
         scan: HeadScan::default(),
@@ -68,13 +68,14 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
     };
     let mut served = 0;
     loop {
-        match connection.next_head(proxy, served == 0).await {
+        match connection.next_head(service, served == 0).await {
             Next::Request(head, keep_alive) => {
                 served += 1;
                 let keep_alive = keep_alive && served < bounds.requests_per_connection;
                 connection.begin(&head, keep_alive);
                 let client = &mut connection;
-                proxy
+                service
+                    .current()
                     .handle(Exchange {
                         head: *head,
                         client,
@@ -86,7 +87,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
                 }
             }
             Next::Refuse(status) => {
-                proxy.refused(peer, Protocol::Http11, status);
+                service.current().refused(peer, Protocol::Http11, status);
                 connection.refuse(status);
                 break;
             }
@@ -97,7 +98,8 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, proxy: &Proxy) {
         }
     }
     if connection.exchange.reply != ReplyState::Aborted {
-        linger(&mut connection, proxy.timeouts().send).await;
+        let send_timeout = service.current().timeouts().send;
+        linger(&mut connection, send_timeout).await;
     }
 }
 
@@ -173,7 +175,7 @@ mod tests {
     /// Thousands of quiet streams are held by their futures: this is where memory per stream goes.
     #[test]
     fn a_connection_is_small() {
-        fn size<F>(_: impl FnOnce(Box<Socket>, &'static Peer, &'static Proxy) -> F) -> usize {
+        fn size<F>(_: impl FnOnce(Box<Socket>, &'static Peer, &'static Service) -> F) -> usize {
             size_of::<F>()
         }
         let bytes = size(serve);

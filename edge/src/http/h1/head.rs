@@ -12,7 +12,7 @@ use crate::clock::monotonic_ns;
 use crate::message::RequestHead;
 use crate::message::h1::{self, HeadScan};
 use crate::net::{Expect, Transport};
-use crate::proxy::Proxy;
+use crate::proxy::Service;
 
 /// What came of waiting.
 pub(super) enum Next {
@@ -26,9 +26,9 @@ pub(super) enum Next {
 
 impl<T: Transport> Connection<'_, T> {
     /// The next head, within the deadlines for idle connections and slow heads.
-    pub(super) async fn next_head(&mut self, proxy: &Proxy, first: bool) -> Next {
+    pub(super) async fn next_head(&mut self, service: &Service, first: bool) -> Next {
         self.scan = HeadScan::default();
-        let timeouts = proxy.timeouts();
+        let timeouts = *service.current().timeouts();
         let start_ns = monotonic_ns();
         let after = |timeout: Duration| start_ns + timeout.as_nanos() as u64;
         let idle_deadline_ns = after(if first { timeouts.head } else { timeouts.idle });

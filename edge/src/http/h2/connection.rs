@@ -17,7 +17,7 @@ use super::stream::Stream;
 use crate::clock::monotonic_ns;
 use crate::net::{self, Timer, Transport};
 use crate::observe::Protocol;
-use crate::proxy::{Exchange, Peer, Proxy};
+use crate::proxy::{Exchange, Peer, Proxy, Service};
 
 /// Window for request content per stream: a JSON-RPC message arrives in one go.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -27,9 +27,9 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const RESET_STREAMS_MAX: usize = 32;
 
 /// Serves a client until either side is done with the connection.
-pub async fn serve<T: Transport>(io: T, peer: Peer, proxy: Rc<Proxy>) {
-    let bounds = *proxy.bounds();
-    let timeouts = *proxy.timeouts();
+pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
+    let bounds = *service.current().bounds();
+    let timeouts = *service.current().timeouts();
     let mut builder = Builder::new();
     builder
         .initial_window_size(STREAM_WINDOW)
@@ -50,7 +50,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, proxy: Rc<Proxy>) {
     let mut timer = Timer::default();
     let mut active_ns = monotonic_ns();
     let mut closing = false;
-    let mut draining = pin!(proxy.drain().started());
+    let mut draining = pin!(service.drain().started());
     poll_fn(|cx| {
         loop {
             match connection.poll_accept(cx) {
@@ -61,7 +61,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, proxy: Rc<Proxy>) {
                         request,
                         respond,
                         Rc::clone(&peer),
-                        Rc::clone(&proxy),
+                        service.current(),
                         guard,
                     ));
                     continue;
@@ -75,7 +75,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, proxy: Rc<Proxy>) {
                 active_ns = monotonic_ns();
                 open.wake_when_idle(cx.waker());
             }
-            let drained = draining.as_mut().poll(cx).is_ready() || proxy.drain().is_started();
+            let drained = draining.as_mut().poll(cx).is_ready() || service.drain().is_started();
             let spent = served >= bounds.requests_per_connection;
             // A GOAWAY while streams are open makes some clients drop them all, so it waits.
             let idle_deadline_ns = active_ns + timeouts.idle.as_nanos() as u64;

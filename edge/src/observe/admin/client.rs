@@ -155,6 +155,7 @@ mod tests {
             Request::Unban { .. } => Err("the shield is off".into()),
             Request::Bans => Ok(Answer::Bans(bans())),
             Request::Status => Ok(Answer::Status(status())),
+            Request::Reload => Err("not here".into()),
         }
     }
 

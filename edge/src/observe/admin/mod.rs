@@ -10,6 +10,8 @@ mod server;
 mod socket;
 
 pub use client::{CallError, call};
-pub use protocol::{BAN_MAX, Ban, Banned, Reply, Request, ShieldStatus, Status, Unbanned};
+pub use protocol::{
+    BAN_MAX, Ban, Banned, Reloaded, Reply, Request, ShieldStatus, Status, Unbanned,
+};
 pub use server::{Answer, Call, serve};
 pub use socket::{Socket, SocketError};

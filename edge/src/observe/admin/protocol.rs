@@ -5,6 +5,7 @@
 //! {"unban":{"addr":"203.0.113.7"}}                                    {"ok":{"was_banned":true}}
 //! "bans"                                                              {"ok":[{"addr":"203.0.113.7","remaining_ms":598000}]}
 //! "status"                                                            {"ok":{"version":"0.1.0",...}}
+//! "reload"                                                            {"ok":{"errors":[],"warnings":[]}}
 //! anything else                                                       {"error":"..."}
 //! ```
 
@@ -39,6 +40,8 @@ pub enum Request {
     Bans,
     /// What runs; answered with [`Status`].
     Status,
+    /// Read the configuration anew; answered with [`Reloaded`] once that is in force or refused.
+    Reload,
 }
 
 /// What a client gets.
@@ -74,6 +77,15 @@ pub struct Ban {
     pub addr: IpAddr,
     /// Milliseconds until it expires.
     pub remaining_ms: u64,
+}
+
+/// What came of a reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Why everything stays as it was; none if the configuration is in force.
+    pub errors: Vec<String>,
+    /// What works but is hardly meant, or takes effect only with a restart.
+    pub warnings: Vec<String>,
 }
 
 /// A running edge.
@@ -168,7 +180,7 @@ mod tests {
         for (line, complaint) in [
             ("", "EOF"),
             ("{", "EOF"),
-            (r#""reload""#, "unknown variant `reload`"),
+            (r#""restart""#, "unknown variant `restart`"),
             (
                 r#"{"ban":{"addr":"203.0.113.7"}}"#,
                 "missing field `for_ms`",

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::protocol::{Ban, Banned, Reply, Request, Status, Unbanned};
+use super::protocol::{Ban, Banned, Reloaded, Reply, Request, Status, Unbanned};
 use super::socket::Socket;
 
 /// Bytes of a request line; the longest sensible one has a few hundred.
@@ -45,6 +45,8 @@ pub enum Answer {
     Bans(Vec<Ban>),
     /// To [`Request::Status`].
     Status(Status),
+    /// To [`Request::Reload`].
+    Reloaded(Reloaded),
 }
 
 /// Serves the socket until the returned future is dropped, then removes its file.

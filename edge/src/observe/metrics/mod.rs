@@ -12,6 +12,7 @@ mod process;
 mod registry;
 mod requests;
 mod scrape;
+mod series;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,4 +21,5 @@ mod worker;
 pub use labels::{BanOrigin, Handshake, TlsVersion, UpstreamFault};
 pub use registry::Metrics;
 pub use scrape::{Scrape, ShieldLink, ShieldVerdict};
-pub use worker::{RequestSample, WorkerMetrics};
+pub use series::{RequestSample, Series};
+pub use worker::WorkerMetrics;

@@ -1,7 +1,7 @@
 //! The values all workers share, and the page made of them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{Counter, Gauge, Key, Label as KeyLabel, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use super::describe;
 use super::histogram::Histogram;
 use super::labels::{BanOrigin, Label};
-use super::requests::{self, RouteLabels};
+use super::requests::RouteLabels;
 use super::scrape::{self, Scrape};
 use super::text;
 use super::worker::WorkerMetrics;
@@ -26,14 +26,10 @@ pub struct Metrics {
 /// What the workers' tick adds to.
 pub(super) struct Shared {
     recorder: PrometheusRecorder,
-    /// One per configured route in the order of the file, then one for requests without a route.
-    pub(super) routes: Vec<RouteLabels>,
-    /// Names of the upstreams in the order of the configuration.
-    pub(super) upstreams: Vec<String>,
-    /// Request durations, one per entry of `routes`.
-    pub(super) durations: Vec<Arc<Histogram>>,
-    /// Times to the response head, one per upstream.
-    pub(super) heads: Vec<Arc<Histogram>>,
+    /// Request durations by route.
+    pub(super) durations: Histograms<RouteLabels>,
+    /// Times to the response head by upstream.
+    pub(super) heads: Histograms<String>,
     bans: Vec<Counter>,
     ban_requests_dropped: Counter,
     access_log_dropped: Counter,
@@ -44,11 +40,9 @@ impl Metrics {
     pub fn new(config: &Config) -> Metrics {
         let recorder = PrometheusBuilder::new().build_recorder();
         describe::describe(&recorder);
-        let routes = requests::route_labels(config);
-        let upstreams: Vec<_> = config.upstreams.iter().map(|u| u.name.clone()).collect();
         let shared = Shared {
-            durations: routes.iter().map(|_| Arc::default()).collect(),
-            heads: upstreams.iter().map(|_| Arc::default()).collect(),
+            durations: Histograms::default(),
+            heads: Histograms::default(),
             bans: BanOrigin::ALL
                 .iter()
                 .map(|origin| counter(&recorder, describe::BANS, &[("origin", origin.as_str())]))
@@ -56,8 +50,6 @@ impl Metrics {
             ban_requests_dropped: counter(&recorder, describe::BAN_REQUESTS_DROPPED, &[]),
             access_log_dropped: counter(&recorder, describe::ACCESS_LOG_DROPPED, &[]),
             recorder,
-            routes,
-            upstreams,
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         shared.gauge(describe::BUILD_INFO, &version).set(1.0);
@@ -65,7 +57,7 @@ impl Metrics {
             shared: Arc::new(shared),
         };
         // Its series exist from now on, so that the first page is complete.
-        drop(metrics.worker());
+        metrics.worker().series(config);
         metrics
     }
 
@@ -99,17 +91,18 @@ impl Metrics {
         let shared = &self.shared;
         let (name, help) = (describe::REQUEST_DURATION, describe::REQUEST_DURATION_HELP);
         text::head(page, name, "histogram", help);
-        for (route, duration) in shared.routes.iter().zip(&shared.durations) {
+        for (route, duration) in shared.durations.all() {
             let labels = [("host", &*route.host), ("route", &*route.path)];
             text::histogram(page, name, &labels, &duration.snapshot());
         }
-        if shared.upstreams.is_empty() {
+        let heads = shared.heads.all();
+        if heads.is_empty() {
             return;
         }
         let (name, help) = (describe::UPSTREAM_HEAD, describe::UPSTREAM_HEAD_HELP);
         text::head(page, name, "histogram", help);
-        for (upstream, head) in shared.upstreams.iter().zip(&shared.heads) {
-            text::histogram(page, name, &[("upstream", upstream)], &head.snapshot());
+        for (upstream, head) in heads {
+            text::histogram(page, name, &[("upstream", &upstream)], &head.snapshot());
         }
     }
 }
@@ -117,6 +110,34 @@ impl Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// Histograms by label, in the order in which the labels first appeared. What a new configuration no
+/// longer names stays: counters that vanish look like a restart.
+pub(super) struct Histograms<L>(Mutex<Vec<(L, Arc<Histogram>)>>);
+
+impl<L> Default for Histograms<L> {
+    fn default() -> Self {
+        Histograms(Mutex::default())
+    }
+}
+
+impl<L: Clone + PartialEq> Histograms<L> {
+    /// The histogram of a label; a search, so never once per request.
+    pub(super) fn of(&self, label: &L) -> Arc<Histogram> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = all.iter().find(|(known, _)| known == label) {
+            return Arc::clone(known);
+        }
+        let histogram = Arc::<Histogram>::default();
+        all.push((label.clone(), Arc::clone(&histogram)));
+        histogram
+    }
+
+    fn all(&self) -> Vec<(L, Arc<Histogram>)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
     }
 }
 

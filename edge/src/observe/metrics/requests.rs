@@ -1,14 +1,13 @@
 //! The request counters of one worker: every combination of labels is a cell.
 
 use std::cell::{Cell, OnceCell};
-use std::sync::Arc;
 
 use metrics::Counter;
 
 use super::describe;
 use super::histogram::LocalHistogram;
 use super::registry::Shared;
-use super::worker::RequestSample;
+use super::series::RequestSample;
 use crate::config::{Config, HostName};
 use crate::observe::Protocol;
 
@@ -19,6 +18,7 @@ const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const SERIES: usize = 2 * Protocol::ALL.len() * STATUS_CLASSES.len();
 
 /// The labels that a route decides.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct RouteLabels {
     pub(super) host: String,
     pub(super) path: String,
@@ -56,8 +56,7 @@ fn host_label(name: &HostName) -> String {
 
 /// The requests of one route.
 pub(super) struct RouteRequests {
-    /// Position in [`Shared::routes`].
-    route: usize,
+    pub(super) labels: RouteLabels,
     /// Something was counted since the last tick.
     dirty: Cell<bool>,
     pending: [Cell<u64>; SERIES],
@@ -67,13 +66,13 @@ pub(super) struct RouteRequests {
 }
 
 impl RouteRequests {
-    pub(super) fn new(shared: &Shared, route: usize) -> RouteRequests {
+    pub(super) fn new(shared: &Shared, labels: &RouteLabels) -> RouteRequests {
         let requests = RouteRequests {
-            route,
+            labels: labels.clone(),
             dirty: Cell::new(false),
             pending: [const { Cell::new(0) }; SERIES],
             counters: [const { OnceCell::new() }; SERIES],
-            durations: LocalHistogram::new(Arc::clone(&shared.durations[route])),
+            durations: LocalHistogram::new(shared.durations.of(labels)),
         };
         requests.register_usual(shared);
         requests
@@ -81,7 +80,7 @@ impl RouteRequests {
 
     /// Rates and ratios need these series from the start, at zero.
     fn register_usual(&self, shared: &Shared) {
-        let has_upstream = self.route + 1 < shared.routes.len();
+        let has_upstream = self.labels.upstream != NONE;
         let statuses: &[u16] = if has_upstream { &[200, 500] } else { &[400] };
         for protocol in [Protocol::Http11, Protocol::H2] {
             for &status in statuses {
@@ -113,7 +112,7 @@ impl RouteRequests {
 
     fn counter(&self, shared: &Shared, series: usize) -> &Counter {
         self.counters[series].get_or_init(|| {
-            let route = &shared.routes[self.route];
+            let route = &self.labels;
             let class = series % STATUS_CLASSES.len();
             let protocol = series / STATUS_CLASSES.len() % Protocol::ALL.len();
             let asked_upstream = series >= SERIES / 2;

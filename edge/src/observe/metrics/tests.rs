@@ -31,28 +31,31 @@ fn sample(route: Option<usize>, status: u16) -> RequestSample {
 /// A page on which every metric has a value.
 fn page() -> String {
     let metrics = Metrics::new(&testing::config());
-    let workers = [metrics.worker(), metrics.worker()];
-    for worker in &workers {
+    let workers = [metrics.worker(), metrics.worker()].map(|worker| {
+        let series = worker.series(&testing::config());
+        (worker, series)
+    });
+    for (worker, series) in &workers {
         worker.connection_opened(Protocol::H2);
         worker.handshake(Handshake::Done(TlsVersion::Tls13));
-        worker.request(&sample(Some(1), 200));
-        worker.request(&sample(Some(1), 200));
-        worker.upstream_connections(UpstreamId(0), 1);
+        worker.request(series, &sample(Some(1), 200));
+        worker.request(series, &sample(Some(1), 200));
+        series.upstream_connections(UpstreamId(0), 1);
         worker.flush();
     }
-    let [worker, _] = &workers;
+    let [(worker, series), _] = &workers;
     worker.connection_opened(Protocol::Http10);
     worker.connection_closed(Protocol::Http11);
     worker.connection_closed(Protocol::H2);
     worker.handshake(Handshake::TimedOut);
-    worker.request(&sample(None, 404));
-    worker.request(&sample(Some(0), 499));
-    worker.request(&sample(Some(0), 999));
+    worker.request(series, &sample(None, 404));
+    worker.request(series, &sample(Some(0), 499));
+    worker.request(series, &sample(Some(0), 999));
     worker.limited();
     worker.stream_opened();
     worker.keep_alive_sent();
-    worker.upstream_connections(UpstreamId(0), 0);
-    worker.upstream_error(UpstreamId(0), UpstreamFault::ResponseTimeout);
+    series.upstream_connections(UpstreamId(0), 0);
+    series.upstream_error(UpstreamId(0), UpstreamFault::ResponseTimeout);
     metrics.banned(BanOrigin::Limit);
     drop(workers);
     metrics.render(&Scrape {
@@ -157,6 +160,46 @@ fn the_page_shows_everything_in_a_stable_order() {
         "what differs between runs comes last"
     );
     insta::assert_snapshot!(ours);
+}
+
+#[test]
+fn counters_outlive_the_configuration_that_named_them() {
+    let first = testing::config();
+    let metrics = Metrics::new(&first);
+    let worker = metrics.worker();
+    let series = worker.series(&first);
+    worker.request(&series, &sample(Some(1), 200));
+    series.upstream_connections(UpstreamId(0), 3);
+
+    let mut second = testing::config();
+    second.hosts[0].routes.truncate(1);
+    second.upstreams[0].name = "renamed".into();
+    let renewed = worker.series(&second);
+    // Route 0 is one and the same in both.
+    worker.request(&series, &sample(Some(0), 404));
+    worker.request(&renewed, &sample(Some(0), 404));
+    drop(series);
+    worker.flush();
+    worker.flush();
+
+    let page = metrics.render(&Scrape::default());
+    let value = |series: &str| {
+        let line = page.lines().find(|line| line.starts_with(series));
+        line.unwrap_or_else(|| panic!("no {series} in:\n{page}"))
+            .rsplit_once(' ')
+            .map(|(_, value)| value.to_owned())
+    };
+    let requests = |route: &str, upstream: &str, class: &str| {
+        value(&format!(
+            "edge_requests_total{{host=\"mcp.example.com\",route=\"{route}\",upstream=\"{upstream}\",\
+             status_class=\"{class}\",protocol=\"h2\"}}"
+        ))
+    };
+    assert_eq!(requests("/mcp", "tools", "2xx").as_deref(), Some("1"));
+    assert_eq!(requests("/", "web", "4xx").as_deref(), Some("2"));
+    let open = |name| value(&format!("edge_upstream_connections{{upstream=\"{name}\"}}"));
+    assert_eq!(open("tools").as_deref(), Some("0"));
+    assert_eq!(open("renamed").as_deref(), Some("0"));
 }
 
 #[test]

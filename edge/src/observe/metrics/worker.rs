@@ -1,38 +1,18 @@
 //! What one worker counts.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::describe;
-use super::histogram::LocalHistogram;
-use super::labels::{Handshake, Label, UpstreamFault};
+use super::labels::{Handshake, Label};
 use super::local::{LocalCounter, LocalGauge};
 use super::registry::Shared;
-use super::requests::RouteRequests;
-use crate::config::UpstreamId;
+use super::requests::{RouteRequests, route_labels};
+use super::series::{RequestSample, Series, UpstreamMetrics};
+use crate::config::Config;
 use crate::observe::Protocol;
-
-/// A finished request.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestSample {
-    /// Running number of the route over all hosts in the order of the configuration; `None` when no
-    /// route matched.
-    pub route: Option<usize>,
-    /// The upstream that was asked; `None` when the edge answered by itself.
-    pub upstream: Option<UpstreamId>,
-    /// Status answered; 499 when the client left before there was one.
-    pub status: u16,
-    /// What the request came in.
-    pub protocol: Protocol,
-    /// From the first byte of the request head to the end of the exchange.
-    pub duration_us: u64,
-    /// From the request sent upstream to the response head received.
-    pub head_us: Option<u64>,
-    /// Body bytes received from the client.
-    pub bytes_in: u64,
-    /// Body bytes sent to the client.
-    pub bytes_out: u64,
-}
 
 /// The counters of one worker; dropping them flushes.
 ///
@@ -40,9 +20,9 @@ pub struct RequestSample {
 /// since the last call to the shared values, so the page lags by one tick at most.
 pub struct WorkerMetrics {
     shared: Arc<Shared>,
-    /// Per route, then those without one.
-    requests: Vec<RouteRequests>,
-    upstreams: Vec<UpstreamMetrics>,
+    /// Every route and upstream that a configuration still in use names, once each.
+    routes: RefCell<Vec<Rc<RouteRequests>>>,
+    upstreams: RefCell<Vec<Rc<UpstreamMetrics>>>,
     connections: [ConnectionMetrics; 2],
     handshakes: Vec<LocalCounter>,
     streams: LocalGauge,
@@ -50,12 +30,6 @@ pub struct WorkerMetrics {
     bytes_in: LocalCounter,
     bytes_out: LocalCounter,
     limited: LocalCounter,
-}
-
-struct UpstreamMetrics {
-    heads: LocalHistogram,
-    connections: LocalGauge,
-    faults: Vec<LocalCounter>,
 }
 
 struct ConnectionMetrics {
@@ -68,12 +42,8 @@ impl WorkerMetrics {
         let counter = |name, labels: &[_]| LocalCounter::new(shared.counter(name, labels));
         let bytes = |direction| counter(describe::BYTES, &[("direction", direction)]);
         WorkerMetrics {
-            requests: (0..shared.routes.len())
-                .map(|route| RouteRequests::new(&shared, route))
-                .collect(),
-            upstreams: (0..shared.upstreams.len())
-                .map(|upstream| UpstreamMetrics::new(&shared, upstream))
-                .collect(),
+            routes: RefCell::default(),
+            upstreams: RefCell::default(),
             connections: [Protocol::Http11, Protocol::H2]
                 .map(|protocol| ConnectionMetrics::new(&shared, protocol)),
             handshakes: Handshake::ALL
@@ -92,16 +62,34 @@ impl WorkerMetrics {
         }
     }
 
+    /// The counters of a configuration's routes and upstreams. Those that an earlier one named as
+    /// well go on counting.
+    pub fn series(&self, config: &Config) -> Series {
+        let mut known = self.routes.borrow_mut();
+        let routes = route_labels(config).into_iter().map(|labels| {
+            let same = known.iter().find(|route| route.labels == labels).cloned();
+            same.unwrap_or_else(|| {
+                let new = Rc::new(RouteRequests::new(&self.shared, &labels));
+                known.push(Rc::clone(&new));
+                new
+            })
+        });
+        let routes = routes.collect();
+        let mut known = self.upstreams.borrow_mut();
+        let upstreams = config.upstreams.iter().map(|upstream| {
+            let same = known.iter().find(|known| known.name() == upstream.name);
+            same.cloned().unwrap_or_else(|| {
+                let new = Rc::new(UpstreamMetrics::new(&self.shared, &upstream.name));
+                known.push(Rc::clone(&new));
+                new
+            })
+        });
+        Series::new(routes, upstreams.collect())
+    }
+
     /// Counts a finished request.
-    pub fn request(&self, sample: &RequestSample) {
-        let without_route = self.requests.len() - 1;
-        let route = sample
-            .route
-            .map_or(without_route, |route| route.min(without_route));
-        self.requests[route].record(sample);
-        if let (Some(upstream), Some(head_us)) = (sample.upstream, sample.head_us) {
-            self.upstreams[upstream.0].heads.record(head_us);
-        }
+    pub fn request(&self, series: &Series, sample: &RequestSample) {
+        series.record(sample);
         self.bytes_in.add(sample.bytes_in);
         self.bytes_out.add(sample.bytes_out);
     }
@@ -143,24 +131,20 @@ impl WorkerMetrics {
         self.limited.add(1);
     }
 
-    /// How many connections to an upstream's servers this worker has open now, idle ones included.
-    pub fn upstream_connections(&self, upstream: UpstreamId, open: usize) {
-        self.upstreams[upstream.0].connections.set(open);
-    }
-
-    /// Counts a request that an upstream failed.
-    pub fn upstream_error(&self, upstream: UpstreamId, fault: UpstreamFault) {
-        self.upstreams[upstream.0].faults[fault.index()].add(1);
-    }
-
     /// Adds everything to the shared values; called on the worker's tick, about every 100 ms.
     pub fn flush(&self) {
-        for route in &self.requests {
+        self.routes.borrow_mut().retain(|route| {
             route.flush(&self.shared);
-        }
-        for upstream in &self.upstreams {
+            Rc::strong_count(route) > 1
+        });
+        self.upstreams.borrow_mut().retain(|upstream| {
+            let in_use = Rc::strong_count(upstream) > 1;
+            if !in_use {
+                upstream.retire();
+            }
             upstream.flush();
-        }
+            in_use
+        });
         for connections in &self.connections {
             connections.open.flush();
             connections.total.flush();
@@ -201,31 +185,6 @@ impl ConnectionMetrics {
         ConnectionMetrics {
             open: LocalGauge::new(shared.gauge(describe::CONNECTIONS, &labels)),
             total: LocalCounter::new(shared.counter(describe::CONNECTIONS_TOTAL, &labels)),
-        }
-    }
-}
-
-impl UpstreamMetrics {
-    fn new(shared: &Shared, upstream: usize) -> UpstreamMetrics {
-        let name = &*shared.upstreams[upstream];
-        let faults = UpstreamFault::ALL.iter().map(|fault| {
-            let labels = [("upstream", name), ("reason", fault.as_str())];
-            LocalCounter::new(shared.counter(describe::UPSTREAM_ERRORS, &labels))
-        });
-        UpstreamMetrics {
-            heads: LocalHistogram::new(Arc::clone(&shared.heads[upstream])),
-            connections: LocalGauge::new(
-                shared.gauge(describe::UPSTREAM_CONNECTIONS, &[("upstream", name)]),
-            ),
-            faults: faults.collect(),
-        }
-    }
-
-    fn flush(&self) {
-        self.heads.flush();
-        self.connections.flush();
-        for fault in &self.faults {
-            fault.flush();
         }
     }
 }

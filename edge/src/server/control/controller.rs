@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::bans::{BanRequest, BanSender};
 use super::guard::{Guard, GuardError};
@@ -12,10 +15,20 @@ use crate::clock::monotonic_ns;
 use crate::config::{Config, ShieldMode};
 use crate::observe::admin::{Answer, Ban, Banned, Call, Request, ShieldStatus, Status, Unbanned};
 use crate::observe::metrics::{BanOrigin, Metrics, Scrape, ShieldLink, ShieldVerdict};
+use crate::proxy::Snapshot;
+use crate::server::reload::Job;
 
 /// What stands for an interface or a mode that there is not.
 const NONE: &str = "none";
 const NO_SHIELD: &str = "the shield is off: there is no kernel program to ban with";
+
+/// Another configuration is in force.
+pub struct Configured {
+    /// The configuration.
+    pub snapshot: Arc<Snapshot>,
+    /// Where it is said what of it could not be taken over.
+    pub done: oneshot::Sender<Vec<String>>,
+}
 
 /// Everything the control loop acts on.
 pub(super) struct Controller {
@@ -29,6 +42,8 @@ pub(super) struct Controller {
     started_ns: u64,
     bans: BanSender,
     access_log_dropped: Arc<AtomicU64>,
+    /// Where requests to reload go.
+    jobs: SyncSender<Job>,
     /// The kernel program refused something and that has been reported.
     failing: bool,
 }
@@ -40,6 +55,7 @@ impl Controller {
         guard: Option<Box<dyn Guard>>,
         bans: BanSender,
         access_log_dropped: Arc<AtomicU64>,
+        jobs: SyncSender<Job>,
     ) -> Controller {
         let wanted = match (&config.shield.mode, &*config.shield.interfaces) {
             // That of the default route was wanted, whichever it is.
@@ -58,6 +74,7 @@ impl Controller {
             started_ns: monotonic_ns(),
             bans,
             access_log_dropped,
+            jobs,
             failing: false,
         }
     }
@@ -79,8 +96,31 @@ impl Controller {
         }
     }
 
+    /// Takes over another configuration.
+    pub(super) fn configure(&mut self, configured: Configured) {
+        let config = &configured.snapshot.config;
+        let refused = match &mut self.guard {
+            Some(guard) => guard.apply(config).err().map(|error| error.to_string()),
+            None if config.shield.mode != ShieldMode::Off && self.unattached == "off" => {
+                Some("shield.mode takes effect with a restart".to_owned())
+            }
+            None => None,
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = configured.done.send(refused.into_iter().collect());
+    }
+
     /// Answers a request from the admin socket.
     pub(super) fn answer(&mut self, call: Call) {
+        if call.request == Request::Reload {
+            tracing::info!(uid = call.uid, "reload asked for");
+            if let Err(TrySendError::Full(Job::Reload(Some(answer)))) =
+                self.jobs.try_send(Job::Reload(Some(call.answer)))
+            {
+                let _ = answer.send(Err("a reload is under way already".into()));
+            }
+            return;
+        }
         let answer = self.answer_to(&call.request, call.uid);
         // A client that left has no use for the answer.
         let _ = call.answer.send(answer);
@@ -116,6 +156,7 @@ impl Controller {
                 Ok(Answer::Bans(bans.collect()))
             }
             Request::Status => Ok(Answer::Status(self.status())),
+            Request::Reload => Err("a reload is answered elsewhere".into()),
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use edge_common::{Family, Verdict};
 
+use crate::config::Config;
+
 /// Why the kernel program did not do what was asked.
 pub type GuardError = Box<dyn Error + Send + Sync>;
 
@@ -22,6 +24,9 @@ pub trait Guard: Send {
 
     /// Makes room by removing expired bans; how many.
     fn sweep(&mut self) -> Result<usize, GuardError>;
+
+    /// Takes over the settings of another configuration; those that take a restart are refused.
+    fn apply(&mut self, config: &Config) -> Result<(), GuardError>;
 
     /// Packets by what became of them.
     fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError>;

@@ -13,5 +13,6 @@ mod plane;
 mod thread;
 
 pub use bans::{BanRequest, BanSender};
+pub use controller::Configured;
 pub use guard::{Guard, GuardError, GuardLink};
 pub use thread::{Control, ControlError, ControlHandle, ControlParts};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::mpsc as std_mpsc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use tokio::runtime;
@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::bans::BanRequest;
-use super::controller::Controller;
+use super::controller::{Configured, Controller};
 use crate::observe::admin::{self, Call, Socket};
 use crate::observe::{Page, Reader};
+use crate::server::reload::Job;
 use crate::server::signals::{Phase, Signals};
 
 /// How often expired bans are cleared out.
@@ -27,16 +28,14 @@ pub(super) struct Plane {
     pub(super) socket: Socket,
     pub(super) controller: Controller,
     pub(super) ban_requests: mpsc::Receiver<BanRequest>,
+    pub(super) configured: mpsc::Receiver<Configured>,
+    pub(super) jobs: SyncSender<Job>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
 impl Plane {
     /// Serves until `stopped` is dropped at the other end; says on `ready` whether it can.
-    pub(super) fn run(
-        self,
-        ready: &std_mpsc::SyncSender<io::Result<()>>,
-        stopped: oneshot::Receiver<()>,
-    ) {
+    pub(super) fn run(self, ready: &SyncSender<io::Result<()>>, stopped: oneshot::Receiver<()>) {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let started = runtime.and_then(|runtime| {
             let _inside = runtime.enter();
@@ -65,13 +64,21 @@ impl Plane {
         if let Some(page) = self.page {
             tasks.spawn(lasting("metrics page", page.serve(readers)));
         }
-        tasks.spawn(async move { signals.drive(&phase).await });
+        let jobs = self.jobs;
+        tasks.spawn(async move {
+            let reload = || {
+                // With a full queue one that is still to come will see the file as it is now.
+                let _ = jobs.try_send(Job::Reload(None));
+            };
+            signals.drive(&phase, reload).await;
+        });
         let mut sweep = interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
                 Some(request) = self.ban_requests.recv() => self.controller.ban_from_worker(request),
+                Some(configured) = self.configured.recv() => self.controller.configure(configured),
                 Some(call) = called.recv() => self.controller.answer(call),
                 Some(reader) = read.recv() => {
                     // A scraper that left has no use for the page.

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc as std_mpsc;
+use std::sync::mpsc::{self as std_mpsc, SyncSender};
 use std::thread::{self, JoinHandle};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bans::{self, BanSender};
-use super::controller::Controller;
+use super::controller::{Configured, Controller};
 use super::guard::Guard;
 use super::plane::Plane;
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::observe::admin::{Socket, SocketError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{Page, PageError};
 use crate::server::privileges::Account;
+use crate::server::reload::Job;
 use crate::server::signals::Phase;
 
 /// Why there is no control thread.
@@ -46,6 +47,8 @@ pub struct ControlParts {
     pub metrics: Metrics,
     /// The kernel program, if it is attached; the thread owns it, and drops it at its end.
     pub guard: Option<Box<dyn Guard>>,
+    /// Where requests to reload go.
+    pub jobs: SyncSender<Job>,
     /// Access log lines lost ([`crate::observe::access::AccessWriter::dropped`]).
     pub access_log_dropped: Arc<AtomicU64>,
 }
@@ -54,6 +57,7 @@ pub struct ControlParts {
 #[derive(Debug)]
 pub struct ControlHandle {
     bans: BanSender,
+    configurations: mpsc::Sender<Configured>,
     phase: watch::Receiver<Phase>,
     /// Dropped to end the thread.
     stop: Option<oneshot::Sender<()>>,
@@ -86,12 +90,14 @@ impl Control {
         let (phase, watched) = watch::channel(Phase::default());
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = std_mpsc::sync_channel(1);
+        let (configurations, configured) = mpsc::channel(1);
         let controller = Controller::new(
             config,
             parts.metrics,
             parts.guard,
             bans.clone(),
             parts.access_log_dropped,
+            parts.jobs.clone(),
         );
         let thread = thread::Builder::new()
             .name("control".into())
@@ -101,6 +107,8 @@ impl Control {
                     socket: self.socket,
                     controller,
                     ban_requests,
+                    configured,
+                    jobs: parts.jobs,
                     phase,
                 };
                 plane.run(&ready, stopped);
@@ -113,6 +121,7 @@ impl Control {
         }
         Ok(ControlHandle {
             bans,
+            configurations,
             phase: watched,
             stop: Some(stop),
             thread: Some(thread),
@@ -124,6 +133,11 @@ impl ControlHandle {
     /// Where workers send bans to.
     pub fn bans(&self) -> BanSender {
         self.bans.clone()
+    }
+
+    /// Where another configuration is sent to.
+    pub fn configurations(&self) -> mpsc::Sender<Configured> {
+        self.configurations.clone()
     }
 
     /// What signals have asked for so far.
@@ -188,6 +202,10 @@ mod tests {
             Ok(0)
         }
 
+        fn apply(&mut self, _: &Config) -> Result<(), GuardError> {
+            Ok(())
+        }
+
         fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError> {
             Ok(vec![(Verdict::Banned, Family::V4, 41)])
         }
@@ -221,6 +239,7 @@ mod tests {
         let parts = ControlParts {
             metrics: Metrics::new(&config),
             guard,
+            jobs: std_mpsc::sync_channel(1).0,
             access_log_dropped: Arc::clone(&access_log_dropped),
         };
         Running {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::tls::server_config;
 use crate::tls::testing::{Authority, host};
+use crate::tls::{Tickets, server_config};
 
 /// 2026-01-01.
 fn new_year() -> SystemTime {
@@ -240,9 +240,13 @@ fn everything_is_reported_at_once_and_shared_files_once() {
     assert_eq!(report.expiries.len(), 1);
     assert_eq!(report.expiries[0].host, "c.test");
 
-    assert!(matches!(server_config(&hosts), Err(Error::Expired { .. })));
+    let tickets = Tickets::new().unwrap();
     assert!(matches!(
-        server_config(&hosts[2..3]),
+        server_config(&hosts, &tickets),
+        Err(Error::Expired { .. })
+    ));
+    assert!(matches!(
+        server_config(&hosts[2..3], &tickets),
         Err(Error::NoCertificates)
     ));
     let (errors, warnings) = check(&hosts[2..4]);

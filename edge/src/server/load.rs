@@ -1,27 +1,21 @@
-//! A configuration with its certificates: what `edge run` would serve and `edge check` reports.
+//! A configuration with its certificates: what would be served.
 
+use std::error::Error;
 use std::path::Path;
 
-use super::failure::{Failure, with_causes};
-use crate::config::{Config, Diagnostic, Loaded, Severity};
+use crate::config::{Config, ConfigErrors, Diagnostic, Loaded, Severity};
 use crate::tls;
 
-/// Loads a file and the certificates it names. Every error is in the failure; otherwise what is
-/// worth a warning comes with the configuration.
-pub(super) fn load(path: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
-    let loaded = Loaded::load(path)
-        .map_err(|errors| failure(path, errors.iter().len(), errors.to_string()))?;
+/// Loads a file and the certificates it names: all errors, or the configuration with what is worth
+/// a warning.
+pub fn load(path: &Path) -> Result<(Config, Vec<Diagnostic>), ConfigErrors> {
+    let loaded = Loaded::load(path)?;
     let (errors, warnings) = tls::check(&loaded.config.hosts);
-    if !errors.is_empty() {
-        let shown: Vec<String> = errors
-            .iter()
-            .map(|error| {
-                let finding = loaded.about_file(file(error), Severity::Error, with_causes(error));
-                finding.to_string()
-            })
-            .collect();
-        return Err(failure(path, shown.len(), shown.join("\n")));
-    }
+    let errors: Vec<Diagnostic> = errors
+        .iter()
+        .map(|error| loaded.about_file(file(error), Severity::Error, with_causes(error)))
+        .collect();
+    ConfigErrors::none_of(errors)?;
     let about_certificates = warnings.iter().map(|warning| {
         let (tls::Warning::NotCovered { path, .. } | tls::Warning::ExpiresSoon { path, .. }) =
             warning;
@@ -36,11 +30,29 @@ pub(super) fn load(path: &Path) -> Result<(Config, Vec<Diagnostic>), Failure> {
     Ok((loaded.config, warnings))
 }
 
-fn failure(path: &Path, count: usize, shown: String) -> Failure {
-    Failure::Configuration(match count {
-        1 => shown,
-        count => format!("{shown}\n{}: {count} errors", path.display()),
-    })
+/// Writes warnings to the program's log.
+pub fn log_warnings(warnings: &[Diagnostic]) {
+    for warning in warnings {
+        match warning.line() {
+            Some(line) => tracing::warn!(line, "{}", warning.message()),
+            None => tracing::warn!("{}", warning.message()),
+        }
+    }
+}
+
+/// An error with its causes, which name what the operating system said; a cause that the error
+/// already repeats is left out.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The file an error is about.
@@ -64,9 +76,9 @@ fn file(error: &tls::Error) -> Option<&Path> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, load};
-    use std::fs;
+    use super::{load, with_causes};
     use std::path::Path;
+    use std::{fs, io};
 
     const TEXT: &str = r#"
 [[host]]
@@ -90,8 +102,7 @@ upstream = "http://127.0.0.1:8000"
                 .iter()
                 .map(|warning| warning.to_string().replace(&prefix, ""))
                 .collect()),
-            Err(Failure::Configuration(text)) => Err(text.replace(&prefix, "")),
-            Err(Failure::Environment(error)) => panic!("{error:#}"),
+            Err(errors) => Err(errors.to_string().replace(&prefix, "")),
         }
     }
 
@@ -128,7 +139,6 @@ upstream = "http://127.0.0.1:8000"
         edge.toml:5:7: key file key.pem does not exist: correct the path or obtain a certificate first
            5 | key = "key.pem"
              |       ^^^^^^^^^
-        edge.toml: 2 errors
         "#);
         let directories = outcome(|directory| {
             write_pair(directory, &["mcp.example.com"]);
@@ -151,5 +161,26 @@ upstream = "http://127.0.0.1:8000"
            5 | key = "key.pem"
              |       ^^^^^^^^^
         "#);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    enum Outer {
+        #[error("cannot listen")]
+        Silent(#[source] io::Error),
+        #[error("cannot listen: {0}")]
+        Telling(#[source] io::Error),
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let cause = || io::Error::other("in use");
+        assert_eq!(
+            with_causes(&Outer::Silent(cause())),
+            "cannot listen: in use"
+        );
+        assert_eq!(
+            with_causes(&Outer::Telling(cause())),
+            "cannot listen: in use"
+        );
     }
 }

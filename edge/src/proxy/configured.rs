@@ -1,0 +1,85 @@
+//! The proxy of one worker under one configuration: everything a request needs, none of it shared
+//! with other workers except what the [`Snapshot`] holds.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::drain::Drain;
+use super::router::Router;
+use super::service::{BanSender, Lasting};
+use super::snapshot::{Limits, Snapshot};
+use crate::config::{Bounds, Timeouts};
+use crate::observe::access::AccessLog;
+use crate::observe::metrics::{Series, WorkerMetrics};
+use crate::upstream::Upstreams;
+
+/// The proxy of one worker under one configuration.
+pub struct Proxy {
+    pub(super) router: Router,
+    pub(super) upstreams: Upstreams,
+    pub(super) limits: Option<Arc<Limits>>,
+    pub(super) series: Series,
+    pub(super) timeouts: Timeouts,
+    pub(super) bounds: Bounds,
+    pub(super) ipv6_prefix: u8,
+    pub(super) redirect_port: Option<u16>,
+    // What the worker keeps from one configuration to the next.
+    pub(super) ban: Rc<BanSender>,
+    pub(super) log: Rc<RefCell<AccessLog>>,
+    pub(super) metrics: Rc<WorkerMetrics>,
+    drain: Rc<Drain>,
+}
+
+impl Proxy {
+    /// Puts a configuration to work; idle upstream connections come along from `previous`.
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        lasting: Lasting,
+        previous: Option<&Proxy>,
+    ) -> Proxy {
+        let config = &snapshot.config;
+        let https_port = config.listen.https.first().map(SocketAddr::port);
+        let upstreams = previous.map(|previous| &previous.upstreams);
+        Proxy {
+            router: Router::new(&config.hosts),
+            upstreams: Upstreams::new(&config.upstreams, &config.bounds, upstreams),
+            limits: snapshot.limits.clone(),
+            series: lasting.metrics.series(config),
+            timeouts: config.timeouts,
+            bounds: config.bounds,
+            ipv6_prefix: config.shield.ipv6_prefix,
+            redirect_port: https_port.filter(|_| config.listen.redirect),
+            ban: lasting.ban,
+            log: lasting.log,
+            metrics: lasting.metrics,
+            drain: lasting.drain,
+        }
+    }
+
+    /// Deadlines, for the fronts.
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Bounds, for the fronts.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// The signal to finish.
+    pub(super) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    pub(super) fn count_connections(&self) {
+        for (upstream, open) in self.upstreams.connections() {
+            self.series.upstream_connections(upstream, open);
+        }
+    }
+
+    pub(super) fn sweep(&self) {
+        self.upstreams.sweep();
+    }
+}

@@ -1,0 +1,101 @@
+//! A configuration in force, as all workers share it.
+
+use std::sync::Arc;
+
+use crate::config::{Config, RequestLimit};
+use crate::limit::{CLIENTS, Limiter, Penalties};
+
+/// A configuration and what all workers share under it.
+pub struct Snapshot {
+    /// The configuration.
+    pub config: Config,
+    pub(super) limits: Option<Arc<Limits>>,
+}
+
+impl Snapshot {
+    /// Makes a configuration ready to be served. What the one before it has learnt about clients
+    /// is kept where the settings allow.
+    pub fn new(config: Config, previous: Option<&Snapshot>) -> Snapshot {
+        let known = previous.and_then(|previous| previous.limits.as_ref());
+        let limits = config.limit.as_ref().map(|limit| match known {
+            Some(known) if known.settings == *limit => Arc::clone(known),
+            Some(known) => Arc::new(known.with(limit)),
+            None => Arc::new(Limits::new(limit)),
+        });
+        Snapshot { config, limits }
+    }
+}
+
+/// The request limit, shared by all workers.
+pub(super) struct Limits {
+    settings: RequestLimit,
+    pub(super) limiter: Limiter,
+    pub(super) penalties: Option<Penalties>,
+}
+
+impl Limits {
+    fn new(limit: &RequestLimit) -> Limits {
+        Limits {
+            settings: *limit,
+            limiter: Limiter::new(limit.rate, CLIENTS),
+            penalties: limit.penalty.map(Penalties::new),
+        }
+    }
+
+    /// Other settings for the clients known so far.
+    fn with(&self, limit: &RequestLimit) -> Limits {
+        let known = self.penalties.as_ref();
+        Limits {
+            settings: *limit,
+            limiter: self.limiter.with_rate(limit.rate),
+            penalties: limit.penalty.map(|penalty| match known {
+                Some(known) => known.with(penalty),
+                None => Penalties::new(penalty),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Rate;
+    use crate::limit::ClientKey;
+    use crate::observe::testing;
+
+    fn snapshot(rate: Rate, previous: Option<&Snapshot>) -> Snapshot {
+        let mut config = testing::config();
+        config.limit = Some(RequestLimit {
+            rate,
+            penalty: None,
+        });
+        Snapshot::new(config, previous)
+    }
+
+    #[test]
+    fn a_client_at_its_limit_gains_nothing_from_a_reload() {
+        let rate = Rate {
+            per_sec: 1.0,
+            burst: 2,
+        };
+        let client = ClientKey::from_ip([192, 0, 2, 1].into(), 64);
+        let admitted = |snapshot: &Snapshot| {
+            let limits = snapshot.limits.as_ref().expect("there is a limit");
+            limits.limiter.admit(&client, 1_000_000_000).is_ok()
+        };
+        let first = snapshot(rate, None);
+        assert!(admitted(&first));
+        assert!(admitted(&first));
+        assert!(!admitted(&first));
+        let same = snapshot(rate, Some(&first));
+        assert!(!admitted(&same));
+        let faster = snapshot(
+            Rate {
+                per_sec: 10.0,
+                burst: 3,
+            },
+            Some(&same),
+        );
+        assert!(!admitted(&faster), "it owes what it took before");
+    }
+}

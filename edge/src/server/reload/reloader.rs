@@ -1,0 +1,129 @@
+//! From a changed file to workers that serve it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::changes;
+use crate::config::{ConfigErrors, Diagnostic};
+use crate::observe::admin::Reloaded;
+use crate::proxy::Snapshot;
+use crate::server::control::Configured;
+use crate::server::listen::bind_more;
+use crate::server::load::{load, with_causes};
+use crate::server::update::{Endpoint, ListenSocket, Serving, Update};
+use crate::tls::{self, Tickets};
+
+/// For one more worker to take over, which needs one turn of its loop.
+const WORKER_WAIT: Duration = Duration::from_secs(5);
+
+/// What it takes to reload.
+pub(in crate::server) struct Reloader {
+    /// The file that was named at the start.
+    pub(in crate::server) path: PathBuf,
+    pub(in crate::server) tickets: Tickets,
+    /// What is in force.
+    pub(in crate::server) serving: Serving,
+    pub(in crate::server) workers: Vec<mpsc::Sender<Update>>,
+    pub(in crate::server) control: mpsc::Sender<Configured>,
+}
+
+/// Something else to serve, checked, with its new sockets for each worker.
+struct Prepared {
+    serving: Serving,
+    sockets: Vec<Vec<ListenSocket>>,
+    warnings: Vec<String>,
+}
+
+impl Reloader {
+    /// Reads the configuration anew and puts it in force, or changes nothing and says why.
+    pub(super) fn reload(&mut self) -> Reloaded {
+        match self.prepare() {
+            Ok(prepared) => {
+                let mut warnings = prepared.warnings;
+                self.serving = prepared.serving;
+                warnings.extend(self.tell_workers(prepared.sockets));
+                warnings.extend(self.tell_control());
+                Reloaded {
+                    errors: Vec::new(),
+                    warnings,
+                }
+            }
+            Err(errors) => Reloaded {
+                errors,
+                warnings: Vec::new(),
+            },
+        }
+    }
+
+    /// Everything that can fail; nothing has changed when it does.
+    fn prepare(&self) -> Result<Prepared, Vec<String>> {
+        let (mut config, warnings) = load(&self.path).map_err(|errors| shown(&errors))?;
+        let mut warnings: Vec<String> = warnings.iter().map(Diagnostic::to_string).collect();
+        let now = &self.serving.snapshot;
+        warnings.extend(changes::needing_restart(&now.config, &config));
+        changes::keep(&now.config, &mut config);
+        let tls = match config.listen.https.is_empty() {
+            true => None,
+            false => Some(
+                tls::server_config(&config.hosts, &self.tickets)
+                    .map_err(|error| vec![with_causes(&error)])?,
+            ),
+        };
+        let sockets = bind_more(
+            &Endpoint::all(&config.listen),
+            &Endpoint::all(&now.config.listen),
+            self.workers.len(),
+        )
+        .map_err(|error| vec![with_causes(&error)])?;
+        Ok(Prepared {
+            serving: Serving {
+                snapshot: Arc::new(Snapshot::new(config, Some(now))),
+                tls,
+            },
+            sockets,
+            warnings,
+        })
+    }
+
+    /// Returns what went wrong.
+    fn tell_workers(&self, sockets: Vec<Vec<ListenSocket>>) -> Option<String> {
+        let (done, taken_over) = std_mpsc::channel();
+        let mut waiting = 0;
+        for (worker, sockets) in self.workers.iter().zip(sockets) {
+            let update = Update {
+                serving: self.serving.clone(),
+                sockets,
+                done: done.clone(),
+            };
+            // Fails only for a worker that has ended, because the process is about to.
+            waiting += usize::from(worker.blocking_send(update).is_ok());
+        }
+        drop(done);
+        let late = (0..waiting).find(|_| taken_over.recv_timeout(WORKER_WAIT).is_err());
+        late.map(|before| {
+            let late = waiting - before;
+            format!("{late} workers have not taken over the configuration yet")
+        })
+    }
+
+    /// Returns what could not be taken over.
+    fn tell_control(&self) -> Vec<String> {
+        let (done, outcome) = oneshot::channel();
+        let configured = Configured {
+            snapshot: Arc::clone(&self.serving.snapshot),
+            done,
+        };
+        match self.control.blocking_send(configured) {
+            Ok(()) => outcome.blocking_recv().unwrap_or_default(),
+            // The process is about to end.
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+fn shown(errors: &ConfigErrors) -> Vec<String> {
+    errors.iter().map(Diagnostic::to_string).collect()
+}
