@@ -9,6 +9,7 @@
 mod ban;
 mod config;
 mod gcra;
+mod layout;
 mod source;
 mod table;
 mod verdict;
@@ -16,6 +17,7 @@ mod verdict;
 pub use ban::{BANS_MAX, Ban};
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
 pub use gcra::Gcra;
+pub use layout::LAYOUT;
 pub use source::{Ipv6Mask, SourceKey};
 pub use table::{BUCKETS, Bucket, CELLS, Cell, bucket, tag};
 pub use verdict::{COUNTERS, Family, Verdict};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, reload, run, unban};
+use super::{ban, bans, check, reload, run, shield, unban};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -35,6 +35,7 @@ enum Command {
     Ban(ban::Ban),
     Unban(unban::Unban),
     Bans(bans::Bans),
+    Shield(shield::Shield),
 }
 
 /// Does what the command line of this process asks.
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Ban(command) => command.run(),
         Command::Unban(command) => command.run(),
         Command::Bans(command) => command.run(),
+        Command::Shield(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,6 +82,8 @@ mod tests {
             "edge ban 2001:db8::7 --for 7d --reason scraper --socket /tmp/admin.sock",
             "edge unban 203.0.113.7 --config edge.toml",
             "edge bans --json",
+            "edge shield status --json",
+            "edge shield detach --pin /sys/fs/bpf/edge --force",
         ] {
             let parsed = Arguments::try_parse_from(line.split_whitespace());
             assert!(parsed.is_ok(), "{line}: {parsed:?}");

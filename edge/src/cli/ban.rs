@@ -17,7 +17,7 @@ const REASON_CHARS_MAX: usize = 200;
 /// Drop every packet of an address to the ports edge listens on
 ///
 /// The kernel drops them before they cost anything. Other ports, such as SSH's, are not touched.
-/// The ban ends by itself, or when edge stops. An address that is already banned gets the new time.
+/// The ban ends by itself and outlives edge. An address that is already banned gets the new time.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -13,6 +13,7 @@ mod logging;
 mod output;
 mod reload;
 mod run;
+mod shield;
 mod socket;
 mod unban;
 

@@ -86,6 +86,7 @@ pub(super) const SHIELD: Schema = Schema {
         "connections_burst",
         "ipv6_prefix",
         "required",
+        "pin",
     ],
 };
 

@@ -12,6 +12,8 @@ pub use route::{Action, ProxyAction, Route};
 pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
 /// The admin socket when the file names none.
 pub const DEFAULT_ADMIN_SOCKET: &str = "/run/edge/admin.sock";
+/// The directory in which the shield is pinned when the file names none.
+pub const DEFAULT_PIN: &str = "/sys/fs/bpf/edge";
 
 /// A whole, consistent configuration.
 #[derive(Clone, Debug)]
@@ -192,6 +194,8 @@ pub struct Shield {
     pub ipv6_prefix: u8,
     /// Refuse to start when the program cannot be attached.
     pub required: bool,
+    /// Where maps and links get names, so that they outlive the process; `None` nowhere.
+    pub pin: Option<PathBuf>,
 }
 
 /// How the XDP program is attached.

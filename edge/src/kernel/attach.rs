@@ -1,15 +1,16 @@
 //! Attaching the program to interfaces.
 //!
-//! Always by a BPF link that this process holds: the program is detached when the process ends, in
-//! whatever way, and nobody else can replace it by accident.
+//! Always by a BPF link. Where links can be given names it stays attached when the process ends;
+//! elsewhere it goes with the process, in whatever way that ends. Nobody else can replace it by
+//! accident.
 
+use std::fs;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use aya::programs::links::{FdLink, LinkError};
-use aya::programs::{ProgramError, Xdp, XdpMode};
-
-use super::error::errno;
-use super::{ShieldError, interface};
+use super::pin::{PinnedLink, Version};
+use super::sys::{self, XdpFlags};
+use super::{ShieldError, interface, occupant};
 use crate::config::ShieldMode;
 
 /// How the program is attached to an interface.
@@ -29,14 +30,23 @@ impl AttachMode {
             AttachMode::Generic => "generic",
         }
     }
+
+    fn flags(self) -> XdpFlags {
+        match self {
+            AttachMode::Native => XdpFlags::Native,
+            AttachMode::Generic => XdpFlags::Generic,
+        }
+    }
 }
 
-/// An interface the program is attached to, until this is dropped.
+/// An interface the program is attached to, until this is dropped or, if the link has a name, until
+/// somebody removes that.
 #[derive(Debug)]
 pub struct Attachment {
     interface: String,
+    index: u32,
     mode: AttachMode,
-    _link: FdLink,
+    link: OwnedFd,
 }
 
 impl Attachment {
@@ -49,28 +59,83 @@ impl Attachment {
     pub fn mode(&self) -> AttachMode {
         self.mode
     }
+
+    /// Whether it still is: its interface may have gone away, or somebody has detached it.
+    pub fn is_live(&self) -> bool {
+        sys::link_info(&self.link).is_ok_and(|info| info.interface == self.index)
+    }
 }
 
-/// Attaches the program to all the interfaces or, on an error, to none.
-pub(super) fn attach_all(
-    program: &mut Xdp,
+/// Puts the program into the links of earlier runs that are still right, and removes the others.
+pub(super) fn take_over(
+    program: BorrowedFd<'_>,
     interfaces: &[String],
     mode: ShieldMode,
-) -> Result<Vec<Attachment>, ShieldError> {
-    interfaces
-        .iter()
-        .map(|interface| attach(program, interface, mode))
-        .collect()
+    version: &Version,
+) -> io::Result<Vec<Attachment>> {
+    let mut taken: Vec<Attachment> = Vec::new();
+    for old in version.links()? {
+        let is_wanted = interfaces.contains(&old.interface)
+            && is_allowed(mode, old.mode)
+            && !taken.iter().any(|taken| taken.interface == old.interface);
+        if !is_wanted || !is_in_place(&old) || sys::replace(&old.link, program).is_err() {
+            old.remove()?;
+            continue;
+        }
+        // Under this layout's directory; the name in another one would take the link along.
+        fs::remove_file(&old.path)?;
+        version.pin_link(&old.link, &old.interface, old.mode)?;
+        taken.push(Attachment {
+            index: old.info.interface,
+            interface: old.interface,
+            mode: old.mode,
+            link: old.link,
+        });
+    }
+    Ok(taken)
 }
 
-fn attach(program: &mut Xdp, interface: &str, mode: ShieldMode) -> Result<Attachment, ShieldError> {
+/// Whether a link is attached to the interface that has its name now, in this network namespace.
+fn is_in_place(old: &PinnedLink) -> bool {
+    let index = nix::net::if_::if_nametoindex(&*old.interface);
+    index.is_ok_and(|index| index == old.info.interface)
+        && super::netlink::program_of(old.info.interface)
+            .is_ok_and(|program| program == Some(old.info.program))
+}
+
+fn is_allowed(wanted: ShieldMode, mode: AttachMode) -> bool {
+    match wanted {
+        ShieldMode::Auto => true,
+        ShieldMode::Native => mode == AttachMode::Native,
+        ShieldMode::Generic => mode == AttachMode::Generic,
+        ShieldMode::Off => false,
+    }
+}
+
+/// Attaches the program to an interface, and gives the link a name if there is a place for it.
+pub(super) fn attach(
+    program: BorrowedFd<'_>,
+    interface: &str,
+    mode: ShieldMode,
+    version: Option<&Version>,
+) -> Result<Attachment, ShieldError> {
     let index = interface::index_of_ethernet(interface)?;
-    let mut try_mode = |mode: AttachMode| {
-        let link = link(program, index, mode).map_err(|error| refused(interface, mode, error))?;
+    let try_mode = |mode: AttachMode| {
+        let link = sys::attach(program, index, mode.flags())
+            .map_err(|error| refused(interface, index, mode, error))?;
+        if let Some(version) = version {
+            version
+                .pin_link(link.as_fd(), interface, mode)
+                .map_err(|cause| ShieldError::Pin {
+                    path: version.path().to_owned(),
+                    cause,
+                })?;
+        }
         Ok(Attachment {
             interface: interface.to_owned(),
+            index,
             mode,
-            _link: link,
+            link,
         })
     };
     match mode {
@@ -85,31 +150,21 @@ fn attach(program: &mut Xdp, interface: &str, mode: ShieldMode) -> Result<Attach
     }
 }
 
-fn link(program: &mut Xdp, index: u32, mode: AttachMode) -> Result<FdLink, ProgramError> {
-    let mode = match mode {
-        AttachMode::Native => XdpMode::Driver,
-        AttachMode::Generic => XdpMode::Skb,
-    };
-    let id = program.attach_to_if_index(index, mode)?;
-    // Where a kernel knows no links, aya attaches by netlink; ours are newer.
-    program
-        .take_link(id)?
-        .try_into()
-        .map_err(|_: LinkError| io::Error::from(io::ErrorKind::Unsupported).into())
-}
-
-fn refused(interface: &str, mode: AttachMode, error: ProgramError) -> ShieldError {
+fn refused(interface: &str, index: u32, mode: AttachMode, error: io::Error) -> ShieldError {
     let interface = interface.to_owned();
-    match errno(&error) {
-        Some(libc::EBUSY | libc::EEXIST) => ShieldError::Occupied { interface },
+    match error.raw_os_error() {
+        Some(libc::EBUSY | libc::EEXIST) => ShieldError::Occupied {
+            by: occupant::of(index),
+            interface,
+        },
         Some(libc::ENODEV) => ShieldError::NoInterface { interface },
         Some(libc::EPERM | libc::EACCES) => ShieldError::NoPermission {
             action: format!("attach a program to `{interface}`"),
         },
-        number => ShieldError::Attach {
+        _ => ShieldError::Attach {
             interface,
             mode: mode.name(),
-            cause: number.map_or_else(|| io::Error::other(error), io::Error::from_raw_os_error),
+            cause: error,
         },
     }
 }

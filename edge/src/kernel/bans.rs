@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use aya::maps::MapError;
+use aya::maps::{IterableMap, MapError};
 use edge_common::{BANS_MAX, Ipv6Mask, SourceKey};
 
-use super::ShieldError;
 use super::error::errno;
 use super::object::BanMap;
+use super::pin::OldMap;
+use super::{ShieldError, sys};
 
 /// Expired bans removed by one sweep: some milliseconds of system calls.
 const SWEEP_MAX: usize = 4096;
@@ -38,13 +39,34 @@ pub(super) struct Bans {
 }
 
 impl Bans {
-    pub(super) fn new(map: BanMap) -> Bans {
-        Bans {
+    /// Takes up a map with the bans in it, whose IPv6 sources were cut like this.
+    pub(super) fn new(map: BanMap, mask: Ipv6Mask) -> Result<Bans, ShieldError> {
+        let (key, value) = (size_of::<SourceKey>(), size_of::<edge_common::Ban>());
+        let (keys, values) = sys::entries(map.map().fd(), key, value).map_err(unreadable)?;
+        let entries = keys.chunks_exact(key).zip(values.chunks_exact(value));
+        let expiry: HashMap<SourceKey, u64> = entries
+            .filter_map(|(key, value)| Some((source(key)?, ends(value)?)))
+            .collect();
+        Ok(Bans {
             map,
-            mask: Ipv6Mask::default(),
-            expiry: HashMap::new(),
-            by_expiry: BTreeSet::new(),
+            mask,
+            by_expiry: expiry.iter().map(|(key, ends)| (*ends, *key)).collect(),
+            expiry,
+        })
+    }
+
+    /// Takes over the bans of a table of whatever layout, from a time when IPv6 sources were cut
+    /// in whatever way: those of IPv4, and those of IPv6 that fit the prefix that is in force.
+    pub(super) fn carry(&mut self, old: &OldMap) -> Result<(), ShieldError> {
+        for (key, value) in old.entries::<16, 8>().map_err(unreadable)? {
+            let (Some(key), Some(ends)) = (source(&key), ends(&value)) else {
+                continue;
+            };
+            if SourceKey::from_ip(key.ip(), &self.mask) == key {
+                self.extend(key, ends)?;
+            }
         }
+        Ok(())
     }
 
     /// Bans a source until `now + duration`, or longer if it already is.
@@ -146,6 +168,29 @@ impl Bans {
             }
         }
         Ok(())
+    }
+}
+
+/// A key as it stands in the map.
+fn source(bytes: &[u8]) -> Option<SourceKey> {
+    let (high, low) = bytes.split_first_chunk::<8>()?;
+    let words = [
+        u64::from_ne_bytes(*high),
+        u64::from_ne_bytes(*low.first_chunk()?),
+    ];
+    let whole = Ipv6Mask::new(128).expect("it is a prefix length");
+    Some(SourceKey::from_v6(words, &whole))
+}
+
+/// What every layout's values begin with.
+fn ends(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk().map(|ns| u64::from_ne_bytes(*ns))
+}
+
+fn unreadable(cause: std::io::Error) -> ShieldError {
+    ShieldError::Map {
+        map: "BANS",
+        cause: cause.into(),
     }
 }
 

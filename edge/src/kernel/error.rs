@@ -2,8 +2,11 @@
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
+
+use super::pin::Holder;
 
 /// Why the shield is not there, or did not do what it was told. Each message is complete: it quotes
 /// its causes.
@@ -70,11 +73,38 @@ pub enum ShieldError {
 
     /// Only one XDP program can be attached to an interface.
     #[error(
-        "another XDP program is attached to `{interface}`; see it with `ip link show dev {interface}` and `bpftool net`, then stop what attached it or run `ip link set dev {interface} xdp off`"
+        "{by} is attached to `{interface}` already; see it with `ip link show dev {interface}` and `bpftool net`, then stop what attached it (`edge shield detach` removes what an edge left) or name another interface"
     )]
     Occupied {
         /// The interface.
         interface: String,
+        /// Whose program that is, as far as it can be seen.
+        by: String,
+    },
+
+    /// Another process uses the pin directory.
+    #[error(
+        "another edge uses {} ({}); stop it, or give this one a directory of its own: `pin` in [shield]",
+        path.display(),
+        holder.as_ref().map_or("a process that is not shown here".to_owned(), ToString::to_string)
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process.
+        holder: Option<Holder>,
+    },
+
+    /// Maps and links cannot be given names there.
+    #[error(
+        "nothing can be pinned in {}: {cause}; `pin` in [shield] names another directory, or \"off\"",
+        path.display()
+    )]
+    Pin {
+        /// The directory.
+        path: PathBuf,
+        /// What the kernel said.
+        cause: io::Error,
     },
 
     /// Attaching failed for another reason.

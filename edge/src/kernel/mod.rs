@@ -8,9 +8,13 @@ mod attach;
 mod bans;
 mod error;
 mod interface;
+mod netlink;
 mod object;
+mod occupant;
+mod pin;
 mod settings;
 mod shield;
+mod sys;
 
 #[cfg(test)]
 mod tests;
@@ -19,5 +23,7 @@ pub use attach::{AttachMode, Attachment};
 pub use bans::Ban;
 pub use edge_common::{Family, Verdict};
 pub use error::ShieldError;
+pub use netlink::InterfaceWatch;
+pub use pin::{Detached, Holder, PinnedInterface, PinnedShield, detach, pinned};
 pub use settings::GuardedPort;
-pub use shield::Shield;
+pub use shield::{Missing, Shield};

@@ -8,6 +8,7 @@ use edge_common::{Ban, Bucket, ShieldConfig, SourceKey};
 
 use super::ShieldError;
 use super::error::errno;
+use super::pin::{self, PinDirectory, Version};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/shield.o"));
 
@@ -28,17 +29,39 @@ pub(super) struct Maps {
     pub(super) verdicts: PerCpuArray<MapData, u64>,
 }
 
-/// Loads the program, attached to nothing; the verifier looks at it now.
-pub(super) fn load() -> Result<(Program, BanMap, Maps), ShieldError> {
+/// Loads the program, attached to nothing; the verifier looks at it now. With a directory, it uses
+/// the maps that an earlier run left there, or leaves its own.
+pub(super) fn load(
+    directory: Option<&PinDirectory>,
+) -> Result<(Program, BanMap, Maps, Option<Version>), ShieldError> {
     if KernelVersion::current().is_ok_and(|running| running < KERNEL_MIN) {
         let running = nix::sys::utsname::uname()
             .map(|name| name.release().to_string_lossy().into_owned())
             .unwrap_or_default();
         return Err(ShieldError::OldKernel { running });
     }
-    let ebpf = EbpfLoader::new()
-        .load(OBJECT)
-        .map_err(|error| refused("maps", error))?;
+    let load = |loader: &mut EbpfLoader<'_>| {
+        let loaded = loader.load(OBJECT);
+        loaded.map_err(|error| refused("maps", error))
+    };
+    let mut ebpf = load(&mut EbpfLoader::new())?;
+    let version = match directory {
+        Some(directory) => {
+            Some(
+                Version::adopt(directory, &mut ebpf).map_err(|cause| ShieldError::Pin {
+                    path: directory.path().to_owned(),
+                    cause,
+                })?,
+            )
+        }
+        None => None,
+    };
+    if let Some(version) = version.as_ref().filter(|version| version.is_old()) {
+        let names = pin::names(&mut ebpf);
+        let mut loader = EbpfLoader::new();
+        version.maps(&mut loader, &names);
+        ebpf = load(&mut loader)?;
+    }
     let mut program = Program(ebpf);
     program
         .xdp()
@@ -51,7 +74,7 @@ pub(super) fn load() -> Result<(Program, BanMap, Maps), ShieldError> {
         sources: map(&mut program.0, "SOURCES")?,
         verdicts: map(&mut program.0, "VERDICTS")?,
     };
-    Ok((program, bans, maps))
+    Ok((program, bans, maps, version))
 }
 
 impl Program {

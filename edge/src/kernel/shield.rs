@@ -2,25 +2,34 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 use aya::maps::MapError;
+use aya::programs::ProgramError;
 use edge_common::{BUCKETS, Bucket, CONFIG_SLOTS, Family, ShieldConfig, Verdict};
 
 use super::attach::{self, Attachment};
 use super::bans::Bans;
 use super::object::{self, Maps, Program};
+use super::pin::{PinDirectory, Version};
 use super::settings::{GuardedPort, shield_config};
 use super::{Ban, ShieldError, interface};
 use crate::clock::monotonic_ns;
 use crate::config::{self, ShieldMode};
 
-/// The XDP program, attached until this is dropped or the process ends.
+/// The XDP program.
 ///
 /// Making one takes CAP_BPF and CAP_NET_ADMIN; everything else goes through maps that are then
 /// open and works without any privilege. It may move between threads.
+///
+/// Dropping it detaches the program, unless it is pinned ([`Shield::pinned`]): then program, bans
+/// and lists stay in force until [`detach`](super::detach) removes them.
 pub struct Shield {
     attachments: Vec<Attachment>,
+    /// Interfaces that it is not attached to, and why.
+    missing: Vec<Missing>,
     asked: Asked,
     settings: ShieldConfig,
     /// The slot of the configuration map in force.
@@ -28,6 +37,9 @@ pub struct Shield {
     maps: Maps,
     bans: Bans,
     program: Program,
+    pins: Option<Pins>,
+    /// Why nothing is pinned although it should be.
+    unpinned: Option<ShieldError>,
 }
 
 /// What was asked for at the start and cannot change later.
@@ -37,11 +49,28 @@ struct Asked {
     mode: ShieldMode,
 }
 
+/// Where maps and links have names, locked.
+struct Pins {
+    version: Version,
+    directory: PinDirectory,
+}
+
+/// An interface that should be protected and is not.
+#[derive(Debug)]
+pub struct Missing {
+    /// Its name.
+    pub interface: String,
+    /// Why; [`ShieldError::NoInterface`] if it is not there (yet).
+    pub error: ShieldError,
+}
+
 impl Shield {
     /// Loads the program, configures it for the ports `edge` listens on, and attaches it to the
-    /// configured interfaces or, if there are none, to that of the default route.
+    /// configured interfaces or, if there are none, to that of the default route. What an earlier
+    /// run has left attached is taken over without a gap.
     ///
-    /// With several interfaces it is attached to all of them or none.
+    /// An interface that is not there yet is waited for ([`Shield::missing`]), unless the shield is
+    /// required: then it is attached to all interfaces or none.
     pub fn attach(config: &config::Shield, ports: &[GuardedPort]) -> Result<Shield, ShieldError> {
         if config.mode == ShieldMode::Off {
             return Err(ShieldError::Off);
@@ -51,30 +80,134 @@ impl Shield {
         } else {
             config.interfaces.clone()
         };
-        let mut shield = Shield::load(config, ports)?;
-        shield.attachments = attach::attach_all(shield.program.xdp(), &interfaces, config.mode)?;
+        let (directory, unpinned) = match config.pin.as_deref().map(PinDirectory::make) {
+            None => (None, None),
+            Some(Ok(directory)) => (Some(directory), None),
+            Some(Err(error @ ShieldError::InUse { .. })) => return Err(error),
+            // It protects all the same, as long as the process lives.
+            Some(Err(error)) => (None, Some(error)),
+        };
+        let mut shield = Shield::load_in(directory, config, ports)?;
+        shield.unpinned = unpinned;
+        shield.attach_all(&interfaces, config)?;
         Ok(shield)
     }
 
-    /// Everything but attaching.
+    /// Everything but attaching and pinning.
+    #[cfg(test)]
     pub(super) fn load(
         config: &config::Shield,
         ports: &[GuardedPort],
     ) -> Result<Shield, ShieldError> {
+        Shield::load_in(None, config, ports)
+    }
+
+    fn load_in(
+        directory: Option<PinDirectory>,
+        config: &config::Shield,
+        ports: &[GuardedPort],
+    ) -> Result<Shield, ShieldError> {
         let seed = RandomState::new().build_hasher().finish();
-        let settings = shield_config(config, ports, seed)?;
-        let (program, bans, maps) = object::load()?;
+        // Before anything of an earlier run is touched.
+        shield_config(config, ports, seed)?;
+        let (program, bans, maps, version) = object::load(directory.as_ref())?;
+        let slot = maps
+            .active
+            .get(&0, 0)
+            .map_err(|error| inaccessible("ACTIVE", error))?
+            % CONFIG_SLOTS;
+        // All zero in maps that are new; zero is no seed.
+        let found = maps
+            .config
+            .get(&slot, 0)
+            .map_err(|error| inaccessible("CONFIG", error))?;
+        let (found, seed) = match found.seed {
+            0 => (ShieldConfig::default(), seed.max(1)),
+            // With another seed, every source would start anew.
+            seed => (found, seed),
+        };
         let mut shield = Shield {
             attachments: Vec::new(),
+            missing: Vec::new(),
             asked: asked(config),
-            settings: ShieldConfig::default(),
-            slot: 0,
+            bans: Bans::new(bans, found.ipv6_mask)?,
+            settings: found,
+            slot,
             maps,
-            bans: Bans::new(bans),
             program,
+            pins: directory
+                .zip(version)
+                .map(|(directory, version)| Pins { version, directory }),
+            unpinned: None,
         };
-        shield.install(settings)?;
+        shield.install(shield_config(config, ports, seed)?)?;
+        if let Some(pins) = &shield.pins {
+            for old in pins.version.of_others("BANS") {
+                shield.bans.carry(&old)?;
+            }
+        }
         Ok(shield)
+    }
+
+    fn attach_all(
+        &mut self,
+        interfaces: &[String],
+        config: &config::Shield,
+    ) -> Result<(), ShieldError> {
+        let program = self.program.xdp().fd().map_err(unloaded)?.as_fd();
+        if let Some(Pins { version, directory }) = &mut self.pins {
+            let refused = |cause| ShieldError::Pin {
+                path: directory.path().to_owned(),
+                cause,
+            };
+            self.attachments =
+                attach::take_over(program, interfaces, config.mode, version).map_err(refused)?;
+            version.remove_others().map_err(refused)?;
+        }
+        let version = self.pins.as_ref().map(|pins| &pins.version);
+        for interface in interfaces {
+            if self
+                .attachments
+                .iter()
+                .any(|found| found.interface() == interface)
+            {
+                continue;
+            }
+            match attach::attach(program, interface, config.mode, version) {
+                Ok(attachment) => self.attachments.push(attachment),
+                Err(error) if config.required => return Err(error),
+                Err(error) => self.missing.push(Missing {
+                    interface: interface.clone(),
+                    error,
+                }),
+            }
+        }
+        let hopeless =
+            |missing: &Missing| !matches!(missing.error, ShieldError::NoInterface { .. });
+        if self.attachments.is_empty() && self.missing.iter().all(hopeless) {
+            return Err(self.missing.swap_remove(0).error);
+        }
+        Ok(())
+    }
+
+    /// The directory in which maps and links have names: the shield outlives the process.
+    pub fn pinned(&self) -> Option<&Path> {
+        self.pins.as_ref().map(|pins| pins.directory.path())
+    }
+
+    /// Maps and links of an earlier run were taken over.
+    pub fn is_takeover(&self) -> bool {
+        self.pins.as_ref().is_some_and(|pins| pins.version.is_old())
+    }
+
+    /// Why nothing is pinned although the configuration names a directory.
+    pub fn unpinned(&self) -> Option<&ShieldError> {
+        self.unpinned.as_ref()
+    }
+
+    /// The interfaces it should protect and does not.
+    pub fn missing(&self) -> &[Missing] {
+        &self.missing
     }
 
     /// Takes over a new configuration, between one packet and the next. Bans stay; if a limit
@@ -187,6 +320,13 @@ fn asked(config: &config::Shield) -> Asked {
     Asked {
         interfaces: config.interfaces.clone(),
         mode: config.mode,
+    }
+}
+
+fn unloaded(error: ProgramError) -> ShieldError {
+    ShieldError::Load {
+        part: "program",
+        cause: error.into(),
     }
 }
 

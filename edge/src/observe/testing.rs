@@ -51,6 +51,7 @@ pub(crate) fn config() -> Config {
             connections: None,
             ipv6_prefix: 64,
             required: false,
+            pin: None,
         },
         log: Log {
             access: LogTarget::Off,

@@ -1,6 +1,7 @@
 //! The kernel program as the control thread knows it.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use edge_common::{Family, Verdict};
@@ -8,21 +9,24 @@ use edge_common::{Family, Verdict};
 use super::control::{Guard, GuardError, GuardLink};
 use super::error::Error;
 use crate::config::{Config, ShieldMode};
-use crate::kernel::{GuardedPort, Shield};
+use crate::kernel::{self, GuardedPort, Shield, ShieldError};
+
+/// The mode of an interface that is not protected.
+const NOT_ATTACHED: &str = "none";
 
 /// Attaches the program as configured. Unless it is required, a failure is reported loudly and the
 /// proxy serves without it.
 pub(super) fn attach(config: &Config) -> Result<Option<Box<dyn Guard>>, Error> {
     if config.shield.mode == ShieldMode::Off {
         tracing::info!("the shield is off: shield.mode is \"off\"");
+        if let Some(pin) = &config.shield.pin {
+            detach_earlier(pin);
+        }
         return Ok(None);
     }
     match Shield::attach(&config.shield, &guarded_ports(config)) {
         Ok(shield) => {
-            for link in shield.attachments() {
-                let (interface, mode) = (link.interface(), link.mode().name());
-                tracing::info!(interface, mode, "shield attached");
-            }
+            announce(&shield);
             Ok(Some(Box::new(shield)))
         }
         Err(error) if config.shield.required => Err(error.into()),
@@ -30,6 +34,54 @@ pub(super) fn attach(config: &Config) -> Result<Option<Box<dyn Guard>>, Error> {
             tracing::error!(%error, "THE SHIELD IS OFF: serving without protection in the kernel");
             Ok(None)
         }
+    }
+}
+
+/// What an earlier run has left would go on dropping, with ports and bans of its own.
+fn detach_earlier(pin: &Path) {
+    match kernel::detach(pin, false) {
+        Ok(done) if done.found => {
+            let interfaces = done.interfaces.join(" ");
+            tracing::info!(pin = %pin.display(), interfaces, "removed the shield of an earlier run");
+        }
+        Ok(_) => {}
+        Err(error @ ShieldError::InUse { .. }) => {
+            tracing::warn!(%error, "the shield of another edge stays");
+        }
+        Err(error) => tracing::debug!(%error, "whether an earlier run left a shield is not known"),
+    }
+}
+
+fn announce(shield: &Shield) {
+    for link in shield.attachments() {
+        let (interface, mode) = (link.interface(), link.mode().name());
+        tracing::info!(interface, mode, "shield attached");
+    }
+    for missing in shield.missing() {
+        let (interface, error) = (&*missing.interface, &missing.error);
+        match error {
+            ShieldError::NoInterface { .. } => {
+                tracing::warn!(
+                    interface,
+                    "the shield waits for an interface that is not there"
+                );
+            }
+            _ => tracing::error!(interface, %error, "AN INTERFACE IS UNPROTECTED"),
+        }
+    }
+    match (shield.pinned(), shield.unpinned()) {
+        (Some(pin), _) => {
+            let pin = pin.display();
+            let bans = shield.bans().len();
+            match shield.is_takeover() {
+                true => tracing::info!(%pin, bans, "took over the shield of an earlier run"),
+                false => tracing::info!(%pin, bans, "the shield outlives this process"),
+            }
+        }
+        (None, Some(error)) => {
+            tracing::warn!(%error, "the shield ends with this process");
+        }
+        (None, None) => {}
     }
 }
 
@@ -76,10 +128,20 @@ impl Guard for Shield {
     }
 
     fn links(&self) -> Vec<GuardLink> {
-        let link = |link: &crate::kernel::Attachment| GuardLink {
+        let attached = self.attachments().iter().map(|link| GuardLink {
             interface: link.interface().to_owned(),
             mode: link.mode().name(),
-        };
-        self.attachments().iter().map(link).collect()
+            is_attached: link.is_live(),
+        });
+        let missing = self.missing().iter().map(|missing| GuardLink {
+            interface: missing.interface.clone(),
+            mode: NOT_ATTACHED,
+            is_attached: false,
+        });
+        attached.chain(missing).collect()
+    }
+
+    fn stays_at(&self) -> Option<&Path> {
+        self.pinned()
     }
 }

@@ -1,6 +1,7 @@
 //! The kernel program between two namespaces: floods, bans, and what must stay untouched.
 
 mod scene;
+mod survival;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

@@ -24,6 +24,8 @@ pub(super) struct Demo<'a> {
     pub(super) mode: &'a str,
     /// Where the access log and the admin socket go.
     pub(super) directory: &'a Path,
+    /// Where the shield is pinned.
+    pub(super) pin: &'a Path,
 }
 
 impl Demo<'_> {
@@ -48,7 +50,7 @@ impl Demo<'_> {
              [[host]]\nnames = [\"*\"]\ncertificate = {chain}\nkey = {key}\n\n\
              [[host.route]]\npath = \"/\"\nupstream = {upstream}\n\n\
              [timeouts]\ndrain = \"2s\"\n\n\
-             [shield]\nmode = {mode}\ninterfaces = [{interface}]\n\n\
+             [shield]\nmode = {mode}\ninterfaces = [{interface}]\npin = {pin}\n\n\
              [log]\naccess = {access}\n\n\
              [metrics]\nlisten = {metrics}\n\n\
              [admin]\nsocket = {socket}\n",
@@ -58,6 +60,7 @@ impl Demo<'_> {
             key = path(&self.certificate.key),
             upstream = text(&format!("http://{}", self.upstream)),
             mode = text(self.mode),
+            pin = path(self.pin),
             interface = text(self.interface),
             access = path(&self.directory.join("access.log")),
             metrics = text(&format!("127.0.0.1:{}", self.ports.metrics)),
@@ -124,6 +127,7 @@ mod tests {
             interface: "lo",
             mode: "generic",
             directory: Path::new("/tmp/x"),
+            pin: Path::new("/sys/fs/bpf/x"),
         };
         let table: toml::Table = demo.to_toml().parse().expect("it is TOML");
         assert_eq!(

@@ -7,6 +7,7 @@ mod hints;
 mod log_line;
 mod metrics;
 mod namespaces;
+mod pin;
 mod ports;
 mod processes;
 mod screen;

@@ -13,6 +13,7 @@ use crate::run::config::{self, Demo};
 use crate::run::hints::View;
 use crate::run::metrics::Page;
 use crate::run::namespaces::{self, Namespaces};
+use crate::run::pin::Pin;
 use crate::run::ports::{self, Ports};
 use crate::run::stage::Stage;
 use crate::{build, setup, shell};
@@ -50,6 +51,7 @@ fn run_own(repo: &Repo, file: &Path) -> Result<()> {
     setup::ensure(repo, setup::Group::Build)?;
     build::release(repo)?;
 
+    let _pin = Pin::of(&repo.release("edge"), file);
     let mut stage = Stage::new()?;
     stage.warn_without_root();
     let mut edge = shell::command(repo.release("edge"));
@@ -79,6 +81,7 @@ fn run_demo(repo: &Repo, options: &Options) -> Result<()> {
     // Dropped last to first: programs end before their files and namespaces go.
     let directory = run_directory()?;
     let namespaces = options.netns.then(Namespaces::make).transpose()?;
+    let pin = Pin::own(&repo.release("edge"));
     let mut stage = Stage::new()?;
     stage.warn_without_root();
 
@@ -110,6 +113,7 @@ fn run_demo(repo: &Repo, options: &Options) -> Result<()> {
         interface,
         mode,
         directory: directory.path(),
+        pin: pin.directory(),
     };
     let file = directory.path().join("edge.toml");
     fs::write(&file, demo.to_toml()).with_context(|| format!("cannot write {}", file.display()))?;

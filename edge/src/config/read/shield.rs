@@ -1,11 +1,13 @@
 //! `[shield]`: the kernel program.
 
+use std::path::PathBuf;
+
 use toml::Spanned;
 
 use super::{Machine, rate};
 use crate::config::table::Table;
-use crate::config::value::{check_interface, quote};
-use crate::config::{Shield, ShieldMode};
+use crate::config::value::{check_interface, check_pin, quote};
+use crate::config::{DEFAULT_PIN, Shield, ShieldMode};
 
 const MODES: [(&str, ShieldMode); 4] = [
     ("auto", ShieldMode::Auto),
@@ -33,7 +35,22 @@ pub(super) fn read(table: &Table<'_>, machine: Machine) -> Shield {
         connections: rate::read(table, "connections", "connections_burst", 200.0),
         ipv6_prefix: table.integer("ipv6_prefix", 64, 1..=128) as u8,
         required,
+        pin: pin(table),
     }
+}
+
+/// The directory in the BPF file system.
+fn pin(table: &Table<'_>) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from(DEFAULT_PIN));
+    let Some(item) = table.item("pin") else {
+        return usual();
+    };
+    let expected = "a directory such as \"/sys/fs/bpf/edge\", or \"off\"";
+    let read = item.parse(expected, |text| match text {
+        "off" => Ok(None),
+        path => check_pin(path).map(Some),
+    });
+    read.unwrap_or_else(usual)
 }
 
 fn interfaces(table: &Table<'_>, machine: Machine) -> Vec<String> {

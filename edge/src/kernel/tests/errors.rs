@@ -68,7 +68,7 @@ fn another_program_is_left_alone() {
     for mode in [ShieldMode::Auto, ShieldMode::Native, ShieldMode::Generic] {
         let error = attach(&pair, &on(&[DEVICE], mode)).map(drop).unwrap_err();
         assert!(
-            matches!(&error, ShieldError::Occupied { interface } if interface == DEVICE),
+            matches!(&error, ShieldError::Occupied { interface, by } if interface == DEVICE && by.contains("process")),
             "{error}"
         );
     }

@@ -25,6 +25,7 @@ pub(super) fn config(packets: Option<Rate>, connections: Option<Rate>) -> config
         connections,
         ipv6_prefix: 64,
         required: true,
+        pin: None,
     }
 }
 

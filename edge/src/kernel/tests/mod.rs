@@ -12,6 +12,7 @@ mod limits;
 mod namespace;
 mod reconfigure;
 mod runner;
+mod survival;
 mod truncation;
 mod unprivileged;
 mod verdicts;

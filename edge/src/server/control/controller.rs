@@ -235,7 +235,7 @@ impl Controller {
                     .map(|link| ShieldLink {
                         interface: link.interface,
                         mode: link.mode,
-                        attached: true,
+                        attached: link.is_attached,
                     })
                     .collect()
             }
@@ -249,6 +249,16 @@ impl Controller {
                     })
                     .collect()
             }
+        }
+    }
+
+    /// Says what stays in force when the process has ended.
+    pub(super) fn say_goodbye(&self) {
+        if let Some(pin) = self.guard.as_ref().and_then(|guard| guard.stays_at()) {
+            let pin = pin.display();
+            tracing::info!(
+                "the shield and its bans stay in force; `edge shield detach --pin {pin}` removes them"
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use edge_common::{Family, Verdict};
@@ -31,15 +32,20 @@ pub trait Guard: Send {
     /// Packets by what became of them.
     fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError>;
 
-    /// The interfaces it is attached to.
+    /// The interfaces it should protect.
     fn links(&self) -> Vec<GuardLink>;
+
+    /// Where it is pinned, if it outlives the process.
+    fn stays_at(&self) -> Option<&Path>;
 }
 
-/// An interface that the program is attached to.
+/// An interface that the program should protect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardLink {
     /// Its name.
     pub interface: String,
-    /// `native` or `generic`.
+    /// `native`, `generic`, or `none` if it never was attached.
     pub mode: &'static str,
+    /// It is attached now.
+    pub is_attached: bool,
 }

@@ -88,6 +88,7 @@ impl Plane {
             }
         }
         tasks.shutdown().await;
+        self.controller.say_goodbye();
     }
 }
 

@@ -146,7 +146,7 @@ impl ControlHandle {
     }
 
     /// Ends the thread: the page and the socket close, the socket's file goes, the kernel program
-    /// is detached. Call it last, so that packets are filtered until the workers have ended.
+    /// is detached unless it is pinned. Call it last, so that packets are filtered until the workers have ended.
     pub fn stop(self) {
         drop(self);
     }
@@ -214,7 +214,12 @@ mod tests {
             vec![GuardLink {
                 interface: "eth0".into(),
                 mode: "native",
+                is_attached: true,
             }]
+        }
+
+        fn stays_at(&self) -> Option<&std::path::Path> {
+            None
         }
     }
 

@@ -15,6 +15,7 @@ use super::certs::Authority;
 use super::client::{ALPN_H1, Client};
 use super::metrics::Metrics;
 use super::netns;
+use super::pin::Pin;
 use super::process::Process;
 use super::system::{free_port, wait_until};
 
@@ -37,6 +38,8 @@ pub(crate) struct Setup {
     sections: BTreeMap<String, String>,
     routes: String,
     hosts: String,
+    /// Where the shield outlives the program, and goes with the test.
+    pub(crate) pin: Pin,
 }
 
 impl Setup {
@@ -65,6 +68,7 @@ impl Setup {
             sections: BTreeMap::new(),
             routes: String::new(),
             hosts: String::new(),
+            pin: Pin::new(),
             authority,
             dir,
         };
@@ -125,6 +129,12 @@ impl Setup {
         self
     }
 
+    /// Replaces the address of the plain listener.
+    pub(crate) fn http_at(mut self, address: SocketAddr) -> Setup {
+        self.http = address;
+        self
+    }
+
     /// Runs in a network namespace, listening on 443 and 80 of `address`.
     pub(crate) fn inside(mut self, netns: &str, address: impl Into<IpAddr>) -> Setup {
         let address = address.into();
@@ -150,7 +160,10 @@ impl Setup {
         let sections: String = self
             .sections
             .iter()
-            .map(|(name, body)| format!("[{name}]\n{body}\n\n"))
+            .map(|(name, body)| match &**name {
+                "shield" => format!("[{name}]\n{body}\npin = \"{}\"\n\n", self.pin),
+                _ => format!("[{name}]\n{body}\n\n"),
+            })
             .collect();
         format!(
             "{top}\n\n[listen]\nhttps = [\"{https}\"]\nhttp = [\"{http}\"]\n{listen}\n\n\
@@ -282,6 +295,24 @@ impl Edge {
             .arg(self.file("admin.sock"));
         let (code, stdout, stderr) = Process::run("edge", command, Duration::from_secs(5));
         (code, stdout + &stderr)
+    }
+
+    /// Starts it once more, with the same configuration, after it has ended.
+    pub(crate) fn start_again(&mut self) {
+        self.process = Process::start("edge", self.setup.command());
+        self.process.wait_for("ready", START);
+    }
+
+    /// Changes the configuration for the next start.
+    pub(crate) fn change(&mut self, section: &str, body: &str) {
+        self.setup
+            .sections
+            .insert(section.to_owned(), body.to_owned());
+    }
+
+    /// The directory in which its shield is pinned.
+    pub(crate) fn pin(&self) -> &Pin {
+        &self.setup.pin
     }
 
     /// Fails unless the process runs and has never panicked.

@@ -1,0 +1,215 @@
+//! The maps of one layout.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Map, MapData, MapInfo};
+use aya::{Ebpf, EbpfLoader};
+use edge_common::LAYOUT;
+
+use super::super::sys;
+use super::links::{self, PinnedLink};
+use super::remove::{NEW, remove_version};
+use super::{PinDirectory, link_name};
+use crate::kernel::AttachMode;
+
+/// The directory of this program's layout, complete.
+#[derive(Debug)]
+pub(in crate::kernel) struct Version {
+    path: PathBuf,
+    /// Of other layouts, whose links may still be in force.
+    others: Vec<PathBuf>,
+    /// The maps are those of an earlier run.
+    is_old: bool,
+}
+
+impl Version {
+    /// Finds the maps of an earlier run, if they are exactly what this program's would be, or gives
+    /// names to new ones.
+    pub(in crate::kernel) fn adopt(
+        directory: &PinDirectory,
+        fresh: &mut Ebpf,
+    ) -> io::Result<Version> {
+        let path = directory.path().join(format!("v{LAYOUT}"));
+        remove_version(&directory.path().join(NEW))?;
+        let is_old = is_alike(&path, fresh);
+        if !is_old {
+            let new = directory.path().join(NEW);
+            DirBuilder::new().mode(0o700).create(&new)?;
+            for (name, map) in survivors(fresh) {
+                map.pin(new.join(name)).map_err(io::Error::other)?;
+            }
+            if path.exists() {
+                // The same number, and yet another layout: a build of a developer's.
+                fs::rename(&path, unused(&path))?;
+            }
+            fs::rename(&new, &path)?;
+        }
+        let others = directory.versions()?;
+        Ok(Version {
+            others: others.into_iter().filter(|other| *other != path).collect(),
+            path,
+            is_old,
+        })
+    }
+
+    /// Where it is.
+    pub(in crate::kernel) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the maps were there already.
+    pub(in crate::kernel) fn is_old(&self) -> bool {
+        self.is_old
+    }
+
+    /// Tells a loader to use the maps that have names.
+    pub(in crate::kernel) fn maps<'a>(&self, loader: &mut EbpfLoader<'a>, names: &'a [String]) {
+        for name in names {
+            loader.map_pin_path(name, self.path.join(name));
+        }
+    }
+
+    /// The links of earlier runs, of whatever layout.
+    pub(in crate::kernel) fn links(&self) -> io::Result<Vec<PinnedLink>> {
+        let mut found = links::links(&self.path)?;
+        for other in &self.others {
+            found.extend(links::links(other)?);
+        }
+        Ok(found)
+    }
+
+    /// Gives a link its name.
+    pub(in crate::kernel) fn pin_link(
+        &self,
+        link: impl AsFd,
+        interface: &str,
+        mode: AttachMode,
+    ) -> io::Result<()> {
+        let path = self.path.join(link_name(mode, interface));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        sys::pin(link, &path)
+    }
+
+    /// A map of every other layout.
+    pub(in crate::kernel) fn of_others(&self, map: &str) -> Vec<OldMap> {
+        let others = self.others.iter();
+        others
+            .filter_map(|other| OldMap::open(&other.join(map)))
+            .collect()
+    }
+
+    /// Removes what other layouts left; once no link needs it.
+    pub(in crate::kernel) fn remove_others(&mut self) -> io::Result<()> {
+        self.others
+            .drain(..)
+            .try_for_each(|other| remove_version(&other).map(drop))
+    }
+}
+
+/// A map of a layout that this program does not know: bytes.
+pub(in crate::kernel) struct OldMap {
+    map: MapData,
+    info: MapInfo,
+}
+
+impl OldMap {
+    pub(super) fn open(path: &Path) -> Option<OldMap> {
+        let map = MapData::from_pin(path).ok()?;
+        let info = map.info().ok()?;
+        Some(OldMap { map, info })
+    }
+
+    /// Its keys and values, if keys have so many bytes and values at least so many; of those, the
+    /// first.
+    pub(in crate::kernel) fn entries<const K: usize, const V: usize>(
+        &self,
+    ) -> io::Result<Vec<([u8; K], [u8; V])>> {
+        let value_bytes = self.info.value_size() as usize;
+        if self.info.key_size() as usize != K || value_bytes < V {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let (keys, values) = sys::entries(self.map.fd(), K, value_bytes)?;
+        let values = values.chunks_exact(value_bytes);
+        Ok(keys
+            .chunks_exact(K)
+            .zip(values)
+            .filter_map(|(key, value)| Some((*key.first_chunk()?, *value.first_chunk()?)))
+            .collect())
+    }
+}
+
+/// The names of the maps that outlive the process.
+pub(in crate::kernel) fn names(fresh: &mut Ebpf) -> Vec<String> {
+    let survivors = survivors(fresh);
+    survivors.map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The maps that outlive the process: not those the compiler made, and not sockets, which end with
+/// it.
+fn survivors(ebpf: &mut Ebpf) -> impl Iterator<Item = (&str, &Map)> {
+    ebpf.maps().filter(|(name, map)| {
+        !name.contains('.')
+            && !name.starts_with("AYA_")
+            && !matches!(
+                map,
+                Map::ReusePortSockArray(_) | Map::SockMap(_) | Map::SockHash(_)
+            )
+    })
+}
+
+/// Whether the pinned maps are what the fresh ones are: the same ones, of the same shape.
+fn is_alike(path: &Path, fresh: &mut Ebpf) -> bool {
+    survivors(fresh).all(|(name, map)| {
+        let there = MapInfo::from_pin(path.join(name));
+        let wanted = data(map).and_then(|map| map.info().ok());
+        match (there, wanted) {
+            (Ok(there), Some(wanted)) => shape(&there) == shape(&wanted),
+            _ => false,
+        }
+    })
+}
+
+fn shape(map: &MapInfo) -> (Option<u32>, [u32; 4]) {
+    let kind = map.map_type().ok().map(|kind| kind as u32);
+    let sizes = [
+        map.key_size(),
+        map.value_size(),
+        map.max_entries(),
+        map.map_flags(),
+    ];
+    (kind, sizes)
+}
+
+fn data(map: &Map) -> Option<&MapData> {
+    match map {
+        Map::Array(map)
+        | Map::HashMap(map)
+        | Map::LpmTrie(map)
+        | Map::LruHashMap(map)
+        | Map::PerCpuArray(map)
+        | Map::PerCpuHashMap(map)
+        | Map::PerCpuLruHashMap(map)
+        | Map::RingBuf(map)
+        | Map::ArrayOfMaps(map)
+        | Map::HashOfMaps(map) => Some(map),
+        _ => None,
+    }
+}
+
+/// A name beside the path that nothing has.
+fn unused(path: &Path) -> PathBuf {
+    (1..)
+        .map(|number| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{name}-{number}"))
+        })
+        .find(|path| !path.exists())
+        .expect("there are more numbers than files")
+}
