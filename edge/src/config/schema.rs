@@ -50,7 +50,16 @@ pub(super) const UPSTREAM: Schema = Schema {
 
 pub(super) const TIMEOUTS: Schema = Schema {
     title: "[timeouts]",
-    keys: &["handshake", "head", "body", "idle", "send", "drain"],
+    keys: &[
+        "handshake",
+        "head",
+        "body",
+        "idle",
+        "send",
+        "websocket_idle",
+        "websocket_age",
+        "drain",
+    ],
 };
 
 pub(super) const BOUNDS: Schema = Schema {

@@ -129,6 +129,10 @@ pub struct Timeouts {
     pub idle: Duration,
     /// No byte of a response accepted by the client.
     pub send: Duration,
+    /// No byte either way on a WebSocket.
+    pub websocket_idle: Duration,
+    /// How long a WebSocket may live.
+    pub websocket_age: Duration,
     /// From the stop signal until what still runs is cut.
     pub drain: Duration,
 }

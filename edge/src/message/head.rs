@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use super::{Authority, Fields, Target};
+use super::{Authority, Fields, Target, Upgrade};
 
 /// Protocol version of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub struct RequestHead {
     pub length: BodyLength,
     /// The client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
-    /// The client asks for another protocol with `Connection: upgrade` (RFC 9110 §7.8).
-    pub upgrade: bool,
+    /// The protocol the client asks to go on in.
+    pub upgrade: Option<Upgrade>,
 }
 
 /// A validated response head, free of framing and connection-specific fields.

@@ -9,9 +9,13 @@ pub mod h1;
 mod head;
 mod name;
 mod target;
+mod websocket;
 
 pub use authority::Authority;
 pub use fields::Fields;
 pub use head::{BodyLength, Frame, RequestHead, ResponseHead, Version};
 pub use name::Name;
 pub use target::{Target, TargetError};
+pub use websocket::{
+    Upgrade, WEBSOCKET_VERSION, is_valid_opening, websocket_accept, websocket_key,
+};

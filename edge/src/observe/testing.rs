@@ -33,6 +33,8 @@ pub(crate) fn config() -> Config {
             body: timeout,
             idle: timeout,
             send: timeout,
+            websocket_idle: Duration::from_secs(3600),
+            websocket_age: Duration::from_secs(86_400),
             drain: timeout,
         },
         bounds: Bounds {

@@ -112,6 +112,7 @@ impl<'a> Record<'a> {
     pub(super) fn relayed(&mut self, progress: Progress) {
         self.status = progress.status;
         self.head_ns = progress.status.map(|_| progress.head_ns);
+        self.error = self.error.or(progress.ended_for);
         self.bytes_in = progress.bytes_in;
         self.bytes_out = progress.bytes_out;
     }

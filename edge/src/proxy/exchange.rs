@@ -100,6 +100,13 @@ pub trait Downstream {
     /// Queues the final response head.
     fn send_head(&mut self, head: &ResponseHead);
 
+    /// Queues the head after which both directions are bytes of another protocol: the body goes on
+    /// until the client ends its direction, and content is sent as it is. Where every exchange has
+    /// a stream of its own that is what any head means (RFC 8441 §5).
+    fn send_switch(&mut self, head: &ResponseHead) {
+        self.send_head(head);
+    }
+
     /// Queues response content.
     fn send_data(&mut self, data: Bytes);
 

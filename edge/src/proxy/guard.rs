@@ -14,7 +14,7 @@ use super::router::Match;
 use crate::clock::monotonic_ns;
 use crate::config::Route;
 use crate::limit::ClientKey;
-use crate::message::RequestHead;
+use crate::message::{RequestHead, Upgrade, WEBSOCKET_VERSION, is_valid_opening};
 
 /// A request that has passed the guards.
 pub(super) struct Admitted<'a> {
@@ -48,7 +48,9 @@ impl Proxy {
     pub(super) fn guard(&self, head: &RequestHead, peer: &Peer) -> Result<Admitted<'_>, Refusal> {
         self.admit(peer.addr.ip())?;
         // RFC 9110 §9.3.6, §9.3.8: neither has a use in front of an MCP server.
-        if head.upgrade || matches!(head.method, Method::CONNECT | Method::TRACE) {
+        if head.upgrade == Some(Upgrade::Other)
+            || matches!(head.method, Method::CONNECT | Method::TRACE)
+        {
             return Err(StatusCode::NOT_IMPLEMENTED.into());
         }
         let (has_certificate, found) = match self.router.find(&head.authority, &head.target) {
@@ -65,6 +67,13 @@ impl Proxy {
             .filter(|_| has_certificate && peer.tls.is_none())
         {
             return Err(redirect(head, port).into());
+        }
+        if head.upgrade == Some(Upgrade::WebSocket) && !is_valid_opening(head) {
+            // RFC 6455 §4.4: the answer names the version that would do.
+            let reply = Reply::new(StatusCode::BAD_REQUEST);
+            return Err(reply
+                .with("sec-websocket-version", WEBSOCKET_VERSION)
+                .into());
         }
         found.ok_or_else(|| StatusCode::NOT_FOUND.into())
     }

@@ -32,6 +32,8 @@ impl Proxy {
             body_timeout: self.timeouts.body,
             send_timeout: self.timeouts.send,
             keep_alive: action.keep_alive,
+            websocket_idle: self.timeouts.websocket_idle,
+            websocket_age: self.timeouts.websocket_age,
         };
         match self.relay(head, client, group, limits, record).await {
             End::Complete => {}

@@ -3,7 +3,10 @@
 //! Both directions are driven from one poll function, so that a response can begin before the
 //! request has ended, a client that leaves is noticed while the upstream thinks, and one place knows
 //! every deadline. Each direction stops reading its source while more than the high-water mark waits
-//! to leave on the other side: a slow reader stops the sender, it never fills memory.
+//! to leave on the other side: a slow reader stops the sender, it never fills memory. Once both ends
+//! have agreed on WebSocket the same pump moves its bytes, see [`tunnel`].
+
+mod tunnel;
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -14,6 +17,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::futures::Notified;
 
+use self::tunnel::Tunnel;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::reply::push_date;
@@ -41,6 +45,8 @@ pub(super) struct RelayLimits {
     pub(super) body_timeout: Duration,
     pub(super) send_timeout: Duration,
     pub(super) keep_alive: Option<Duration>,
+    pub(super) websocket_idle: Duration,
+    pub(super) websocket_age: Duration,
 }
 
 /// What a relay did, for the log.
@@ -50,7 +56,10 @@ pub(super) struct Progress {
     pub(super) head_ns: u64,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
-    pub(super) event_stream: bool,
+    /// It is an event stream or a WebSocket.
+    pub(super) is_stream: bool,
+    /// Why the edge ended a stream that both sides would have kept.
+    pub(super) ended_for: Option<&'static str>,
 }
 
 /// One exchange with an upstream under way.
@@ -67,6 +76,7 @@ pub(super) struct Relay<'a, D> {
     /// For event streams: the end of the worker's patience.
     cut: Option<Pin<Box<Notified<'a>>>>,
     body_is_sized: bool,
+    tunnel: Option<Tunnel>,
     /// When the side that is waited for last did something.
     active_ns: u64,
     client_queued: usize,
@@ -76,6 +86,8 @@ pub(super) struct Relay<'a, D> {
 enum Phase {
     Head,
     Body,
+    /// The server has ended its direction of a tunnel, the client has not.
+    HalfClosed,
     Flush,
     Abort(UpstreamError),
     Ended,
@@ -92,6 +104,7 @@ enum Overdue {
     RequestBody,
     Response,
     KeepAlive,
+    Tunnel(&'static str),
 }
 
 impl<'a, D: Downstream> Relay<'a, D> {
@@ -114,6 +127,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             events: None,
             cut: None,
             body_is_sized: false,
+            tunnel: None,
             active_ns: monotonic_ns(),
             client_queued: 0,
             progress: Progress::default(),
@@ -135,6 +149,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             let before = self.activity();
+            let held = self.holds_request();
             if let Err(error) = self.pump_request(cx) {
                 return Poll::Ready(End::Client(error));
             }
@@ -144,8 +159,12 @@ impl<'a, D: Downstream> Relay<'a, D> {
             if let Some(end) = self.poll_cut(cx) {
                 return Poll::Ready(end);
             }
+            if held && !self.holds_request() {
+                continue; // What the client has sent ahead may move now.
+            }
             // Last, for a client may close as soon as it has the whole response.
-            if self.request_ended && self.client.poll_gone(cx).is_ready() {
+            let watch = (self.request_ended && self.tunnel.is_none()) || held;
+            if watch && self.client.poll_gone(cx).is_ready() {
                 return Poll::Ready(End::Client(ClientError::Gone));
             }
             let now_ns = monotonic_ns();
@@ -168,6 +187,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 Overdue::RequestBody => return Poll::Ready(End::Client(ClientError::BodyTimeout)),
                 Overdue::Response => return Poll::Ready(End::Client(ClientError::SendTimeout)),
                 Overdue::KeepAlive => self.keep_alive(now_ns),
+                Overdue::Tunnel(reason) => self.end_tunnel(reason),
             }
         }
     }
@@ -182,7 +202,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
             return None;
         }
         self.cut = None;
-        if matches!(self.phase, Phase::Body) && !self.body_is_sized {
+        if self.tunnel.is_some() {
+            self.end_tunnel("drain");
+        } else if matches!(self.phase, Phase::Body) && !self.body_is_sized {
             self.end_response(None);
         }
         self.pump_response(cx)
@@ -200,7 +222,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
 
     fn pump_request(&mut self, cx: &mut Context<'_>) -> Result<(), ClientError> {
         while !self.send_failed {
-            let mut starved = self.request_ended;
+            let mut starved = self.request_ended || self.holds_request();
             while !starved && self.conn.queued() < self.limits.high_water {
                 match self.client.poll_body(cx)? {
                     Poll::Ready(Some(Frame::Data(data))) => {
@@ -243,7 +265,14 @@ impl<'a, D: Downstream> Relay<'a, D> {
                             }
                             false
                         }
+                        Poll::Ready(Ok(Reply::Switched(head))) => {
+                            self.start_tunnel(head);
+                            false
+                        }
                         Poll::Ready(Ok(Reply::Final(head))) => {
+                            if let Err(error) = self.judge_refusal(&head) {
+                                return Some(End::Upstream(error));
+                            }
                             self.start_response(head);
                             false
                         }
@@ -269,7 +298,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
                         }
                         Poll::Pending => true,
                     },
-                    Phase::Flush | Phase::Abort(_) | Phase::Ended => true,
+                    Phase::HalfClosed | Phase::Flush | Phase::Abort(_) | Phase::Ended => true,
                 };
             }
             match self.client.poll_flush(cx) {
@@ -279,6 +308,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             }
             match std::mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Flush => return Some(End::Complete),
+                Phase::HalfClosed if self.tunnel_has_ended() => return Some(End::Complete),
                 Phase::Abort(error) => {
                     self.client.abort();
                     return Some(End::Upstream(error));
@@ -301,7 +331,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
         }
         let content_type = head.fields.value(Name::ContentType);
         if content_type.is_some_and(is_event_stream) && head.length != BodyLength::Empty {
-            self.progress.event_stream = true;
+            self.progress.is_stream = true;
             let facts = BodyFacts {
                 content_type,
                 content_encoding: head.fields.value(Name::ContentEncoding),
@@ -330,7 +360,10 @@ impl<'a, D: Downstream> Relay<'a, D> {
 
     fn end_response(&mut self, trailers: Option<&Fields>) {
         self.client.send_end(trailers);
-        self.phase = Phase::Flush;
+        self.phase = match self.tunnel {
+            Some(_) => Phase::HalfClosed,
+            None => Phase::Flush,
+        };
     }
 
     /// What is overdue next. Nothing is once a response without length has begun: a quiet stream
@@ -342,11 +375,14 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 overdue,
             )
         };
+        if let Some(tunnel) = &self.tunnel {
+            return self.tunnel_deadline(tunnel);
+        }
         if self.client.queued() > 0 {
             return at(self.limits.send_timeout, Overdue::Response);
         }
         match self.phase {
-            Phase::Head if self.request_ended || self.send_failed || self.conn.queued() > 0 => {
+            Phase::Head if self.waits_for_upstream() => {
                 at(self.limits.response_timeout, Overdue::Upstream)
             }
             Phase::Head => at(self.limits.body_timeout, Overdue::RequestBody),
@@ -357,8 +393,12 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 Some(due_ns) => Deadline::At(due_ns, Overdue::KeepAlive),
                 None => Deadline::None,
             },
-            Phase::Flush | Phase::Abort(_) | Phase::Ended => Deadline::None,
+            Phase::HalfClosed | Phase::Flush | Phase::Abort(_) | Phase::Ended => Deadline::None,
         }
+    }
+
+    fn waits_for_upstream(&self) -> bool {
+        self.request_ended || self.holds_request() || self.send_failed || self.conn.queued() > 0
     }
 
     /// The stream has been silent and stands between two events: a comment.
@@ -377,7 +417,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
 
 impl<D> Drop for Relay<'_, D> {
     fn drop(&mut self) {
-        if self.progress.event_stream {
+        if self.progress.is_stream {
             self.worker.metrics.stream_closed();
         }
     }

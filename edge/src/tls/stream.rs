@@ -23,6 +23,7 @@ pub struct TlsStream {
     session: Session,
     plain: BytesMut,
     finished: bool,
+    closed: bool,
 }
 
 /// Why a handshake failed.
@@ -52,6 +53,7 @@ impl TlsStream {
             session,
             plain: BytesMut::new(),
             finished: false,
+            closed: false,
         });
         std::future::poll_fn(|cx| stream.poll_handshake(cx)).await?;
         Ok(stream)
@@ -152,6 +154,8 @@ impl Transport for TlsStream {
     }
 
     fn finish(&mut self) {
-        self.finished = true;
+        // Once: behind a close_notify nothing may follow (RFC 8446 §6.1).
+        self.finished = !self.closed;
+        self.closed = true;
     }
 }

@@ -9,7 +9,9 @@ use http::{Method, StatusCode};
 use super::UpstreamError;
 use crate::config::Bounds;
 use crate::message::h1::{self, BodyDecoder, Decoded, HeadScan};
-use crate::message::{BodyLength, Fields, Frame, RequestHead, ResponseHead};
+use crate::message::{
+    BodyLength, Fields, Frame, Name, RequestHead, ResponseHead, Upgrade, websocket_accept,
+};
 use crate::net::{Expect, Socket, Transport as _};
 
 /// 100 and 103 come in ones; a server that goes on and on is broken.
@@ -22,6 +24,8 @@ pub enum Reply {
     Interim(ResponseHead),
     /// The final head.
     Final(ResponseHead),
+    /// 101: from here on both directions are WebSocket frames.
+    Switched(ResponseHead),
 }
 
 /// A connection, idle or with an exchange on it.
@@ -33,6 +37,8 @@ pub struct Conn {
     /// Framing of the request under way; `None` once it is complete.
     request: Option<BodyLength>,
     response: Option<BodyDecoder>,
+    /// What a server that agrees to go on in WebSocket must answer.
+    accept: Option<String>,
     interim: u8,
     keep_alive: bool,
     exchange_start_bytes: u64,
@@ -50,6 +56,7 @@ impl Conn {
             method: Method::GET,
             request: None,
             response: None,
+            accept: None,
             interim: 0,
             keep_alive: true,
             exchange_start_bytes: 0,
@@ -64,6 +71,10 @@ impl Conn {
         self.scan = HeadScan::default();
         self.response = None;
         self.interim = 0;
+        let websocket = head.upgrade == Some(Upgrade::WebSocket);
+        self.accept = websocket.then(|| {
+            websocket_accept(head.fields.value(Name::SecWebsocketKey).unwrap_or_default())
+        });
         self.exchange_start_bytes = self.socket.received();
         h1::request_head(
             self.socket.out(),
@@ -72,6 +83,7 @@ impl Conn {
             host,
             &head.fields,
             head.length,
+            websocket,
         );
         self.request = match head.length {
             BodyLength::Empty => None,
@@ -94,14 +106,19 @@ impl Conn {
         }
     }
 
-    /// Queues the end of the request.
+    /// Queues the end of the request; of the sending direction once the protocol has changed.
     pub fn send_end(&mut self, trailers: Option<&Fields>) {
-        if self.request.take() == Some(BodyLength::Framed) {
-            match trailers {
-                Some(fields) => h1::trailers(self.socket.out(), fields),
-                None => self.socket.send(h1::LAST_CHUNK),
-            }
+        match (self.request.take(), trailers) {
+            (Some(BodyLength::Framed), Some(fields)) => h1::trailers(self.socket.out(), fields),
+            (Some(BodyLength::Framed), None) => self.socket.send(h1::LAST_CHUNK),
+            (Some(BodyLength::UntilClose), _) => self.socket.finish(),
+            _ => {}
         }
+    }
+
+    /// Whether the request under way asks to go on in WebSocket, and has not been granted it.
+    pub fn is_opening(&self) -> bool {
+        self.accept.is_some()
     }
 
     /// Whether the request has been queued to its end.
@@ -146,7 +163,7 @@ impl Conn {
         let _ = self.input.split_to(end);
         self.scan = HeadScan::default();
         match parsed.head.status {
-            StatusCode::SWITCHING_PROTOCOLS => Err(UpstreamError::UnexpectedUpgrade),
+            StatusCode::SWITCHING_PROTOCOLS => self.switch(parsed).map(Some),
             status if status.is_informational() => {
                 self.interim += 1;
                 if self.interim > INTERIM_MAX {
@@ -161,6 +178,20 @@ impl Conn {
                 Ok(Some(Reply::Final(parsed.head)))
             }
         }
+    }
+
+    /// Only what was asked for is agreed to, and only by a server that has understood it (RFC 6455
+    /// §4.1); bytes behind the head are the first of the new protocol.
+    fn switch(&mut self, parsed: h1::ParsedResponse) -> Result<Reply, UpstreamError> {
+        let accepted = parsed.head.fields.value(Name::SecWebsocketAccept);
+        let expected = self.accept.take();
+        if !parsed.is_websocket || expected.is_none_or(|key| accepted != Some(key.as_bytes())) {
+            return Err(UpstreamError::UnexpectedUpgrade);
+        }
+        self.keep_alive = false;
+        self.request = Some(BodyLength::UntilClose);
+        self.response = Some(BodyDecoder::new(BodyLength::UntilClose, 0));
+        Ok(Reply::Switched(parsed.head))
     }
 
     fn poll_more_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
@@ -222,6 +253,7 @@ impl Conn {
     /// Queues a request taken back from another connection.
     pub fn resume(&mut self, failed: &Conn, unsent: BytesMut) {
         self.method = failed.method.clone();
+        self.accept.clone_from(&failed.accept);
         self.request = failed.request;
         self.exchange_start_bytes = self.socket.received();
         self.socket.send_owned(unsent);

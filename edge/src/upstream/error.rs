@@ -28,8 +28,9 @@ pub enum UpstreamError {
     /// More interim responses than any server has reason to send.
     #[error("too many interim responses")]
     TooManyInterim,
-    /// The server switched protocols although it was not asked to.
-    #[error("unexpected 101 response")]
+    /// The server switched protocols although it was not asked to, or did not prove that it knows
+    /// the one it was asked for, or answered an opening over HTTP/2 with a success that is none.
+    #[error("unexpected answer to the question of another protocol")]
     UnexpectedUpgrade,
     /// The body's framing is broken, or it ended too soon.
     #[error(transparent)]

@@ -20,3 +20,4 @@ mod shield;
 mod startup;
 mod streaming;
 mod streams;
+mod websocket;

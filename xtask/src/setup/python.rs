@@ -1,5 +1,6 @@
-//! The Python environments of the end-to-end tests: one for each era of the official MCP SDK, made
-//! from the pinned requirements beside the tests, and made again when those change.
+//! The Python environments of the end-to-end tests: one for each era of the official MCP SDK, and one
+//! for other peers, made from the pinned requirements beside the tests, and made again when those
+//! change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::repo::Repo;
 use crate::shell;
 
 /// The environments; each has its `requirements-NAME.txt`.
-pub(super) const ENVIRONMENTS: &[&str] = &["mcp1", "mcp2"];
+pub(super) const ENVIRONMENTS: &[&str] = &["mcp1", "mcp2", "peers"];
 
 /// Fails unless the interpreter can make an environment that the SDKs run in.
 const PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";

@@ -110,7 +110,7 @@ fn look_and_install(repo: &Repo, group: Group, report: &mut dyn FnMut(String)) -
 
     if group == Group::Tests {
         for name in python::ENVIRONMENTS {
-            let why = "Python environment with an official MCP SDK";
+            let why = "Python environment with peers of the tests, such as an official MCP SDK";
             if !say(python::is_current(repo, name), &format!("venv {name}"), why) {
                 python::make(repo, name)?;
             }

@@ -102,7 +102,8 @@ impl Step {
                     .env("EDGE_DEMO_BIN", repo.release("edge-demo"))
                     .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
                     .env("EDGE_VENV_MCP1", repo.venv("mcp1"))
-                    .env("EDGE_VENV_MCP2", repo.venv("mcp2"));
+                    .env("EDGE_VENV_MCP2", repo.venv("mcp2"))
+                    .env("EDGE_VENV_PEERS", repo.venv("peers"));
                 if soak {
                     e2e.env("EDGE_SOAK", "1");
                 }

@@ -19,6 +19,9 @@ pub(super) fn read(table: &Table<'_>) -> Timeouts {
         body: duration("body", 60, DAY),
         idle: duration("idle", 75, DAY),
         send: duration("send", 60, DAY),
+        // Libraries ping every 20 to 60 s; those that do not are quiet for longer.
+        websocket_idle: duration("websocket_idle", 60 * 60, DAY),
+        websocket_age: duration("websocket_age", 24 * 60 * 60, 30 * DAY),
         // Nothing is waited for with 0s.
         drain: table.duration("drain", Duration::from_secs(30), Duration::ZERO..=DAY),
     }

@@ -255,15 +255,17 @@ fn the_table_of_bounds_is_what_is_enforced() {
         ],
     );
     expect(
-        "`body`, `idle`, `send`, `response_timeout`, `idle_timeout`",
+        "`body`, `idle`, `send`, `websocket_idle`, `response_timeout`, `idle_timeout`",
         &[
             ("timeouts", "body", long),
             ("timeouts", "idle", long),
             ("timeouts", "send", long),
+            ("timeouts", "websocket_idle", long),
             ("upstream", "response_timeout", long),
             ("upstream", "idle_timeout", long),
         ],
     );
+    expect("`websocket_age`", &[("timeouts", "websocket_age", long)]);
     expect("`drain`", &[("timeouts", "drain", long)]);
     expect("`idle_max`", &[("upstream", "idle_max", many)]);
     expect("`bounds.head`", &[("bounds", "head", many)]);

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
 use super::connection::{Connection, ReplyState};
-use crate::message::h1::{self, Decoded};
-use crate::message::{BodyLength, Fields, Frame, ResponseHead, Version};
+use crate::message::h1::{self, BodyDecoder, Decoded};
+use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};
 use crate::net::{Expect, Timer, Transport};
 use crate::proxy::{ClientError, Downstream};
 
@@ -51,8 +51,18 @@ impl<T: Transport> Downstream for Connection<'_, T> {
                     return Poll::Ready(Err(ClientError::BadBody));
                 }
             }
-            match ready!(self.io.poll_recv(cx, Expect::Message)) {
+            let expect = match self.exchange.switched {
+                true => Expect::Trickle,
+                false => Expect::Message,
+            };
+            if self.exchange.switched {
+                // A quiet connection holds no more than the next receive.
+                self.input = BytesMut::new();
+            }
+            match ready!(self.io.poll_recv(cx, expect)) {
                 Ok(chunk) if !chunk.is_empty() => self.append(chunk),
+                // The end of one direction, where that is how it ends.
+                Ok(_) if self.exchange.body.end_of_input().is_ok() => {}
                 _ => return Poll::Ready(Err(ClientError::Gone)),
             }
         }
@@ -112,6 +122,18 @@ impl<T: Transport> Downstream for Connection<'_, T> {
         h1::response_head(out, head.status, &head.fields, framing, connection);
     }
 
+    fn send_switch(&mut self, head: &ResponseHead) {
+        let exchange = &mut self.exchange;
+        exchange.keep_alive = false;
+        exchange.switched = true;
+        exchange.body = BodyDecoder::new(BodyLength::UntilClose, 0);
+        exchange.reply = ReplyState::Body(BodyLength::UntilClose);
+        let mut fields = head.fields.clone();
+        fields.push_known(Name::Upgrade, b"websocket");
+        let out = self.io.out();
+        h1::response_head(out, head.status, &fields, None, Some("upgrade"));
+    }
+
     fn send_data(&mut self, data: Bytes) {
         match self.exchange.reply {
             ReplyState::Body(BodyLength::Framed) if !data.is_empty() => {
@@ -130,6 +152,9 @@ impl<T: Transport> Downstream for Connection<'_, T> {
                 Some(fields) => h1::trailers(self.io.out(), fields),
                 None => self.io.send(h1::LAST_CHUNK),
             }
+        }
+        if self.exchange.switched {
+            self.io.finish();
         }
         self.exchange.reply = ReplyState::Ended;
     }

@@ -38,6 +38,8 @@ pub(super) struct ExchangeState {
     pub(super) expects_continue: bool,
     pub(super) body: BodyDecoder,
     pub(super) body_bad: bool,
+    /// Both directions are bytes of another protocol.
+    pub(super) switched: bool,
     pub(super) reply: ReplyState,
 }
 
@@ -112,6 +114,7 @@ impl<T: Transport> Connection<'_, T> {
             expects_continue: head.expects_continue,
             body: BodyDecoder::new(head.length, self.head_bytes_max),
             body_bad: false,
+            switched: false,
             reply: ReplyState::Waiting,
         };
     }
@@ -162,6 +165,7 @@ impl ExchangeState {
             expects_continue: false,
             body: BodyDecoder::new(BodyLength::Empty, 0),
             body_bad: false,
+            switched: false,
             reply: ReplyState::Ended,
         }
     }

@@ -34,6 +34,8 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     builder
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        // RFC 8441: WebSocket over a stream.
+        .enable_connect_protocol()
         .max_concurrent_streams(bounds.streams)
         .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
         .max_send_buffer_size(bounds.buffer_bytes)

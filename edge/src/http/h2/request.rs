@@ -4,6 +4,7 @@ use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
+use super::connect;
 use crate::message::{
     Authority, BodyLength, Fields, Name, RequestHead, ResponseHead, Target, Version,
 };
@@ -14,9 +15,7 @@ pub(super) fn request_head(
     ended: bool,
     fields_max: usize,
 ) -> Result<RequestHead, StatusCode> {
-    if parts.method == Method::CONNECT {
-        return Err(StatusCode::NOT_IMPLEMENTED);
-    }
+    let upgrade = connect::wanted_protocol(parts)?;
     if parts.headers.len() > fields_max {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
@@ -25,7 +24,7 @@ pub(super) fn request_head(
         Ok((target, None)) if !target.is_asterisk() || parts.method == Method::OPTIONS => target,
         _ => return Err(StatusCode::BAD_REQUEST),
     };
-    Ok(RequestHead {
+    let head = RequestHead {
         method: parts.method.clone(),
         target,
         authority: authority(parts)?,
@@ -35,8 +34,12 @@ pub(super) fn request_head(
             .headers
             .get(EXPECT)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
-        upgrade: false,
+        upgrade,
         fields: fields(&parts.headers),
+    };
+    Ok(match upgrade {
+        Some(_) => connect::as_opening(head),
+        None => head,
     })
 }
 

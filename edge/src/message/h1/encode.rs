@@ -12,7 +12,8 @@ const HEAD_BYTES: usize = 2048;
 /// The last chunk and an empty trailer section.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Appends a request head. `fields` go out in order; `Host` comes first (RFC 9110 §7.2).
+/// Appends a request head. `fields` go out in order; `Host` comes first (RFC 9110 §7.2). With
+/// `websocket` it asks to go on in that protocol.
 pub fn request_head(
     out: &mut BytesMut,
     method: &Method,
@@ -20,6 +21,7 @@ pub fn request_head(
     host: &str,
     fields: &Fields,
     length: BodyLength,
+    websocket: bool,
 ) {
     out.reserve(HEAD_BYTES);
     out.extend_from_slice(method.as_str().as_bytes());
@@ -29,6 +31,9 @@ pub fn request_head(
     out.extend_from_slice(host.as_bytes());
     out.extend_from_slice(b"\r\n");
     write_fields(out, fields);
+    if websocket {
+        out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+    }
     match length {
         // A method that usually has content needs a length (RFC 9110 §8.6).
         BodyLength::Empty if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {

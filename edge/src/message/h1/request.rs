@@ -4,7 +4,7 @@ use http::Method;
 
 use super::framing::{Framing, FramingError};
 use crate::message::{
-    Authority, BodyLength, Fields, Name, RequestHead, Target, TargetError, Version,
+    Authority, BodyLength, Fields, Name, RequestHead, Target, TargetError, Upgrade, Version,
 };
 
 /// Most fields any configuration may allow; the parser's scratch lives on the stack.
@@ -88,7 +88,7 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
     let mut framing = Framing::default();
     let mut host = None;
     let mut connection = Connection::default();
-    let mut upgrade = false;
+    let mut upgrade = None;
     let mut expects_continue = false;
     for field in parsed.headers.iter() {
         let name = Name::of(field.name.as_bytes());
@@ -111,7 +111,7 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
                 }
             }
             Name::Connection => connection.add(value),
-            Name::Upgrade => upgrade |= asks_for_unknown_protocol(value),
+            Name::Upgrade => upgrade = upgrade.or(wanted_protocol(value)),
             Name::Expect => expects_continue |= value.eq_ignore_ascii_case(b"100-continue"),
             Name::KeepAlive | Name::ProxyConnection | Name::ProxyAuthorization => {}
             // RFC 9110 §10.1.4: `trailers` is the one transfer preference worth passing on.
@@ -147,7 +147,7 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
         expects_continue: expects_continue
             && version == Version::Http11
             && length != BodyLength::Empty,
-        upgrade: upgrade && connection.upgrade && version == Version::Http11,
+        upgrade: upgrade.filter(|_| connection.upgrade && version == Version::Http11),
     };
     Ok((head, keep_alive))
 }
@@ -195,10 +195,14 @@ fn ends_in_chunked_after_other(value: &[u8]) -> bool {
 
 /// `h2c` is offered by clients that are just as content with HTTP/1.1 (RFC 9110 §7.8: a server may
 /// ignore the field); any other protocol is something the client depends on.
-fn asks_for_unknown_protocol(value: &[u8]) -> bool {
-    value
-        .split(|&b| b == b',')
-        .any(|protocol| !protocol.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+fn wanted_protocol(value: &[u8]) -> Option<Upgrade> {
+    let protocols = || value.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    if protocols().any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
+        return Some(Upgrade::WebSocket);
+    }
+    protocols()
+        .any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
+        .then_some(Upgrade::Other)
 }
 
 /// The options of `Connection` (RFC 9110 §7.6.1).
@@ -270,7 +274,7 @@ mod tests {
              Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nMcp-Name: t\r\nExpect: 100-Continue\r\n\r\n",
         )
         .expect("valid");
-        assert!(keep_alive && head.expects_continue && !head.upgrade);
+        assert!(keep_alive && head.expects_continue && head.upgrade.is_none());
         assert_eq!(head.length, BodyLength::Exact(3));
         assert_eq!(head.authority.as_str(), "a.example:8443");
         let names: Vec<_> = head.fields.iter().map(|(_, n, _)| n.to_vec()).collect();
@@ -313,8 +317,10 @@ mod tests {
             .0
             .upgrade
         };
-        assert!(upgrade("websocket"));
-        assert!(!upgrade("h2c"));
+        assert_eq!(upgrade("WebSocket"), Some(Upgrade::WebSocket));
+        assert_eq!(upgrade("h2c, websocket"), Some(Upgrade::WebSocket));
+        assert_eq!(upgrade("h2c"), None);
+        assert_eq!(upgrade("TLS/1.0"), Some(Upgrade::Other));
     }
 
     #[test]

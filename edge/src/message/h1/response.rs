@@ -13,6 +13,8 @@ pub struct ParsedResponse {
     pub head: ResponseHead,
     /// The connection may carry another request once the body has ended.
     pub keep_alive: bool,
+    /// It is a 101 that goes on in WebSocket.
+    pub is_websocket: bool,
 }
 
 /// Why an upstream's response head is refused.
@@ -59,6 +61,7 @@ pub fn parse_response(
     let mut fields = Fields::with_capacity(parsed.headers.len() + 4, head.len() + 128);
     let mut framing = Framing::default();
     let (mut close, mut keep_alive, mut nominates) = (false, false, false);
+    let (mut upgrades, mut websocket) = (false, false);
     for field in parsed.headers.iter() {
         let name = Name::of(field.name.as_bytes());
         let value = field.value.trim_ascii();
@@ -70,12 +73,15 @@ pub fn parse_response(
                         close = true;
                     } else if option.eq_ignore_ascii_case(b"keep-alive") {
                         keep_alive = true;
+                    } else if option.eq_ignore_ascii_case(b"upgrade") {
+                        upgrades = true;
                     } else {
                         nominates = true;
                     }
                 }
             }
-            Name::KeepAlive | Name::ProxyConnection | Name::ProxyAuthenticate | Name::Upgrade => {}
+            Name::Upgrade => websocket |= value.eq_ignore_ascii_case(b"websocket"),
+            Name::KeepAlive | Name::ProxyConnection | Name::ProxyAuthenticate => {}
             _ => fields.push(field.name.as_bytes(), value),
         }
     }
@@ -115,6 +121,7 @@ pub fn parse_response(
             length,
         },
         keep_alive,
+        is_websocket: status == StatusCode::SWITCHING_PROTOCOLS && upgrades && websocket,
     })
 }
 

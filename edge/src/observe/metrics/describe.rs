@@ -64,7 +64,7 @@ const COUNTERS: [(&str, &str); 10] = [
 
 const GAUGES: [(&str, &str); 4] = [
     (CONNECTIONS, "Open client connections."),
-    (STREAMS, "Open event streams."),
+    (STREAMS, "Open event streams and WebSockets."),
     (
         UPSTREAM_CONNECTIONS,
         "Open connections to upstream servers, idle ones included.",

@@ -62,9 +62,16 @@ fn built(name: &str) -> PathBuf {
 
 /// Python of the environment with the SDK generation `1` or `2`.
 pub(crate) fn python(generation: u8) -> PathBuf {
-    let name = format!("mcp{generation}");
-    let target = profile_dir().with_file_name("venv");
-    let variable = format!("EDGE_VENV_MCP{generation}");
-    let venv = required(&variable, target.join(name), "cargo xtask setup --tests");
-    venv.join("bin/python")
+    interpreter(&format!("mcp{generation}"))
+}
+
+/// Python of the environment with the peers that speak no MCP.
+pub(crate) fn peers_python() -> PathBuf {
+    interpreter("peers")
+}
+
+fn interpreter(name: &str) -> PathBuf {
+    let default = profile_dir().with_file_name("venv").join(name);
+    let variable = format!("EDGE_VENV_{}", name.to_uppercase());
+    required(&variable, default, "cargo xtask setup --tests").join("bin/python")
 }

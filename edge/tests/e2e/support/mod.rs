@@ -25,6 +25,6 @@ pub(crate) use h2::{H2, request as h2_request};
 pub(crate) use load::{heavy, light};
 pub(crate) use netns::{Pair, command as netns_command, inside};
 pub(crate) use process::Process;
-pub(crate) use python::{McpServer, driver, run_driver};
+pub(crate) use python::{McpServer, WebSocketServer, driver, peer, run_driver};
 pub(crate) use system::{free_port, rss_bytes, status_field, wait_until};
 pub(crate) use upstream::{Answer, Demo, Upstream};

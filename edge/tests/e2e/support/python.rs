@@ -40,6 +40,33 @@ pub(crate) fn driver(generation: u8, name: &str, arguments: &[&str]) -> Command 
     command
 }
 
+/// A script of the peers that speak no MCP.
+pub(crate) fn peer(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(bins::peers_python());
+    command.arg(script(name)).args(arguments);
+    command
+}
+
+/// A WebSocket server made with the `websockets` library.
+pub(crate) struct WebSocketServer {
+    pub(crate) address: SocketAddr,
+    _process: Process,
+}
+
+impl WebSocketServer {
+    /// Starts it on the loopback address.
+    pub(crate) fn start() -> WebSocketServer {
+        let port = free_port();
+        let mut process =
+            Process::start("ws_server.py", peer("ws_server.py", &[&port.to_string()]));
+        process.wait_for("listening on", Duration::from_secs(30));
+        WebSocketServer {
+            address: ([127, 0, 0, 1], port).into(),
+            _process: process,
+        }
+    }
+}
+
 /// Runs a driver to its end within `limit`; it must succeed and print one JSON value.
 pub(crate) fn run_driver(name: &str, command: Command, limit: Duration) -> serde_json::Value {
     let (code, stdout, stderr) = Process::run(name, command, limit);
