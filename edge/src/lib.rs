@@ -26,4 +26,5 @@ pub mod tls;
 pub mod config;
 pub mod observe;
 
+pub mod cidr;
 pub mod clock;
