@@ -41,10 +41,39 @@ impl ShieldFlags {
     pub const CONNECTIONS: ShieldFlags = ShieldFlags(1 << 1);
     /// A limit is finer than the kernel's tick: read the clock, which is slower.
     pub const PRECISE_CLOCK: ShieldFlags = ShieldFlags(1 << 2);
+    /// QUIC Initials per source are limited.
+    pub const INITIALS: ShieldFlags = ShieldFlags(1 << 3);
+    /// Connection attempts of all sources together are limited.
+    pub const NEW_CONNECTIONS: ShieldFlags = ShieldFlags(1 << 4);
+    /// The allow list has IPv4 entries.
+    pub const ALLOW_V4: ShieldFlags = ShieldFlags(1 << 5);
+    /// The allow list has IPv6 entries.
+    pub const ALLOW_V6: ShieldFlags = ShieldFlags(1 << 6);
+    /// The deny list has IPv4 entries.
+    pub const DENY_V4: ShieldFlags = ShieldFlags(1 << 7);
+    /// The deny list has IPv6 entries.
+    pub const DENY_V6: ShieldFlags = ShieldFlags(1 << 8);
+    /// Nobody but the allow list is let in.
+    pub const ONLY: ShieldFlags = ShieldFlags(1 << 9);
+    /// First fragments to guarded ports are dropped.
+    pub const NO_FRAGMENTS: ShieldFlags = ShieldFlags(1 << 10);
+    /// Nothing is dropped, what would be is counted apart.
+    pub const MONITOR: ShieldFlags = ShieldFlags(1 << 11);
+
+    /// The lists that have entries.
+    pub const LISTS: ShieldFlags = ShieldFlags::ALLOW_V4
+        .with(ShieldFlags::ALLOW_V6)
+        .with(ShieldFlags::DENY_V4)
+        .with(ShieldFlags::DENY_V6);
 
     /// These switches and those.
     pub const fn with(self, other: ShieldFlags) -> ShieldFlags {
         ShieldFlags(self.0 | other.0)
+    }
+
+    /// These switches, without those.
+    pub const fn without(self, other: ShieldFlags) -> ShieldFlags {
+        ShieldFlags(self.0 & !other.0)
     }
 
     /// Whether any of `other` is on.
@@ -60,8 +89,14 @@ impl ShieldFlags {
 pub struct ShieldConfig {
     /// Packets per source; in force with [`ShieldFlags::PACKETS`].
     pub packets: Gcra,
-    /// Connection attempts per source; in force with [`ShieldFlags::CONNECTIONS`].
+    /// TCP connection attempts per source; in force with [`ShieldFlags::CONNECTIONS`].
     pub connections: Gcra,
+    /// QUIC Initials per source; in force with [`ShieldFlags::INITIALS`].
+    pub initials: Gcra,
+    /// Connection attempts of all sources; in force with [`ShieldFlags::NEW_CONNECTIONS`].
+    pub new_connections: Gcra,
+    /// Initials of unknown QUIC versions, of all sources.
+    pub versions: Gcra,
     /// Nanoseconds between two ticks of the kernel's `jiffies`.
     pub tick_ns: u64,
     /// Random: makes [`SourceKey::hash`](crate::SourceKey::hash) unpredictable.
@@ -77,13 +112,16 @@ pub struct ShieldConfig {
 }
 
 const _: () =
-    assert!(size_of::<ShieldConfig>() == 72 + 2 * 8192 && align_of::<ShieldConfig>() == 8);
+    assert!(size_of::<ShieldConfig>() == 120 + 2 * 8192 && align_of::<ShieldConfig>() == 8);
 
 impl Default for ShieldConfig {
     fn default() -> ShieldConfig {
         ShieldConfig {
             packets: Gcra::default(),
             connections: Gcra::default(),
+            initials: Gcra::default(),
+            new_connections: Gcra::default(),
+            versions: Gcra::default(),
             tick_ns: 0,
             seed: 0,
             ipv6_mask: Ipv6Mask::default(),
@@ -122,5 +160,9 @@ mod tests {
         let flags = ShieldFlags::PACKETS.with(ShieldFlags::PRECISE_CLOCK);
         assert!(flags.any(ShieldFlags::PACKETS) && flags.any(ShieldFlags::PRECISE_CLOCK));
         assert!(!flags.any(ShieldFlags::CONNECTIONS));
+        assert_eq!(
+            flags.without(ShieldFlags::PACKETS),
+            ShieldFlags::PRECISE_CLOCK
+        );
     }
 }

@@ -8,16 +8,24 @@
 
 mod ban;
 mod config;
+mod cpu;
+mod evidence;
 mod gcra;
+mod known;
 mod layout;
+mod lists;
 mod source;
 mod table;
 mod verdict;
 
-pub use ban::{BANS_MAX, Ban};
+pub use ban::{BAN_FILTER_WORDS, BANS_MAX, Ban, ban_filter};
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
+pub use cpu::Cpu;
+pub use evidence::{EVIDENCE_BURST, EVIDENCE_BYTES, EVIDENCE_PER_SEC, Evidence};
 pub use gcra::Gcra;
+pub use known::{KNOWN_MAX, Known, SHARED, SHARED_CONNECTIONS, SHARED_VERSIONS, Shared};
 pub use layout::LAYOUT;
+pub use lists::{LIST_MAX, ListOrigin, ListV4, ListV6, TRIE_MAX};
 pub use source::{Ipv6Mask, SourceKey};
 pub use table::{BUCKETS, Bucket, CELLS, Cell, bucket, tag};
-pub use verdict::{COUNTERS, Family, Verdict};
+pub use verdict::{COUNTERS, Family, VERDICTS, Verdict};

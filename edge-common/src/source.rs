@@ -82,6 +82,20 @@ impl SourceKey {
         hash ^ (hash >> 31)
     }
 
+    /// A number whose upper bits are spread evenly, the same for everybody.
+    #[inline(always)]
+    pub const fn mix(&self) -> u64 {
+        // Multiplicative hashing (Knuth, The Art of Computer Programming 3, §6.4), once a word.
+        let high = self.0[0].wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (self.0[1] ^ high ^ (high >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    }
+
+    /// The two words, in network order.
+    #[inline(always)]
+    pub const fn words(&self) -> [u64; 2] {
+        self.0
+    }
+
     /// The address, or the first one of the prefix.
     pub const fn ip(&self) -> IpAddr {
         let bits = (u64::from_be(self.0[0]) as u128) << 64 | u64::from_be(self.0[1]) as u128;

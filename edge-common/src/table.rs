@@ -7,7 +7,7 @@
 //! tokens. A flood of forged sources with a packet each leaves states that pass within moments and
 //! cannot push out a source that is over its limit, as it would from a least-recently-used table.
 
-/// Buckets; a power of two. With [`CELLS`] it makes 131 072 sources in 3 MiB.
+/// Buckets; a power of two. With [`CELLS`] it makes 131 072 sources in 4 MiB.
 pub const BUCKETS: u32 = 32_768;
 
 /// Cells of a bucket.
@@ -21,15 +21,17 @@ pub struct Cell {
     pub tag: u64,
     /// The state of the limit on packets.
     pub packets_tat: u64,
-    /// The state of the limit on connection attempts.
+    /// The state of the limit on connection attempts over TCP.
     pub connections_tat: u64,
+    /// The state of the limit on those over QUIC.
+    pub initials_tat: u64,
 }
 
 /// Sources that compete for room.
 pub type Bucket = [Cell; CELLS];
 
-const _: () = assert!(size_of::<Cell>() == 24 && align_of::<Cell>() == 8);
-const _: () = assert!(size_of::<Bucket>() == 96 && BUCKETS.is_power_of_two());
+const _: () = assert!(size_of::<Cell>() == 32 && align_of::<Cell>() == 8);
+const _: () = assert!(size_of::<Bucket>() == 128 && BUCKETS.is_power_of_two());
 
 /// The bucket of a source with this hash.
 #[inline(always)]
@@ -47,7 +49,7 @@ pub const fn tag(hash: u64) -> u64 {
 mod pod {
     #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
-    // SAFETY: repr(C), three u64, no padding, every bit pattern valid.
+    // SAFETY: repr(C), four u64, no padding, every bit pattern valid.
     unsafe impl aya::Pod for super::Cell {}
 }
 

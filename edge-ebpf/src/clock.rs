@@ -1,7 +1,7 @@
 //! Time. Reading the clock is the dearest thing the program could do, so it is avoided.
 
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
-use edge_common::{ShieldConfig, ShieldFlags};
+use edge_common::{Cpu, ShieldConfig, ShieldFlags};
 
 /// Nanoseconds since an arbitrary point, for limits.
 ///
@@ -14,14 +14,32 @@ pub(crate) fn now(config: &ShieldConfig) -> u64 {
         // SAFETY: no arguments, no preconditions.
         unsafe { bpf_ktime_get_ns() }
     } else {
-        // SAFETY: no arguments, no preconditions.
-        unsafe { bpf_jiffies64() }.wrapping_mul(config.tick_ns)
+        ticks(config)
     }
 }
 
-/// `CLOCK_MONOTONIC` nanoseconds as of the last tick: what user space writes expiries in.
+/// The same, never finer than a tick.
 #[inline(always)]
-pub(crate) fn monotonic() -> u64 {
+pub(crate) fn ticks(config: &ShieldConfig) -> u64 {
+    jiffies().wrapping_mul(config.tick_ns)
+}
+
+/// `CLOCK_MONOTONIC` nanoseconds as of the last tick: what user space writes expiries in.
+///
+/// That clock stands still between two ticks, so it is read once in each.
+#[inline(always)]
+pub(crate) fn monotonic(cpu: &mut Cpu) -> u64 {
+    let tick = jiffies();
+    if cpu.tick != tick {
+        cpu.tick = tick;
+        // SAFETY: no arguments, no preconditions.
+        cpu.monotonic_ns = unsafe { bpf_ktime_get_coarse_ns() };
+    }
+    cpu.monotonic_ns
+}
+
+#[inline(always)]
+fn jiffies() -> u64 {
     // SAFETY: no arguments, no preconditions.
-    unsafe { bpf_ktime_get_coarse_ns() }
+    unsafe { bpf_jiffies64() }
 }

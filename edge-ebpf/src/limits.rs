@@ -1,4 +1,5 @@
-//! The limits per source: how many packets, how many connection attempts.
+//! The limits: per source how many packets and how many connection attempts, and how many of the
+//! latter all sources together may make.
 //!
 //! The source of a packet may be forged, so that the excess is dropped and nothing else happens:
 //! banning is left to evidence from finished handshakes. Where the table (`edge_common::table`) is
@@ -7,22 +8,35 @@
 use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
 use edge_common::{
-    Bucket, CELLS, Cell, Gcra, ShieldConfig, ShieldFlags, SourceKey, Verdict, bucket, tag,
+    Bucket, CELLS, Cell, Gcra, SHARED_CONNECTIONS, SHARED_VERSIONS, ShieldConfig, ShieldFlags,
+    SourceKey, Verdict, bucket, tag,
 };
 
 use crate::clock;
-use crate::maps::SOURCES;
+use crate::maps::{KNOWN, SOURCES, TOGETHER};
+use crate::parse::Opens;
 
 /// Times the state is read again because another CPU changed it between reading and writing. Each
 /// of those times a packet of the same source was admitted; who loses so often is over the limit.
 const ATTEMPTS_MAX: usize = 8;
 
-/// Counts a packet to a guarded port against its source.
+/// Counts a packet to a guarded port against its source and, if it asks for a connection, against
+/// what all sources may ask for.
 #[inline(always)]
-pub(crate) fn admit(config: &ShieldConfig, source: &SourceKey, opens: bool) -> Verdict {
+pub(crate) fn admit(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict {
+    let own = of_source(config, source, opens);
+    if own != Verdict::Passed || opens == Opens::Nothing {
+        return own;
+    }
+    of_all(config, source, opens)
+}
+
+#[inline(always)]
+fn of_source(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict {
     let packets = config.flags.any(ShieldFlags::PACKETS);
-    let connections = opens && config.flags.any(ShieldFlags::CONNECTIONS);
-    if !packets && !connections {
+    let connections = opens == Opens::Connection && config.flags.any(ShieldFlags::CONNECTIONS);
+    let initials = opens.is_quic() && config.flags.any(ShieldFlags::INITIALS);
+    if !packets && !connections && !initials {
         return Verdict::Passed;
     }
     let hash = source.hash(config.seed);
@@ -48,7 +62,50 @@ pub(crate) fn admit(config: &ShieldConfig, source: &SourceKey, opens: bool) -> V
             return Verdict::ConnectionRate;
         }
     }
+    if initials {
+        // SAFETY: as above.
+        let admitted = unsafe { charge(&config.initials, &raw mut (*cell).initials_tat, now) };
+        if !admitted {
+            return Verdict::InitialRate;
+        }
+    }
     Verdict::Passed
+}
+
+/// What is over the ceiling is still let in from sources that have completed a handshake, up to
+/// twice the burst: strangers then wait until that is worked off.
+#[inline(always)]
+fn of_all(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict {
+    if opens == Opens::UnknownVersion && !together(config, SHARED_VERSIONS, &config.versions) {
+        return Verdict::QuicVersion;
+    }
+    if !config.flags.any(ShieldFlags::NEW_CONNECTIONS)
+        || together(config, SHARED_CONNECTIONS, &config.new_connections)
+    {
+        return Verdict::Passed;
+    }
+    // SAFETY: only whether there is an entry is asked, it is not read.
+    let is_known = unsafe { KNOWN.get(source) }.is_some();
+    if is_known
+        && together(
+            config,
+            SHARED_CONNECTIONS,
+            &config.new_connections.preferred(),
+        )
+    {
+        return Verdict::Passed;
+    }
+    Verdict::NewConnections
+}
+
+/// Takes one admission out of a state that all CPUs share. When there is none it is only read.
+#[inline(always)]
+fn together(config: &ShieldConfig, index: u32, gcra: &Gcra) -> bool {
+    match TOGETHER.get_ptr_mut(index) {
+        // SAFETY: the first field of a map value, an aligned u64.
+        Some(shared) => unsafe { charge(gcra, &raw mut (*shared).tat, clock::now(config)) },
+        None => true, // The index is a constant: cannot happen.
+    }
 }
 
 /// The cell of a source, taken over if need be.
@@ -73,7 +130,8 @@ unsafe fn cell(bucket: *mut Bucket, tag: u64, now: u64) -> *mut Cell {
             }
             let packets_tat = (&raw const (*cell).packets_tat).read_volatile();
             let connections_tat = (&raw const (*cell).connections_tat).read_volatile();
-            let until = packets_tat.max(connections_tat);
+            let initials_tat = (&raw const (*cell).initials_tat).read_volatile();
+            let until = packets_tat.max(connections_tat).max(initials_tat);
             if until < taken_until {
                 (taken, taken_until) = (cell, until);
             }
@@ -85,6 +143,7 @@ unsafe fn cell(bucket: *mut Bucket, tag: u64, now: u64) -> *mut Cell {
         if taken_until > now {
             (&raw mut (*taken).packets_tat).write_volatile(0);
             (&raw mut (*taken).connections_tat).write_volatile(0);
+            (&raw mut (*taken).initials_tat).write_volatile(0);
         }
     }
     taken

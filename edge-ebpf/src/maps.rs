@@ -1,10 +1,12 @@
 //! The maps: everything the programs and the proxy share.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use edge_common::{
-    BANS_MAX, BUCKETS, Ban, Bucket, CONFIG_SLOTS, COUNTERS, ShieldConfig, SourceKey,
+    BAN_FILTER_WORDS, BANS_MAX, BUCKETS, Ban, Bucket, CONFIG_SLOTS, Cpu, EVIDENCE_BYTES, Evidence,
+    KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, SHARED, Shared, ShieldConfig, SourceKey,
+    TRIE_MAX,
 };
 
 /// The configuration in force and the one being written.
@@ -24,10 +26,42 @@ pub(crate) static BANS: HashMap<
     { BPF_F_NO_PREALLOC as usize },
 > = HashMap::new();
 
+/// Which sources may be among them, a bit each. Written by the proxy alone.
+#[btf_map]
+pub(crate) static BAN_FILTER: Array<u64, { BAN_FILTER_WORDS as usize }> = Array::new();
+
+/// Who is let in whatever else is said. Written by the proxy alone, as are all lists.
+#[btf_map]
+pub(crate) static ALLOW_V4: LpmTrie<ListV4, ListOrigin, { TRIE_MAX as usize }> = LpmTrie::new();
+
+/// The same for IPv6.
+#[btf_map]
+pub(crate) static ALLOW_V6: LpmTrie<ListV6, ListOrigin, { TRIE_MAX as usize }> = LpmTrie::new();
+
+/// Who is not let in.
+#[btf_map]
+pub(crate) static DENY_V4: LpmTrie<ListV4, ListOrigin, { TRIE_MAX as usize }> = LpmTrie::new();
+
+/// The same for IPv6.
+#[btf_map]
+pub(crate) static DENY_V6: LpmTrie<ListV6, ListOrigin, { TRIE_MAX as usize }> = LpmTrie::new();
+
 /// The limiter's state of each source.
 #[btf_map]
 pub(crate) static SOURCES: Array<Bucket, { BUCKETS as usize }> = Array::new();
 
-/// Packets by verdict and family.
+/// The limiter's state of all sources together.
 #[btf_map]
-pub(crate) static VERDICTS: PerCpuArray<u64, { COUNTERS as usize }> = PerCpuArray::new();
+pub(crate) static TOGETHER: Array<Shared, { SHARED as usize }> = Array::new();
+
+/// Who has completed a handshake. Written by the proxy alone.
+#[btf_map]
+pub(crate) static KNOWN: LruHashMap<SourceKey, Known, { KNOWN_MAX as usize }> = LruHashMap::new();
+
+/// Each CPU's counters.
+#[btf_map]
+pub(crate) static CPUS: PerCpuArray<Cpu, 1> = PerCpuArray::new();
+
+/// Samples of what is dropped.
+#[btf_map]
+pub(crate) static EVIDENCE: RingBuf<Evidence, { EVIDENCE_BYTES as usize }> = RingBuf::new();

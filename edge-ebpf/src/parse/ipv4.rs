@@ -6,6 +6,7 @@ use super::{Aside, Protocol, Segment, TCP, UDP};
 use crate::packet::Packet;
 
 const FRAGMENT_OFFSET: u16 = 0x1fff;
+const MORE_FRAGMENTS: u16 = 0x2000;
 
 #[inline(always)]
 pub(super) fn segment(packet: Packet<'_>) -> Result<Segment<'_>, Aside> {
@@ -23,13 +24,17 @@ pub(super) fn segment(packet: Packet<'_>) -> Result<Segment<'_>, Aside> {
         UDP => Protocol::Udp,
         _ => return Err((Verdict::Unguarded, Family::V4)),
     };
-    if u16::from_be_bytes([header[6], header[7]]) & FRAGMENT_OFFSET != 0 {
+    let fragment = u16::from_be_bytes([header[6], header[7]]);
+    if fragment & FRAGMENT_OFFSET != 0 {
         return Err((Verdict::Fragment, Family::V4));
     }
     let [.., a, b, c, d, _, _, _, _] = *header;
+    let source = SourceKey::from_v4([a, b, c, d]);
     Ok(Segment {
         family: Family::V4,
-        source: SourceKey::from_v4([a, b, c, d]),
+        address: source.words(),
+        source,
+        is_first_fragment: fragment & MORE_FRAGMENTS != 0,
         protocol,
         payload: packet.skip(header_length),
     })

@@ -15,6 +15,8 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION: u8 = 60;
 
+const MORE_FRAGMENTS: u16 = 1;
+
 #[inline(always)]
 pub(super) fn segment<'a>(packet: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment<'a>, Aside> {
     const UNPARSED: Aside = (Verdict::Unparsed, Family::V6);
@@ -30,6 +32,7 @@ pub(super) fn segment<'a>(packet: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment
     // Every kind of header the kernel itself follows to a transport header, and no other: what it
     // would not deliver to a socket needs no shield.
     let mut protocol = Protocol::Hidden;
+    let mut is_first_fragment = false;
     for _ in 0..=EXTENSIONS_MAX {
         match next {
             TCP => {
@@ -53,9 +56,11 @@ pub(super) fn segment<'a>(packet: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment
             }
             FRAGMENT => {
                 let [following, _, high, low, ..] = *payload.peek::<8>().ok_or(UNPARSED)?;
-                if u16::from_be_bytes([high, low]) >> 3 != 0 {
+                let fragment = u16::from_be_bytes([high, low]);
+                if fragment >> 3 != 0 {
                     return Err((Verdict::Fragment, Family::V6));
                 }
+                is_first_fragment |= fragment & MORE_FRAGMENTS != 0;
                 next = following;
                 payload = payload.skip(8);
             }
@@ -64,6 +69,8 @@ pub(super) fn segment<'a>(packet: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment
     }
     Ok(Segment {
         family: Family::V6,
+        address: words,
+        is_first_fragment,
         source: SourceKey::from_v6(words, mask),
         protocol,
         payload,

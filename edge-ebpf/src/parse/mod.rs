@@ -3,10 +3,12 @@
 mod ethernet;
 mod ipv4;
 mod ipv6;
+mod shape;
 mod transport;
 
 pub(crate) use ethernet::segment;
-pub(crate) use transport::target;
+pub(crate) use shape::{Opens, opens};
+pub(crate) use transport::port;
 
 use edge_common::{Family, SourceKey, Verdict};
 
@@ -17,8 +19,12 @@ use crate::packet::Packet;
 pub(crate) struct Segment<'a> {
     /// Of the network header.
     pub(crate) family: Family,
-    /// Who it says it is from.
+    /// Who it says it is from: the address, as a [`SourceKey`] holds it but whole.
+    pub(crate) address: [u64; 2],
+    /// The same, as it is counted and banned.
     pub(crate) source: SourceKey,
+    /// Whether more fragments follow.
+    pub(crate) is_first_fragment: bool,
     /// Of the transport header.
     pub(crate) protocol: Protocol,
     /// The packet from its transport header on.
@@ -32,6 +38,18 @@ pub(crate) enum Protocol {
     Udp,
     /// Behind more IPv6 extension headers than are followed.
     Hidden,
+}
+
+impl Protocol {
+    /// Its number in IP headers; 0 when hidden.
+    #[inline(always)]
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Protocol::Tcp => TCP,
+            Protocol::Udp => UDP,
+            Protocol::Hidden => 0,
+        }
+    }
 }
 
 /// Why a packet is none of the shield's business: decided while parsing.
@@ -59,10 +77,12 @@ mod tests {
 
     fn parse(frame: &[u8]) -> (Verdict, Family) {
         match segment(frame.into(), &Ipv6Mask::default()) {
-            Ok(segment) => match target(&segment, &config()) {
-                Ok(_) => (Verdict::Passed, segment.family),
-                Err(verdict) => (verdict, segment.family),
-            },
+            Ok(segment) => {
+                let config = config();
+                let looked = port(&segment, &config).and_then(|_| opens(&segment, &config));
+                let verdict = looked.map_or_else(|verdict| verdict, |_| Verdict::Passed);
+                (verdict, segment.family)
+            }
             Err(aside) => aside,
         }
     }
@@ -74,8 +94,10 @@ mod tests {
         bytes[14] = 0x45;
         bytes[17] = 40;
         bytes[23] = TCP;
+        bytes[35] = 99;
         bytes[36..38].copy_from_slice(&port.to_be_bytes());
         bytes[46] = 5 << 4;
+        bytes[47] = 0x02;
         bytes
     }
 
@@ -108,7 +130,8 @@ mod tests {
                 }
             }
             let (verdict, _) = parse(&bytes);
-            prop_assert!(!verdict.dropped() || verdict == Verdict::Malformed);
+            use Verdict::{Malformed, ShortInitial, TcpFlags, ZeroPort};
+            prop_assert!(!verdict.dropped() || [Malformed, ShortInitial, TcpFlags, ZeroPort].contains(&verdict));
         }
 
         #[test]

@@ -22,8 +22,8 @@ mod tests;
 pub use load::Loaded;
 pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use types::{
-    Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Host,
-    HostName, Listen, Log, LogTarget, Penalty, ProxyAction, Rate, RequestLimit, Route, Shield,
-    ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
+    Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN,
+    Fragments, Host, HostName, Listen, Log, LogTarget, Penalty, ProxyAction, Rate, RequestLimit,
+    Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
 };
 pub use value::{Invalid, format_duration, parse_duration};

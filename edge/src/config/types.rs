@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod route;
+mod shield;
 
 pub use route::{Action, ProxyAction, Route};
+pub use shield::{Fragments, Shield, ShieldMode};
 
 /// The file `edge` reads when none is named.
 pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
@@ -181,38 +183,6 @@ pub struct Penalty {
     pub within: Duration,
     /// ... ban the address for this long.
     pub ban: Duration,
-}
-
-/// The XDP program.
-#[derive(Clone, Debug)]
-pub struct Shield {
-    /// How to attach.
-    pub mode: ShieldMode,
-    /// Interfaces; empty means the one of the default route.
-    pub interfaces: Vec<String>,
-    /// Packets per source address.
-    pub packets: Option<Rate>,
-    /// Connection attempts (SYN, QUIC Initial) per source address.
-    pub connections: Option<Rate>,
-    /// Prefix length at which IPv6 sources are counted and banned.
-    pub ipv6_prefix: u8,
-    /// Refuse to start when the program cannot be attached.
-    pub required: bool,
-    /// Where maps and links get names, so that they outlive the process; `None` nowhere.
-    pub pin: Option<PathBuf>,
-}
-
-/// How the XDP program is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShieldMode {
-    /// In the driver where it can, else generic.
-    Auto,
-    /// In the driver or not at all.
-    Native,
-    /// In the network stack, after the driver.
-    Generic,
-    /// Not at all.
-    Off,
 }
 
 /// The access log.

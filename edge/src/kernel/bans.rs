@@ -11,8 +11,9 @@ use std::time::Duration;
 use aya::maps::{IterableMap, MapError};
 use edge_common::{BANS_MAX, Ipv6Mask, SourceKey};
 
+use super::ban_filter::BanFilter;
 use super::error::errno;
-use super::object::BanMap;
+use super::object::{BanFilterMap, BanMap};
 use super::pin::OldMap;
 use super::{ShieldError, sys};
 
@@ -33,6 +34,7 @@ pub struct Ban {
 /// Times are `CLOCK_MONOTONIC` nanoseconds, the program's clock.
 pub(super) struct Bans {
     map: BanMap,
+    filter: BanFilter,
     mask: Ipv6Mask,
     expiry: HashMap<SourceKey, u64>,
     by_expiry: BTreeSet<(u64, SourceKey)>,
@@ -40,7 +42,11 @@ pub(super) struct Bans {
 
 impl Bans {
     /// Takes up a map with the bans in it, whose IPv6 sources were cut like this.
-    pub(super) fn new(map: BanMap, mask: Ipv6Mask) -> Result<Bans, ShieldError> {
+    pub(super) fn new(
+        map: BanMap,
+        filter: BanFilterMap,
+        mask: Ipv6Mask,
+    ) -> Result<Bans, ShieldError> {
         let (key, value) = (size_of::<SourceKey>(), size_of::<edge_common::Ban>());
         let (keys, values) = sys::entries(map.map().fd(), key, value).map_err(unreadable)?;
         let entries = keys.chunks_exact(key).zip(values.chunks_exact(value));
@@ -49,6 +55,7 @@ impl Bans {
             .collect();
         Ok(Bans {
             map,
+            filter: BanFilter::over(filter, expiry.keys())?,
             mask,
             by_expiry: expiry.iter().map(|(key, ends)| (*ends, *key)).collect(),
             expiry,
@@ -86,6 +93,9 @@ impl Bans {
         if current.is_some_and(|current| current >= expires_ns) {
             return Ok(());
         }
+        if current.is_none() {
+            self.filter.add(&key)?;
+        }
         self.map
             .insert(key, edge_common::Ban { expires_ns }, 0)
             .map_err(|error| match errno(&error) {
@@ -116,7 +126,7 @@ impl Bans {
         self.map.remove(&key).map_err(inaccessible)?;
         self.by_expiry.remove(&(expires_ns, key));
         self.expiry.remove(&key);
-        Ok(())
+        self.filter.remove(&key)
     }
 
     /// The bans in force, those that expire first first.

@@ -141,6 +141,19 @@ pub enum ShieldError {
         max: u32,
     },
 
+    /// As many entries stand in a list as it holds.
+    #[error(
+        "the {list} list is full ({max} {family} entries); join neighbours into wider networks"
+    )]
+    ListFull {
+        /// `allow` or `deny`.
+        list: &'static str,
+        /// `IPv4` or `IPv6`.
+        family: &'static str,
+        /// Its size.
+        max: u32,
+    },
+
     /// Reading or writing a map failed.
     #[error("the shield's map {map} cannot be accessed: {}", chain(cause.as_ref()))]
     Map {

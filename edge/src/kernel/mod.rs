@@ -5,13 +5,17 @@
 //! without it unless the configuration requires it.
 
 mod attach;
+mod ban_filter;
 mod bans;
 mod error;
 mod interface;
+mod list;
+mod lists;
 mod netlink;
 mod object;
 mod occupant;
 mod pin;
+mod ring;
 mod settings;
 mod shield;
 mod sys;
@@ -21,8 +25,9 @@ mod tests;
 
 pub use attach::{AttachMode, Attachment};
 pub use bans::Ban;
-pub use edge_common::{Family, Verdict};
+pub use edge_common::{Evidence, Family, ListOrigin, Verdict};
 pub use error::ShieldError;
+pub use lists::Unlisted;
 pub use netlink::InterfaceWatch;
 pub use pin::{Detached, Holder, PinnedInterface, PinnedShield, detach, pinned};
 pub use settings::GuardedPort;

@@ -1,10 +1,10 @@
 //! The compiled kernel program in this binary, and getting it into the kernel.
 
-use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, Xdp};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfError, EbpfLoader};
-use edge_common::{Ban, Bucket, ShieldConfig, SourceKey};
+use edge_common::{Ban, Bucket, Cpu, Known, Shared, ShieldConfig, SourceKey};
 
 use super::ShieldError;
 use super::error::errno;
@@ -21,19 +21,41 @@ pub(super) struct Program(Ebpf);
 /// The ban table, open.
 pub(super) type BanMap = HashMap<MapData, SourceKey, Ban>;
 
+/// The filter in front of it, open.
+pub(super) type BanFilterMap = Array<MapData, u64>;
+
+/// A list's tries, open.
+pub(super) struct Tries {
+    pub(super) v4: MapData,
+    pub(super) v6: MapData,
+}
+
 /// The other maps, open. Their names are those of the statics in `edge-ebpf/src/maps.rs`.
 pub(super) struct Maps {
     pub(super) config: Array<MapData, ShieldConfig>,
     pub(super) active: Array<MapData, u32>,
     pub(super) sources: Array<MapData, Bucket>,
-    pub(super) verdicts: PerCpuArray<MapData, u64>,
+    pub(super) together: Array<MapData, Shared>,
+    pub(super) known: HashMap<MapData, SourceKey, Known>,
+    pub(super) cpus: PerCpuArray<MapData, Cpu>,
+    pub(super) evidence: RingBuf<MapData>,
+}
+
+/// Everything that was loaded.
+pub(super) struct Loaded {
+    pub(super) program: Program,
+    pub(super) bans: BanMap,
+    pub(super) ban_filter: BanFilterMap,
+    pub(super) allow: Tries,
+    pub(super) deny: Tries,
+    pub(super) maps: Maps,
+    /// Where they have names.
+    pub(super) version: Option<Version>,
 }
 
 /// Loads the program, attached to nothing; the verifier looks at it now. With a directory, it uses
 /// the maps that an earlier run left there, or leaves its own.
-pub(super) fn load(
-    directory: Option<&PinDirectory>,
-) -> Result<(Program, BanMap, Maps, Option<Version>), ShieldError> {
+pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldError> {
     if KernelVersion::current().is_ok_and(|running| running < KERNEL_MIN) {
         let running = nix::sys::utsname::uname()
             .map(|name| name.release().to_string_lossy().into_owned())
@@ -67,14 +89,30 @@ pub(super) fn load(
         .xdp()
         .load()
         .map_err(|error| refused("program", error.into()))?;
-    let bans = map(&mut program.0, "BANS")?;
-    let maps = Maps {
-        config: map(&mut program.0, "CONFIG")?,
-        active: map(&mut program.0, "ACTIVE")?,
-        sources: map(&mut program.0, "SOURCES")?,
-        verdicts: map(&mut program.0, "VERDICTS")?,
-    };
-    Ok((program, bans, maps, version))
+    let ebpf = &mut program.0;
+    Ok(Loaded {
+        bans: map(ebpf, "BANS")?,
+        ban_filter: map(ebpf, "BAN_FILTER")?,
+        allow: Tries {
+            v4: trie(ebpf, "ALLOW_V4"),
+            v6: trie(ebpf, "ALLOW_V6"),
+        },
+        deny: Tries {
+            v4: trie(ebpf, "DENY_V4"),
+            v6: trie(ebpf, "DENY_V6"),
+        },
+        maps: Maps {
+            config: map(ebpf, "CONFIG")?,
+            active: map(ebpf, "ACTIVE")?,
+            sources: map(ebpf, "SOURCES")?,
+            together: map(ebpf, "TOGETHER")?,
+            known: map(ebpf, "KNOWN")?,
+            cpus: map(ebpf, "CPUS")?,
+            evidence: map(ebpf, "EVIDENCE")?,
+        },
+        program,
+        version,
+    })
 }
 
 impl Program {
@@ -95,6 +133,13 @@ where
         .take_map(name)
         .expect("build.rs built the object with a map of this name");
     M::try_from(map).map_err(|error| refused(name, error.into()))
+}
+
+fn trie(ebpf: &mut Ebpf, name: &'static str) -> MapData {
+    match ebpf.take_map(name) {
+        Some(Map::LpmTrie(map)) => map,
+        _ => panic!("build.rs built the object with a trie `{name}`"),
+    }
 }
 
 fn refused(part: &'static str, error: EbpfError) -> ShieldError {

@@ -5,7 +5,7 @@ use nix::time::{ClockId, clock_getres};
 use edge_common::{Gcra, Ipv6Mask, ShieldConfig, ShieldFlags};
 
 use super::ShieldError;
-use crate::config;
+use crate::config::{self, Fragments};
 
 /// A port `edge` listens on. The shield touches packets to these and no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +20,14 @@ pub enum GuardedPort {
 /// them would starve between two, so the program reads the clock for it.
 const TICKS_MIN: u64 = 4;
 
-/// What the kernel program has to know.
+/// Clients of a version we do not speak are told those we do. Nobody sends many of these, and who
+/// forges them has us answer somebody else.
+const VERSIONS: config::Rate = config::Rate {
+    per_sec: 100.0,
+    burst: 200,
+};
+
+/// What the kernel program has to know; which lists have entries is not in it.
 pub(super) fn shield_config(
     shield: &config::Shield,
     ports: &[GuardedPort],
@@ -34,18 +41,42 @@ pub(super) fn shield_config(
             .ok_or(ShieldError::OutOfRange { key: "ipv6_prefix" })?,
         ..ShieldConfig::default()
     };
-    if let Some(rate) = shield.packets {
-        settings.packets = gcra(rate, "packets")?;
-        settings.flags = settings.flags.with(ShieldFlags::PACKETS);
-    }
-    if let Some(rate) = shield.connections {
-        settings.connections = gcra(rate, "connections")?;
-        settings.flags = settings.flags.with(ShieldFlags::CONNECTIONS);
-    }
-    let is_fine =
-        |gcra: Gcra| gcra != Gcra::default() && gcra.burst_ns() < tick_ns.saturating_mul(TICKS_MIN);
-    if is_fine(settings.packets) || is_fine(settings.connections) {
-        settings.flags = settings.flags.with(ShieldFlags::PRECISE_CLOCK);
+    let mut limit = |rate: Option<config::Rate>, key, flag| {
+        let Some(rate) = rate else {
+            return Ok(Gcra::default());
+        };
+        settings.flags = settings.flags.with(flag);
+        gcra(rate, key)
+    };
+    let packets = limit(shield.packets, "packets", ShieldFlags::PACKETS)?;
+    let connections = limit(shield.connections, "connections", ShieldFlags::CONNECTIONS)?;
+    let initials = limit(shield.initials, "initials", ShieldFlags::INITIALS)?;
+    let new_connections = limit(
+        shield.new_connections,
+        "new_connections",
+        ShieldFlags::NEW_CONNECTIONS,
+    )?;
+    settings.packets = packets;
+    settings.connections = connections;
+    settings.initials = initials;
+    settings.new_connections = new_connections;
+    settings.versions = gcra(VERSIONS, "versions")?;
+
+    let is_fine = |gcra: &Gcra| {
+        *gcra != Gcra::default() && gcra.burst_ns() < tick_ns.saturating_mul(TICKS_MIN)
+    };
+    let limits = [packets, connections, initials, new_connections];
+    let switches = [
+        (limits.iter().any(is_fine), ShieldFlags::PRECISE_CLOCK),
+        (
+            shield.fragments == Fragments::Drop,
+            ShieldFlags::NO_FRAGMENTS,
+        ),
+        (shield.only, ShieldFlags::ONLY),
+        (shield.monitor, ShieldFlags::MONITOR),
+    ];
+    for (_, flag) in switches.into_iter().filter(|(is_on, _)| *is_on) {
+        settings.flags = settings.flags.with(flag);
     }
     for port in ports {
         match *port {

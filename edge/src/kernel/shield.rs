@@ -6,16 +6,21 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-use aya::maps::MapError;
+use aya::maps::{MapError, PerCpuValues};
 use aya::programs::ProgramError;
-use edge_common::{BUCKETS, Bucket, CONFIG_SLOTS, Family, ShieldConfig, Verdict};
+use edge_common::{
+    BUCKETS, Bucket, CONFIG_SLOTS, COUNTERS, Cpu, Evidence, Family, Known, ListOrigin, SHARED,
+    Shared, ShieldConfig, ShieldFlags, SourceKey, Verdict,
+};
 
 use super::attach::{self, Attachment};
 use super::bans::Bans;
+use super::lists::{Lists, Unlisted};
 use super::object::{self, Maps, Program};
 use super::pin::{PinDirectory, Version};
 use super::settings::{GuardedPort, shield_config};
-use super::{Ban, ShieldError, interface};
+use super::{Ban, ShieldError, interface, ring};
+use crate::cidr::{Cidr, ListUse};
 use crate::clock::monotonic_ns;
 use crate::config::{self, ShieldMode};
 
@@ -32,10 +37,13 @@ pub struct Shield {
     missing: Vec<Missing>,
     asked: Asked,
     settings: ShieldConfig,
+    /// Nobody but the allow list is to be let in, once it is written.
+    only: bool,
     /// The slot of the configuration map in force.
     slot: u32,
     maps: Maps,
     bans: Bans,
+    lists: Lists,
     program: Program,
     pins: Option<Pins>,
     /// Why nothing is pinned although it should be.
@@ -110,7 +118,15 @@ impl Shield {
         let seed = RandomState::new().build_hasher().finish();
         // Before anything of an earlier run is touched.
         shield_config(config, ports, seed)?;
-        let (program, bans, maps, version) = object::load(directory.as_ref())?;
+        let object::Loaded {
+            program,
+            bans,
+            ban_filter,
+            allow,
+            deny,
+            maps,
+            version,
+        } = object::load(directory.as_ref())?;
         let slot = maps
             .active
             .get(&0, 0)
@@ -130,7 +146,9 @@ impl Shield {
             attachments: Vec::new(),
             missing: Vec::new(),
             asked: asked(config),
-            bans: Bans::new(bans, found.ipv6_mask)?,
+            bans: Bans::new(bans, ban_filter, found.ipv6_mask)?,
+            lists: Lists::new(allow, deny)?,
+            only: config.only,
             settings: found,
             slot,
             maps,
@@ -140,6 +158,8 @@ impl Shield {
                 .map(|(directory, version)| Pins { version, directory }),
             unpinned: None,
         };
+        shield.lists.want(&config.allow, &config.deny);
+        while shield.lists.sync()? {}
         shield.install(shield_config(config, ports, seed)?)?;
         if let Some(pins) = &shield.pins {
             for old in pins.version.of_others("BANS") {
@@ -211,7 +231,8 @@ impl Shield {
     }
 
     /// Takes over a new configuration, between one packet and the next. Bans stay; if a limit
-    /// changed, sources start anew with a full burst.
+    /// changed, sources start anew with a full burst. What changed in the lists is written by the
+    /// calls of [`Shield::sync_lists`] that follow.
     ///
     /// Interfaces and mode cannot change, that is [`ShieldError::NeedsRestart`] and changes nothing.
     pub fn apply(
@@ -226,10 +247,14 @@ impl Shield {
         if asked.mode != self.asked.mode {
             return Err(ShieldError::NeedsRestart { key: "mode" });
         }
-        self.install(shield_config(config, ports, self.settings.seed)?)
+        let settings = shield_config(config, ports, self.settings.seed)?;
+        self.lists.want(&config.allow, &config.deny);
+        self.only = config.only;
+        self.install(settings)
     }
 
-    fn install(&mut self, settings: ShieldConfig) -> Result<(), ShieldError> {
+    fn install(&mut self, mut settings: ShieldConfig) -> Result<(), ShieldError> {
+        settings.flags = self.with_lists(settings.flags);
         let slot = (self.slot + 1) % CONFIG_SLOTS;
         self.maps
             .config
@@ -246,7 +271,10 @@ impl Shield {
         // A state is a point in time reckoned with the old limit: under a stricter one that is
         // gone, it could be hours ahead.
         let is_first = old == ShieldConfig::default();
-        let limits = |settings: &ShieldConfig| (settings.packets, settings.connections);
+        let limits = |settings: &ShieldConfig| {
+            let own = [settings.packets, settings.connections, settings.initials];
+            (own, settings.new_connections)
+        };
         if !is_first && limits(&old) != limits(&settings) {
             self.forget_sources()?;
         }
@@ -261,7 +289,24 @@ impl Shield {
                 .set(bucket, nobody, 0)
                 .map_err(|error| inaccessible("SOURCES", error))?;
         }
+        for index in 0..SHARED {
+            self.maps
+                .together
+                .set(index, Shared::default(), 0)
+                .map_err(|error| inaccessible("TOGETHER", error))?;
+        }
         Ok(())
+    }
+
+    /// The switches that follow from what the lists hold. Nobody is shut out while the list of those
+    /// who are let in is still being written.
+    fn with_lists(&self, flags: ShieldFlags) -> ShieldFlags {
+        let was_only = self.settings.flags.any(ShieldFlags::ONLY);
+        let flags = match was_only || self.lists.allow_is_written() {
+            true => flags,
+            false => flags.without(ShieldFlags::ONLY),
+        };
+        flags.without(ShieldFlags::LISTS).with(self.lists.flags())
     }
 
     /// Drops everything from an address to guarded ports for so long; a ban that already lasts
@@ -288,21 +333,91 @@ impl Shield {
         self.bans.sweep(monotonic_ns())
     }
 
+    /// Writes a slice of what changed in the lists, some milliseconds of work; whether there is
+    /// more. Additions come before removals, and those who are let in first: at no time is a client
+    /// dropped that both the old and the new lists let in.
+    pub fn sync_lists(&mut self) -> Result<bool, ShieldError> {
+        let more = self.lists.sync()?;
+        self.follow_lists()?;
+        Ok(more)
+    }
+
+    /// Puts a network on a list until it is taken off again; whether it was not on it.
+    ///
+    /// Whatever is asked is done: that nobody shuts himself out is for the caller to see to.
+    pub fn list_add(&mut self, list: ListUse, cidr: Cidr) -> Result<bool, ShieldError> {
+        let is_new = self.lists.add(list, cidr)?;
+        self.follow_lists()?;
+        Ok(is_new)
+    }
+
+    /// Takes a network off a list.
+    pub fn list_remove(&mut self, list: ListUse, cidr: Cidr) -> Result<Unlisted, ShieldError> {
+        let unlisted = self.lists.remove(list, cidr)?;
+        self.follow_lists()?;
+        Ok(unlisted)
+    }
+
+    /// The networks of a list in order, and who put them there.
+    pub fn list(&self, list: ListUse) -> impl Iterator<Item = (Cidr, ListOrigin)> {
+        self.lists.iter(list)
+    }
+
+    /// The widest network of a list that an address is in.
+    pub fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {
+        self.lists.covering(list, addr)
+    }
+
+    /// Makes the program look at the lists that have entries, and no others.
+    fn follow_lists(&mut self) -> Result<(), ShieldError> {
+        let wanted = match self.only {
+            true => self.settings.flags.with(ShieldFlags::ONLY),
+            false => self.settings.flags,
+        };
+        if self.with_lists(wanted) == self.settings.flags {
+            return Ok(());
+        }
+        self.install(ShieldConfig {
+            flags: wanted,
+            ..self.settings
+        })
+    }
+
+    /// Remembers that a source has completed a handshake: when the ceiling on new connections is
+    /// hit, it is served ahead of those that have not.
+    pub fn known_good(&mut self, addr: IpAddr) -> Result<(), ShieldError> {
+        let key = SourceKey::from_ip(addr, &self.settings.ipv6_mask);
+        let since_ns = monotonic_ns();
+        self.maps
+            .known
+            .insert(key, Known { since_ns }, 0)
+            .map_err(|error| inaccessible("KNOWN", error))
+    }
+
+    /// Samples of what was dropped since the last call, the oldest first and a bounded number.
+    pub fn evidence(&mut self) -> Vec<Evidence> {
+        ring::drain(&mut self.maps.evidence)
+    }
+
+    /// Samples that were lost since the start because nobody called [`Shield::evidence`] in time.
+    pub fn evidence_lost(&self) -> Result<u64, ShieldError> {
+        Ok(self.cpus()?.iter().map(|cpu| cpu.reports_lost).sum())
+    }
+
     /// Packets by verdict and family since the start, over all CPUs; every combination, in the
     /// order of [`Verdict::ALL`].
     pub fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, ShieldError> {
-        let mut counts = Vec::new();
-        for verdict in Verdict::ALL {
-            for family in Family::ALL {
-                let per_cpu = self
-                    .maps
-                    .verdicts
-                    .get(&verdict.counter(family), 0)
-                    .map_err(|error| inaccessible("VERDICTS", error))?;
-                counts.push((verdict, family, per_cpu.iter().sum()));
-            }
-        }
-        Ok(counts)
+        Ok(counts(&self.cpus()?, |cpu| &cpu.packets))
+    }
+
+    /// The same for packets that would have been dropped, and passed because `monitor` is on.
+    pub fn watched(&self) -> Result<Vec<(Verdict, Family, u64)>, ShieldError> {
+        Ok(counts(&self.cpus()?, |cpu| &cpu.watched))
+    }
+
+    fn cpus(&self) -> Result<PerCpuValues<Cpu>, ShieldError> {
+        let cpus = self.maps.cpus.get(&0, 0);
+        cpus.map_err(|error| inaccessible("CPUS", error))
     }
 
     /// Where and how it is attached.
@@ -328,6 +443,21 @@ fn unloaded(error: ProgramError) -> ShieldError {
         part: "program",
         cause: error.into(),
     }
+}
+
+fn counts(
+    cpus: &PerCpuValues<Cpu>,
+    counters: impl Fn(&Cpu) -> &[u64; COUNTERS],
+) -> Vec<(Verdict, Family, u64)> {
+    let kinds = Verdict::ALL
+        .into_iter()
+        .flat_map(|verdict| Family::ALL.map(|family| (verdict, family)));
+    let sum = |(verdict, family): (Verdict, Family)| {
+        let counter = verdict.counter(family);
+        let packets = cpus.iter().map(|cpu| counters(cpu)[counter]).sum();
+        (verdict, family, packets)
+    };
+    kinds.map(sum).collect()
 }
 
 fn inaccessible(map: &'static str, error: MapError) -> ShieldError {

@@ -13,6 +13,8 @@ enum Command {
     ObjGet = 7,
     ObjInfo = 15,
     MapLookupBatch = 24,
+    MapUpdateBatch = 26,
+    MapDeleteBatch = 27,
     LinkCreate = 28,
     LinkUpdate = 29,
     LinkDetach = 34,
@@ -214,4 +216,35 @@ pub(super) fn entries(
         }
         (position, is_first) = (next, false);
     }
+}
+
+/// Inserts or overwrites so many entries: keys in a row, values in a row. The kernel takes a lock
+/// per entry and gives way in between, so that no packet waits for the whole. On an error some of
+/// the first may have been written.
+pub(super) fn update(map: impl AsFd, count: usize, keys: &[u8], values: &[u8]) -> io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut attributes = Batch {
+        keys: keys.as_ptr() as u64,
+        values: values.as_ptr() as u64,
+        count: count as u32,
+        map: number(map),
+        ..Batch::default()
+    };
+    bpf(Command::MapUpdateBatch, &mut attributes).map(drop)
+}
+
+/// Removes so many entries, all of which must be there. On an error some of the first may be gone.
+pub(super) fn delete(map: impl AsFd, count: usize, keys: &[u8]) -> io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut attributes = Batch {
+        keys: keys.as_ptr() as u64,
+        count: count as u32,
+        map: number(map),
+        ..Batch::default()
+    };
+    bpf(Command::MapDeleteBatch, &mut attributes).map(drop)
 }

@@ -48,12 +48,7 @@ pub(crate) fn config() -> Config {
         limit: None,
         shield: Shield {
             mode: ShieldMode::Off,
-            interfaces: Vec::new(),
-            packets: None,
-            connections: None,
-            ipv6_prefix: 64,
-            required: false,
-            pin: None,
+            ..Shield::default()
         },
         log: Log {
             access: LogTarget::Off,

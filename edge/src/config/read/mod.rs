@@ -6,6 +6,7 @@ mod bounds;
 mod host;
 mod limit;
 mod listen;
+mod lists;
 mod machine;
 mod output;
 mod rate;

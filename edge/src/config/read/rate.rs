@@ -18,17 +18,35 @@ pub(super) fn read(
     burst_name: &'static str,
     default_per_sec: f64,
 ) -> Option<Rate> {
+    read_with(table, name, burst_name, Some(default_per_sec))
+}
+
+/// The same, without a limit unless the file says so.
+pub(super) fn read_or_off(
+    table: &Table<'_>,
+    name: &'static str,
+    burst_name: &'static str,
+) -> Option<Rate> {
+    read_with(table, name, burst_name, None)
+}
+
+fn read_with(
+    table: &Table<'_>,
+    name: &'static str,
+    burst_name: &'static str,
+    default_per_sec: Option<f64>,
+) -> Option<Rate> {
     let expected = "a rate such as \"100/s\", or \"off\"";
     let per_sec = match table.item(name) {
-        None => Some(default_per_sec),
+        None => default_per_sec,
         Some(item) => item
             .parse(expected, |text| match text {
                 "off" => Ok(None),
                 text => parse_rate(text).map(Some),
             })
-            .unwrap_or(Some(default_per_sec)),
+            .unwrap_or(default_per_sec),
     };
-    let earned = (per_sec.unwrap_or(default_per_sec) * BURST_SECONDS).max(BURST_LEAST);
+    let earned = (per_sec.or(default_per_sec).unwrap_or(0.0) * BURST_SECONDS).max(BURST_LEAST);
     let default_burst = (earned as u64).min(BURST_MAX);
     // Read even when the limit is off, so that a wrong burst is never overlooked.
     let burst = table.integer(burst_name, default_burst, 1..=BURST_MAX) as u32;

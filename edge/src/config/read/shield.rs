@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::{Machine, rate};
+use super::{Machine, lists, rate};
+use crate::cidr::ListUse;
 use crate::config::table::Table;
 use crate::config::value::{check_interface, check_pin, quote};
-use crate::config::{DEFAULT_PIN, Shield, ShieldMode};
+use crate::config::{DEFAULT_PIN, Fragments, Shield, ShieldMode};
 
 const MODES: [(&str, ShieldMode); 4] = [
     ("auto", ShieldMode::Auto),
@@ -15,6 +16,8 @@ const MODES: [(&str, ShieldMode); 4] = [
     ("generic", ShieldMode::Generic),
     ("off", ShieldMode::Off),
 ];
+
+const FRAGMENTS: [(&str, Fragments); 2] = [("pass", Fragments::Pass), ("drop", Fragments::Drop)];
 
 pub(super) fn read(table: &Table<'_>, machine: Machine) -> Shield {
     let mode = table.item("mode").and_then(|item| item.choice(&MODES));
@@ -28,12 +31,30 @@ pub(super) fn read(table: &Table<'_>, machine: Machine) -> Shield {
              remove `mode = \"off\"` or write `required = false`";
         table.report().error(span, message);
     }
+    let fragments = table
+        .item("fragments")
+        .and_then(|item| item.choice(&FRAGMENTS));
+    let allow = lists::read(table, "allow", "allow_files", ListUse::Allow);
+    let only = table.flag("only").unwrap_or(false);
+    if only && allow.as_ref().is_some_and(Vec::is_empty) {
+        let span = table.item("only").map_or(table.span(), |item| item.span());
+        let message = "`only`: the allow list is empty, so nobody could connect; \
+             add `allow = [\"203.0.113.0/24\"]`";
+        table.report().error(span, message);
+    }
     Shield {
         mode,
         interfaces: interfaces(table, machine),
         packets: rate::read(table, "packets", "packets_burst", 50_000.0),
         connections: rate::read(table, "connections", "connections_burst", 200.0),
+        initials: rate::read(table, "initials", "initials_burst", 200.0),
+        new_connections: rate::read_or_off(table, "new_connections", "new_connections_burst"),
         ipv6_prefix: table.integer("ipv6_prefix", 64, 1..=128) as u8,
+        fragments: fragments.unwrap_or(Fragments::Pass),
+        allow: allow.unwrap_or_default(),
+        deny: lists::read(table, "deny", "deny_files", ListUse::Deny).unwrap_or_default(),
+        only,
+        monitor: table.flag("monitor").unwrap_or(false),
         required,
         pin: pin(table),
     }

@@ -88,6 +88,16 @@ fn what_the_example_calls_a_default_is_the_default() {
     same(&shown.limit, &default.limit);
     same(&shown.shield.mode, &default.shield.mode);
     same(&shown.shield.connections, &default.shield.connections);
+    same(&shown.shield.initials, &default.shield.initials);
+    same(
+        &shown.shield.new_connections,
+        &default.shield.new_connections,
+    );
+    same(&shown.shield.fragments, &default.shield.fragments);
+    same(&shown.shield.allow, &default.shield.allow);
+    same(&shown.shield.deny, &default.shield.deny);
+    same(&shown.shield.only, &default.shield.only);
+    same(&shown.shield.monitor, &default.shield.monitor);
     same(&shown.shield.ipv6_prefix, &default.shield.ipv6_prefix);
     same(&shown.shield.required, &default.shield.required);
     same(&shown.log, &default.log);

@@ -7,7 +7,7 @@ use aya::{TestRun, TestRunOptions};
 use edge_common::{Family, Verdict};
 
 use crate::clock::monotonic_ns;
-use crate::config::{self, Rate, ShieldMode};
+use crate::config::{self, Rate};
 use crate::kernel::{GuardedPort, Shield};
 
 pub(super) const GUARDED_TCP: u16 = 443;
@@ -19,13 +19,10 @@ pub(super) const PORTS: [GuardedPort; 2] =
 
 pub(super) fn config(packets: Option<Rate>, connections: Option<Rate>) -> config::Shield {
     config::Shield {
-        mode: ShieldMode::Auto,
-        interfaces: Vec::new(),
         packets,
         connections,
-        ipv6_prefix: 64,
         required: true,
-        pin: None,
+        ..config::Shield::default()
     }
 }
 

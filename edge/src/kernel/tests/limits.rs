@@ -8,6 +8,7 @@ use edge_common::Verdict;
 use super::frame::*;
 use super::harness::*;
 use super::runner::Runner;
+use crate::config;
 use crate::kernel::Shield;
 
 /// So slow that nothing is given back while a test runs.
@@ -74,10 +75,13 @@ fn the_packet_limit_comes_first_and_refused_packets_cost_nothing() {
 }
 
 #[test]
-fn quic_initials_are_connection_attempts() {
+fn quic_initials_are_limited_apart_from_tcp() {
     const V1: u32 = 1;
     const V2: u32 = 0x6b33_43cf;
-    let mut shield = load(&config(None, rate(NEVER, 1)));
+    let mut shield = load(&config::Shield {
+        initials: rate(NEVER, 1),
+        ..config(None, rate(NEVER, 1))
+    });
     let mut source = 0;
     let mut counts = |payload: &[u8]| {
         source += 1;
@@ -87,7 +91,7 @@ fn quic_initials_are_connection_attempts() {
             &udp(GUARDED_UDP, payload),
         );
         match verdicts(&mut shield, &frame, 2)[..] {
-            [Verdict::Passed, Verdict::ConnectionRate] => true,
+            [Verdict::Passed, Verdict::InitialRate] => true,
             [Verdict::Passed, Verdict::Passed] => false,
             ref other => panic!("{other:?}"),
         }

@@ -23,7 +23,7 @@ fn frames(port_tcp: u16, port_udp: u16) -> Vec<(Vec<u8>, usize)> {
     ];
     let extensions_length: usize = extensions.iter().map(|(_, body)| body.len()).sum();
     let tcp = tcp(port_tcp, SYN);
-    let udp = udp(port_udp, &quic_long(1, 0)[..32]);
+    let udp = udp(port_udp, &quic_long(1, 2)[..32]);
     vec![
         (ethernet(&ipv4(v4, TCP, 0, 0, &tcp)), 14 + 20 + 4),
         (ethernet(&ipv4(v4, TCP, 10, 0x2000, &tcp)), 14 + 60 + 4),

@@ -1,0 +1,108 @@
+//! The filter in front of the ban table: a bit says whether a source like this may be banned.
+//!
+//! A bit is set before its ban is written and cleared after the last ban that needs it is gone, so
+//! that no packet finds a ban hidden.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use aya::maps::IterableMap;
+use edge_common::{SourceKey, ban_filter};
+
+use super::object::BanFilterMap;
+use super::{ShieldError, sys};
+
+pub(super) struct BanFilter {
+    map: BanFilterMap,
+    /// The words that are not zero: their bits, each with the number of bans that need it.
+    words: HashMap<u32, Vec<(u64, u32)>>,
+}
+
+impl BanFilter {
+    /// Takes up a map beside a table that holds these bans. Bits that an earlier run has left and
+    /// nobody needs are cleared; those needed stay as they are throughout.
+    pub(super) fn over<'a>(
+        map: BanFilterMap,
+        bans: impl Iterator<Item = &'a SourceKey>,
+    ) -> Result<BanFilter, ShieldError> {
+        let mut filter = BanFilter {
+            map,
+            words: HashMap::new(),
+        };
+        for source in bans {
+            let (word, bit) = ban_filter(source);
+            let bits = filter.words.entry(word).or_default();
+            match bits.iter_mut().find(|(known, _)| *known == bit) {
+                Some((_, bans)) => *bans += 1,
+                None => bits.push((bit, 1)),
+            }
+        }
+        let (keys, values) =
+            sys::entries(filter.map.map().fd(), size_of::<u32>(), size_of::<u64>())
+                .map_err(|error| inaccessible(error.into()))?;
+        let (keys, _) = keys.as_chunks();
+        let (values, _) = values.as_chunks();
+        for (word, held) in keys.iter().zip(values) {
+            let (word, held) = (u32::from_ne_bytes(*word), u64::from_ne_bytes(*held));
+            if filter.value(word) != held {
+                filter.write(word)?;
+            }
+        }
+        Ok(filter)
+    }
+
+    /// A source is about to be banned.
+    pub(super) fn add(&mut self, source: &SourceKey) -> Result<(), ShieldError> {
+        let (word, bit) = ban_filter(source);
+        let bits = self.words.entry(word).or_default();
+        match bits.iter_mut().find(|(known, _)| *known == bit) {
+            Some((_, bans)) => {
+                *bans += 1;
+                Ok(())
+            }
+            None => {
+                bits.push((bit, 1));
+                self.write(word)
+            }
+        }
+    }
+
+    /// A source is not banned any more.
+    pub(super) fn remove(&mut self, source: &SourceKey) -> Result<(), ShieldError> {
+        let (word, bit) = ban_filter(source);
+        let Some(bits) = self.words.get_mut(&word) else {
+            return Ok(());
+        };
+        for (_, bans) in bits.iter_mut().filter(|(known, _)| *known == bit) {
+            *bans -= 1;
+        }
+        let before = bits.len();
+        bits.retain(|(_, bans)| *bans > 0);
+        match bits.len() == before {
+            true => Ok(()),
+            false => self.write(word),
+        }
+    }
+
+    fn write(&mut self, word: u32) -> Result<(), ShieldError> {
+        let value = self.value(word);
+        if value == 0 {
+            self.words.remove(&word);
+        }
+        self.map
+            .set(word, value, 0)
+            .map_err(|error| inaccessible(error.into()))
+    }
+
+    fn value(&self, word: u32) -> u64 {
+        let bits = self.words.get(&word).map_or(&[][..], Vec::as_slice);
+        bits.iter().fold(0, |value, (bit, _)| value | bit)
+    }
+}
+
+fn inaccessible(cause: Box<dyn Error + Send + Sync>) -> ShieldError {
+    ShieldError::Map {
+        map: "BAN_FILTER",
+        cause,
+    }
+}
