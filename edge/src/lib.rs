@@ -28,3 +28,4 @@ pub mod observe;
 
 pub mod cidr;
 pub mod clock;
+pub mod files;

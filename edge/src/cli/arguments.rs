@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, reload, run, shield, unban};
+use super::{ban, bans, check, keeper, reload, run, shield, unban};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Unban(unban::Unban),
     Bans(bans::Bans),
     Shield(shield::Shield),
+    #[command(hide = true)]
+    Keeper(keeper::Keeper),
 }
 
 /// Does what the command line of this process asks.
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Unban(command) => command.run(),
         Command::Bans(command) => command.run(),
         Command::Shield(command) => command.run(),
+        Command::Keeper(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

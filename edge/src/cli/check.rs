@@ -7,6 +7,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::output;
 use crate::config::DEFAULT_PATH;
+use crate::files::Disk;
 use crate::server::load;
 
 /// Report every error in a configuration at once, certificates included
@@ -27,7 +28,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (config, warnings) =
-            load(&self.file).map_err(|errors| Failure::invalid(&self.file, &errors))?;
+            load(&self.file, &Disk).map_err(|errors| Failure::invalid(&self.file, &errors))?;
         for warning in warnings {
             output::error(&warning.to_string());
         }

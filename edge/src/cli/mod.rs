@@ -9,6 +9,7 @@ mod ban;
 mod bans;
 mod check;
 mod failure;
+mod keeper;
 mod logging;
 mod output;
 mod reload;

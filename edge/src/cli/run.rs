@@ -7,6 +7,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::logging;
 use crate::config::DEFAULT_PATH;
+use crate::files::Disk;
 use crate::server::{self, with_causes};
 
 /// Serve until SIGTERM or SIGINT
@@ -33,8 +34,8 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
         logging::start()?;
-        let (config, warnings) =
-            server::load(&self.config).map_err(|errors| Failure::invalid(&self.config, &errors))?;
+        let (config, warnings) = server::load(&self.config, &Disk)
+            .map_err(|errors| Failure::invalid(&self.config, &errors))?;
         server::log_warnings(&warnings);
         server::run(config, self.config).map_err(|error| match error.is_configuration() {
             true => Failure::Configuration(format!("edge: {}", with_causes(&error))),

@@ -6,6 +6,7 @@ use super::Config;
 use super::read::{HostPlaces, Machine, read};
 use super::report::{ConfigErrors, Diagnostic, Report, Severity};
 use super::source::Source;
+use crate::files::{Disk, Files};
 
 /// A configuration with what is worth saying about it, and the means to say more.
 #[derive(Debug)]
@@ -24,6 +25,27 @@ impl Config {
         Loaded::load(path).map(|loaded| loaded.config)
     }
 
+    /// Reads a file for the paths and addresses in it: nobody is asked about names of servers, which
+    /// stand for no address then.
+    pub fn load_unresolved(path: &Path) -> Result<Config, ConfigErrors> {
+        let source = Source::read(path, &Disk)?;
+        Loaded::from_source(source, Machine::asking_nobody()).map(|loaded| loaded.config)
+    }
+
+    /// Every file that must be read to serve this, once each.
+    pub fn files(&self) -> Vec<&Path> {
+        let certificates = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.certificate.as_ref());
+        let mut files: Vec<&Path> = certificates
+            .flat_map(|files| [&*files.chain, &*files.key])
+            .collect();
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
     /// Validates text; `path` is what messages call it, and where relative paths start.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
         Loaded::parse(text, path).map(|loaded| loaded.config)
@@ -33,7 +55,12 @@ impl Config {
 impl Loaded {
     /// Reads and validates a file.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        Self::from_source(Source::read(path)?, Machine::this())
+        Self::load_from(path, &Disk)
+    }
+
+    /// Reads and validates a file that `files` can read.
+    pub fn load_from(path: &Path, files: &dyn Files) -> Result<Self, ConfigErrors> {
+        Self::from_source(Source::read(path, files)?, Machine::this())
     }
 
     /// Validates text; `path` is what messages call it, and where relative paths start.

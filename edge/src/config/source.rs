@@ -4,12 +4,11 @@
 //! encoding, a megabyte of something else), because each of those would otherwise show up as a
 //! puzzling syntax error.
 
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::report::{Diagnostic, Place};
+use crate::files::Files;
 
 /// Far above any hand-written file; a log or an image named by mistake is larger.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -36,12 +35,10 @@ impl Source {
     }
 
     /// Reads a file.
-    pub(super) fn read(path: &Path) -> Result<Self, Diagnostic> {
+    pub(super) fn read(path: &Path, files: &dyn Files) -> Result<Self, Diagnostic> {
         let whole = |message: String| Diagnostic::of_file(path, message);
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(|error| whole(format!("cannot be read: {error}")))?;
-        file.take(FILE_BYTES_MAX + 1)
-            .read_to_end(&mut bytes)
+        let bytes = files
+            .read(path, FILE_BYTES_MAX + 1)
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::IsADirectory => {
                     whole("is a directory; name the file in it".to_owned())

@@ -8,6 +8,7 @@
 mod listener;
 mod op;
 mod options;
+mod packet;
 mod runtime;
 mod socket;
 mod timer;
@@ -15,6 +16,7 @@ mod transport;
 
 pub use listener::{Accepted, Listener};
 pub use options::{bind_listener, connect};
+pub use packet::{packet_pair, recv_packet, send_packet};
 pub use runtime::{pin_to_cpu, probe_ring, run_worker, spawn};
 pub use socket::Socket;
 pub use timer::Timer;

@@ -8,6 +8,7 @@ use crate::observe::access::AccessError;
 use crate::tls;
 
 use super::control::ControlError;
+use super::keeper::KeeperError;
 use super::privileges::PrivilegeError;
 
 /// A start that failed. Whether configuration or environment is to blame decides the exit code.
@@ -36,6 +37,12 @@ pub enum Error {
     /// See [`PrivilegeError`].
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
+    /// See [`KeeperError`].
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// What was read first and what was read later do not fit.
+    #[error("the configuration changed while it was read; try again")]
+    Changed,
     /// A worker thread cannot be started.
     #[error("cannot start a worker: {0}")]
     Worker(#[source] io::Error),
@@ -54,7 +61,7 @@ impl Error {
     }
 }
 
-fn explain(error: &io::Error) -> String {
+pub(super) fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "the port is in use by another process".into(),
         io::ErrorKind::PermissionDenied => {

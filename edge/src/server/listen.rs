@@ -1,6 +1,7 @@
 //! Binding the configured addresses, one socket per worker.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 
 use super::Error;
 use super::update::{Endpoint, ListenSocket};
@@ -11,52 +12,54 @@ pub(super) fn bind_all(
     endpoints: &[Endpoint],
     workers: usize,
 ) -> Result<Vec<Vec<ListenSocket>>, Error> {
-    bind_more(endpoints, &[], workers)
+    let mut sockets = Vec::new();
+    for &Endpoint { addr, .. } in endpoints {
+        let bound = bind(addr, workers, &[]).map_err(|source| Error::Bind { addr, source })?;
+        sockets.extend(bound.into_iter().map(|socket| (addr, socket)));
+    }
+    Ok(deal(endpoints, sockets, workers))
 }
 
-fn bind_each(endpoints: &[Endpoint], workers: usize) -> Result<Vec<Vec<ListenSocket>>, Error> {
-    let bind = |&endpoint: &Endpoint| {
-        let addr = endpoint.addr;
-        let socket = bind_listener(addr).map_err(|source| Error::Bind { addr, source })?;
-        Ok(ListenSocket { endpoint, socket })
-    };
-    (0..workers)
-        .map(|_| endpoints.iter().map(bind).collect())
-        .collect()
+/// As many sockets for one address. `own_ports` are those that this edge listens on already.
+pub(super) fn bind(
+    addr: SocketAddr,
+    sockets: usize,
+    own_ports: &[u16],
+) -> io::Result<Vec<TcpListener>> {
+    if !own_ports.contains(&addr.port()) {
+        refuse_shared(addr)?;
+    }
+    (0..sockets).map(|_| bind_listener(addr)).collect()
 }
 
-/// Sockets for the endpoints that are wanted beyond those there are.
-pub(super) fn bind_more(
-    wanted: &[Endpoint],
-    there: &[Endpoint],
+/// Gives every worker one socket of each endpoint.
+pub(super) fn deal(
+    endpoints: &[Endpoint],
+    sockets: Vec<(SocketAddr, TcpListener)>,
     workers: usize,
-) -> Result<Vec<Vec<ListenSocket>>, Error> {
-    let new: Vec<Endpoint> = wanted
-        .iter()
-        .filter(|endpoint| !there.contains(endpoint))
-        .copied()
-        .collect();
-    let ports_there: Vec<u16> = there.iter().map(|endpoint| endpoint.addr.port()).collect();
-    for endpoint in &new {
-        // Where this process listens on the same port already, the probe would find itself.
-        if !ports_there.contains(&endpoint.addr.port()) {
-            refuse_shared(endpoint.addr)?;
+) -> Vec<Vec<ListenSocket>> {
+    let mut hands: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();
+    for (addr, socket) in sockets {
+        let Some(&endpoint) = endpoints.iter().find(|endpoint| endpoint.addr == addr) else {
+            continue;
+        };
+        let lacks =
+            |hand: &&mut Vec<ListenSocket>| hand.iter().all(|socket| socket.endpoint != endpoint);
+        if let Some(hand) = hands.iter_mut().find(lacks) {
+            hand.push(ListenSocket { endpoint, socket });
         }
     }
-    bind_each(&new, workers)
+    hands
 }
 
 /// With `SO_REUSEPORT` a second process of the same account could bind the same address and take
 /// a share of the connections unnoticed. A bind without it fails if anybody listens there.
-fn refuse_shared(addr: SocketAddr) -> Result<(), Error> {
+fn refuse_shared(addr: SocketAddr) -> io::Result<()> {
     use socket2::{Domain, Socket, Type};
-    let probe = || {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
-        if addr.is_ipv6() {
-            socket.set_only_v6(!addr.ip().is_unspecified())?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.bind(&addr.into())
-    };
-    probe().map_err(|source| Error::Bind { addr, source })
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(!addr.ip().is_unspecified())?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())
 }

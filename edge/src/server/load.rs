@@ -4,13 +4,14 @@ use std::error::Error;
 use std::path::Path;
 
 use crate::config::{Config, ConfigErrors, Diagnostic, Loaded, Severity};
+use crate::files::Files;
 use crate::tls;
 
 /// Loads a file and the certificates it names: all errors, or the configuration with what is worth
 /// a warning.
-pub fn load(path: &Path) -> Result<(Config, Vec<Diagnostic>), ConfigErrors> {
-    let loaded = Loaded::load(path)?;
-    let (errors, warnings) = tls::check(&loaded.config.hosts);
+pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>), ConfigErrors> {
+    let loaded = Loaded::load_from(path, files)?;
+    let (errors, warnings) = tls::check(&loaded.config.hosts, files);
     let errors: Vec<Diagnostic> = errors
         .iter()
         .map(|error| loaded.about_file(file(error), Severity::Error, with_causes(error)))
@@ -77,6 +78,7 @@ fn file(error: &tls::Error) -> Option<&Path> {
 #[cfg(test)]
 mod tests {
     use super::{load, with_causes};
+    use crate::files::Disk;
     use std::path::Path;
     use std::{fs, io};
 
@@ -97,7 +99,7 @@ upstream = "http://127.0.0.1:8000"
         fs::write(&file, TEXT).unwrap();
         fill(directory.path());
         let prefix = format!("{}/", directory.path().display());
-        match load(&file) {
+        match load(&file, &Disk) {
             Ok((_, warnings)) => Ok(warnings
                 .iter()
                 .map(|warning| warning.to_string().replace(&prefix, ""))

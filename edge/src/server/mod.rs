@@ -1,6 +1,7 @@
 //! The control plane: start-up, workers, reload, drain.
 
 pub mod control;
+pub mod keeper;
 pub mod privileges;
 pub mod reload;
 pub mod signals;

@@ -3,7 +3,8 @@
 //! The order of a start, all on the main thread and before any other thread exists, because Linux
 //! keeps capabilities per thread:
 //!
-//! 1. read the configuration, certificates and keys; open the access log; bind every socket, the
+//! 1. start the [`keeper`](super::keeper), which keeps what a reload needs;
+//!    read the configuration, certificates and keys; open the access log; bind every socket, the
 //!    metrics page and the admin socket; load and attach the shield;
 //! 2. [`Account::wanted`], and give the admin socket to it;
 //! 3. [`drop_for_good`];
@@ -17,7 +18,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -101,6 +102,36 @@ pub fn drop_for_good(account: Option<&Account>) -> Result<(), PrivilegeError> {
     give_up(account)
 }
 
+/// Keeps these capabilities, as far as there are any, and gives up everything else for good. For a
+/// process that does not serve: it stays the account that it is.
+pub fn keep_only(kept: &[Capability]) -> Result<(), PrivilegeError> {
+    refuse_threads()?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(refused("forbid core dumps"))?;
+    if has(CapSet::Effective, Capability::CAP_SETPCAP)? {
+        clear(CapSet::Bounding, "clear the capability bounding set")?;
+    }
+    let mut keep = CapsHashSet::new();
+    for &capability in kept {
+        if has(CapSet::Permitted, capability)? {
+            keep.insert(capability);
+        }
+    }
+    clear(CapSet::Ambient, "clear the ambient capabilities")?;
+    clear(CapSet::Inheritable, "clear the inheritable capabilities")?;
+    set(
+        CapSet::Effective,
+        &keep,
+        "reduce the effective capabilities",
+    )?;
+    set(
+        CapSet::Permitted,
+        &keep,
+        "reduce the permitted capabilities",
+    )?;
+    prctl::set_no_new_privs().map_err(refused("set no_new_privs"))?;
+    prctl::set_dumpable(false).map_err(refused("clear the dumpable flag"))
+}
+
 fn give_up(account: Option<&Account>) -> Result<(), PrivilegeError> {
     raise_descriptors()?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(refused("forbid core dumps"))?;
@@ -154,6 +185,17 @@ fn raise_descriptors() -> Result<(), PrivilegeError> {
 fn has(set: CapSet, capability: Capability) -> Result<bool, PrivilegeError> {
     caps::has_cap(None, set, capability).map_err(|error| PrivilegeError::Refused {
         action: "read the capabilities",
+        source: io::Error::other(error),
+    })
+}
+
+fn set(
+    set: CapSet,
+    capabilities: &CapsHashSet,
+    action: &'static str,
+) -> Result<(), PrivilegeError> {
+    caps::set(None, set, capabilities).map_err(|error| PrivilegeError::Refused {
+        action,
         source: io::Error::other(error),
     })
 }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::control::{BanRequest, Control, ControlHandle, ControlParts};
 use super::error::Error;
+use super::keeper::Keeper;
 use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
 use super::reload::{self, Reloader};
@@ -22,6 +23,7 @@ use super::shield;
 use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
 use crate::config::Config;
+use crate::files::Disk;
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
@@ -38,10 +40,11 @@ const JOBS_MAX: usize = 4;
 
 /// Serves until a signal ends it; a reload reads `path` again.
 pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
+    let keeper = Keeper::start(&path)?;
     let tickets = Tickets::new()?;
     let tls = match config.listen.https.is_empty() {
         true => None,
-        false => Some(tls::server_config(&config.hosts, &tickets)?),
+        false => Some(tls::server_config(&config.hosts, &Disk, &tickets)?),
     };
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
@@ -98,7 +101,9 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     }
     let reloader = Reloader {
         path,
+        keeper,
         tickets,
+        log: log.output(),
         serving: serving.clone(),
         workers: updates,
         control: control.configurations(),

@@ -1,6 +1,7 @@
 //! Signals, turned into a phase that everybody can watch.
 //!
-//! SIGTERM and SIGINT ask for a drain, a second one for an end at once. SIGHUP asks for a reload.
+//! SIGTERM and SIGINT ask for a drain, a second one for an end at once. SIGHUP asks for a reload, SIGUSR1
+//! for the log to be opened anew.
 //! SIGPIPE is ignored by the
 //! Rust runtime before `main`: a closed pipe is an error of the write that hits it.
 
@@ -8,6 +9,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+use super::reload::Job;
 
 /// How far the process is on its way out. Phases only ever move forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,7 @@ pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    user1: Signal,
 }
 
 impl Signals {
@@ -36,18 +40,23 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
         })
     }
 
-    /// Moves `phase` forward as signals arrive and asks for reloads, until the returned future is
-    /// dropped.
-    pub async fn drive(mut self, phase: &watch::Sender<Phase>, reload: impl Fn()) {
+    /// Moves `phase` forward as signals arrive and passes on what else they ask for, until the
+    /// returned future is dropped.
+    pub async fn drive(mut self, phase: &watch::Sender<Phase>, ask: impl Fn(Job)) {
         loop {
             let name = tokio::select! {
                 Some(()) = self.terminate.recv() => "SIGTERM",
                 Some(()) = self.interrupt.recv() => "SIGINT",
                 Some(()) = self.hangup.recv() => {
-                    reload();
+                    ask(Job::Reload(None));
+                    continue;
+                }
+                Some(()) = self.user1.recv() => {
+                    ask(Job::ReopenLog);
                     continue;
                 }
                 // The runtime is going away.
@@ -73,7 +82,7 @@ fn next(phase: Phase) -> Phase {
 mod tests {
     use super::*;
     use nix::sys::signal::{Signal, raise};
-    use std::cell::Cell;
+    use std::cell::RefCell;
     use std::time::Duration;
 
     #[test]
@@ -85,12 +94,19 @@ mod tests {
         runtime.block_on(async {
             let (phase, mut watched) = watch::channel(Phase::default());
             let signals = Signals::install().expect("signals can be taken");
-            let reloads = Cell::new(0);
+            let asked = RefCell::new(Vec::new());
             let test = async {
                 raise(Signal::SIGHUP).expect("it is raised");
                 let moved = tokio::time::timeout(Duration::from_millis(100), watched.changed());
                 assert!(moved.await.is_err(), "a hangup moved the phase");
-                assert_eq!(reloads.get(), 1);
+                raise(Signal::SIGUSR1).expect("it is raised");
+                let moved = tokio::time::timeout(Duration::from_millis(100), watched.changed());
+                assert!(moved.await.is_err(), "SIGUSR1 moved the phase");
+                let asked = asked.take();
+                assert!(
+                    matches!(*asked, [Job::Reload(None), Job::ReopenLog]),
+                    "{asked:?}"
+                );
                 for (signal, expected) in [
                     (Signal::SIGTERM, Phase::Drain),
                     (Signal::SIGINT, Phase::Stop),
@@ -102,7 +118,7 @@ mod tests {
                 }
             };
             tokio::select! {
-                () = signals.drive(&phase, || reloads.set(reloads.get() + 1)) => panic!("it never ends by itself"),
+                () = signals.drive(&phase, |job| asked.borrow_mut().push(job)) => panic!("it never ends by itself"),
                 () = test => {}
             }
         });

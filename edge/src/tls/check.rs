@@ -10,6 +10,7 @@ use super::config::provider;
 use super::error::{Error, Warning};
 use super::load::{Loaded, load};
 use crate::config::{Certificate, Host, HostName};
+use crate::files::Files;
 
 /// A certificate with less left than this is worth a warning.
 const SOON: Duration = Duration::from_secs(14 * DAY_SECS);
@@ -36,15 +37,15 @@ pub struct Expiry {
 }
 
 /// Errors and warnings about the certificates of all hosts, as of now.
-pub fn check(hosts: &[Host]) -> (Vec<Error>, Vec<Warning>) {
-    let report = inspect(hosts, SystemTime::now());
+pub fn check(hosts: &[Host], disk: &dyn Files) -> (Vec<Error>, Vec<Warning>) {
+    let report = inspect(hosts, disk, SystemTime::now());
     (report.errors, report.warnings)
 }
 
 /// Looks at the certificates of all hosts as they would be served at `now`.
 ///
 /// Files that several hosts share are reported once.
-pub fn inspect(hosts: &[Host], now: SystemTime) -> Report {
+pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
     let provider = provider();
     let mut report = Report::default();
     let mut seen: Vec<(&Certificate, Option<Loaded>)> = Vec::new();
@@ -54,7 +55,7 @@ pub fn inspect(hosts: &[Host], now: SystemTime) -> Report {
         };
         let known = seen.iter().position(|(other, _)| *other == files);
         let index = known.unwrap_or_else(|| {
-            let loaded = match load(files, &provider, now) {
+            let loaded = match load(files, disk, &provider, now) {
                 Ok(loaded) => {
                     report.warnings.extend(expires_soon(files, &loaded, now));
                     Some(loaded)

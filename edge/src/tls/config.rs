@@ -20,6 +20,7 @@ use super::error::Error;
 use super::load::load;
 use super::resolve::ByName;
 use crate::config::Host;
+use crate::files::Files;
 
 /// In the order of preference; both fronts are offered to every client.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -42,7 +43,11 @@ impl Tickets {
 /// Reads the certificates of all hosts and builds the configuration that all workers share.
 ///
 /// Fails on the first certificate that cannot be served now; [`check`](super::check) lists all.
-pub fn server_config(hosts: &[Host], tickets: &Tickets) -> Result<Arc<ServerConfig>, Error> {
+pub fn server_config(
+    hosts: &[Host],
+    disk: &dyn Files,
+    tickets: &Tickets,
+) -> Result<Arc<ServerConfig>, Error> {
     let provider = Arc::new(provider());
     let now = SystemTime::now();
     let mut certificates = ByName::default();
@@ -50,7 +55,7 @@ pub fn server_config(hosts: &[Host], tickets: &Tickets) -> Result<Arc<ServerConf
         let Some(files) = &host.certificate else {
             continue;
         };
-        let loaded = load(files, &provider, now).map_err(first)?;
+        let loaded = load(files, disk, &provider, now).map_err(first)?;
         certificates.add(&host.names, &Arc::new(loaded.key));
     }
     if certificates.is_empty() {

@@ -1,7 +1,6 @@
 //! Certificate files to keys that can sign: every reason why not, in words.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,7 @@ use x509_parser::time::ASN1Time;
 
 use super::error::{Error, Role};
 use crate::config::Certificate;
+use crate::files::Files;
 
 /// No chain or key comes near this; a wrong path (a log, a device) is stopped by it.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -30,11 +30,14 @@ pub(super) struct Loaded {
 
 /// Reads both files and checks that they can serve at `now`; all that is wrong, not only the first.
 pub(super) fn load(
-    files: &Certificate,
+    certificate: &Certificate,
+    disk: &dyn Files,
     provider: &CryptoProvider,
     now: SystemTime,
 ) -> Result<Loaded, Vec<Error>> {
-    let (chain, key) = match (read_chain(&files.chain), read_key(&files.key, provider)) {
+    let files = certificate;
+    let chain = read_chain(&files.chain, disk);
+    let (chain, key) = match (chain, read_key(&files.key, disk, provider)) {
         (Ok(chain), Ok(key)) => (chain, key),
         (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
     };
@@ -65,8 +68,8 @@ pub(super) fn load(
     Ok(Loaded { key, not_after })
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = read(path, Role::Certificate)?;
+fn read_chain(path: &Path, disk: &dyn Files) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = read(path, disk, Role::Certificate)?;
     let chain = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| damaged(path, Role::Certificate, e))?;
@@ -85,9 +88,10 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 
 fn read_key(
     path: &Path,
+    disk: &dyn Files,
     provider: &CryptoProvider,
 ) -> Result<std::sync::Arc<dyn rustls::sign::SigningKey>, Error> {
-    let text = read(path, Role::Key)?;
+    let text = read(path, disk, Role::Key)?;
     // PKCS #8 (RFC 5958 §3) and the older PEM encryption (RFC 1421 §4.6.1.1).
     if contains(&text, b"BEGIN ENCRYPTED PRIVATE KEY") || contains(&text, b"Proc-Type: 4,ENCRYPTED")
     {
@@ -115,7 +119,7 @@ fn read_key(
         })
 }
 
-fn read(path: &Path, role: Role) -> Result<Vec<u8>, Error> {
+fn read(path: &Path, disk: &dyn Files, role: Role) -> Result<Vec<u8>, Error> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => Error::Missing {
             role,
@@ -127,12 +131,7 @@ fn read(path: &Path, role: Role) -> Result<Vec<u8>, Error> {
             source,
         },
     };
-    let mut text = Vec::new();
-    File::open(path)
-        .map_err(unreadable)?
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut text)
-        .map_err(unreadable)?;
+    let text = disk.read(path, FILE_BYTES_MAX + 1).map_err(unreadable)?;
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(Error::TooLarge {
             role,

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use super::config::{Tickets, provider, server_config};
 use super::{Session, SessionError};
 use crate::config::{Certificate, Host, HostName};
+use crate::files::Disk;
 
 /// Year, month, day.
 type Day = (i32, u8, u8);
@@ -99,7 +100,7 @@ impl Authority {
                 host(names, Some(self.issue(&named)))
             })
             .collect();
-        server_config(&hosts, &Tickets::new().unwrap()).unwrap()
+        server_config(&hosts, &Disk, &Tickets::new().unwrap()).unwrap()
     }
 
     /// A client that trusts this authority.

@@ -16,6 +16,8 @@ mod http1;
 mod http2;
 mod limits;
 mod mcp;
+mod reload;
+mod reload_storm;
 mod shield;
 mod startup;
 mod streaming;

@@ -1,7 +1,7 @@
 //! The worker's side of the access log: format into a local buffer, hand over full batches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,29 +20,32 @@ pub(super) struct Batch {
     pub(super) lines: u64,
 }
 
+/// What the writer and the workers' logs share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// There is a target to write to.
+    pub(super) on: AtomicBool,
+    /// Lines lost so far.
+    pub(super) dropped: Arc<AtomicU64>,
+}
+
 /// One worker's access log. Dropping it hands over what it holds.
 ///
 /// Recording takes no lock and no system call (the wall clock is read through the vDSO). At most
 /// one batch is held; when the writer's queue is full it is dropped and its lines are counted.
 #[derive(Debug)]
 pub struct AccessLog {
-    /// `None` when the log is off.
-    queue: Option<SyncSender<Batch>>,
-    dropped: Arc<AtomicU64>,
+    queue: SyncSender<Batch>,
+    shared: Arc<Shared>,
     batch: Batch,
     timestamp: Timestamp,
 }
 
 impl AccessLog {
-    /// A log that records nothing.
-    pub fn off() -> AccessLog {
-        AccessLog::new(None, Arc::default())
-    }
-
-    pub(super) fn new(queue: Option<SyncSender<Batch>>, dropped: Arc<AtomicU64>) -> AccessLog {
+    pub(super) fn new(queue: SyncSender<Batch>, shared: Arc<Shared>) -> AccessLog {
         AccessLog {
             queue,
-            dropped,
+            shared,
             batch: Batch::default(),
             timestamp: Timestamp::new(),
         }
@@ -50,7 +53,7 @@ impl AccessLog {
 
     /// Adds the line of an exchange that has just finished.
     pub fn record(&mut self, access: &Access<'_>) {
-        if self.queue.is_none() {
+        if !self.shared.on.load(Ordering::Relaxed) {
             return;
         }
         let since_epoch = SystemTime::now()
@@ -80,8 +83,7 @@ impl AccessLog {
     }
 
     fn hand_over(&mut self, when_full: impl FnOnce(&mut AccessLog, Batch)) {
-        let Some(queue) = &self.queue else { return };
-        match queue.try_send(std::mem::take(&mut self.batch)) {
+        match self.queue.try_send(std::mem::take(&mut self.batch)) {
             Ok(()) => {}
             Err(TrySendError::Full(batch)) => when_full(self, batch),
             Err(TrySendError::Disconnected(batch)) => self.count_dropped(batch.lines),
@@ -89,7 +91,7 @@ impl AccessLog {
     }
 
     fn count_dropped(&self, lines: u64) {
-        self.dropped.fetch_add(lines, Ordering::Relaxed);
+        self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
     }
 }
 

@@ -7,9 +7,11 @@
 mod entry;
 mod json;
 mod log;
+mod target;
 mod timestamp;
 mod writer;
 
 pub use entry::Access;
 pub use log::AccessLog;
-pub use writer::{AccessError, AccessTarget, AccessWriter};
+pub use target::{AccessError, AccessTarget, open_file};
+pub use writer::{AccessOutput, AccessWriter};

@@ -1,107 +1,62 @@
 //! The writer thread: takes batches from the workers, writes them out.
 //!
-//! The target is opened before the thread starts ([`AccessTarget`]), so that a path that cannot be
-//! written stops the start, and the process gives up its privileges in between. Writes that fail later (disk full, reader
-//! of the pipe gone) lose the batch, count its lines and log one warning until a write succeeds
-//! again. The file is appended to; rotate it with `copytruncate`.
+//! Writes that fail (disk full, reader of the pipe gone) lose the batch, count its lines and log one
+//! warning until a write succeeds again. A file is appended to; when it has been rotated the thread
+//! is given the new one and closes the old one behind the lines that belong there.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::AccessLog;
-use super::log::Batch;
-use crate::config::LogTarget;
+use super::log::{Batch, Shared};
+use super::target::{AccessError, AccessTarget};
 
 /// Batches queued for the writer: 4 MiB of lines at most, over a second of them at full load.
 const QUEUE_BATCHES: usize = 128;
 
-/// Why the access log cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    /// The file cannot be opened for appending.
-    #[error("cannot open the access log {}: {source}", path.display())]
-    Open {
-        /// The configured path.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The writer thread cannot be started.
-    #[error("cannot start the access log's thread: {0}")]
-    Thread(#[source] io::Error),
-}
-
-/// Where the lines will go, opened.
-#[derive(Debug)]
-pub struct AccessTarget(Target);
-
-#[derive(Debug)]
-enum Target {
-    Off,
-    Stdout,
-    File(File),
-}
-
-impl AccessTarget {
-    /// Opens the target; a file is created with mode 0640.
-    pub fn open(target: &LogTarget) -> Result<AccessTarget, AccessError> {
-        Ok(AccessTarget(match target {
-            LogTarget::Off => Target::Off,
-            LogTarget::Stdout => Target::Stdout,
-            LogTarget::File(path) => Target::File(open(path.clone())?),
-        }))
-    }
-}
-
 /// The access log's writer thread.
 #[derive(Debug)]
 pub struct AccessWriter {
-    /// `None` when the log is off.
-    thread: Option<Thread>,
-    dropped: Arc<AtomicU64>,
-}
-
-#[derive(Debug)]
-struct Thread {
-    queue: SyncSender<Batch>,
+    output: AccessOutput,
     stopping: Arc<AtomicBool>,
     /// Disconnected when the thread has ended.
     ended: Receiver<()>,
 }
 
+/// Changes where the lines go; clones change the same log.
+#[derive(Clone)]
+pub struct AccessOutput {
+    queue: SyncSender<Batch>,
+    shared: Arc<Shared>,
+    next: Arc<Mutex<Option<AccessTarget>>>,
+}
+
 impl AccessWriter {
     /// Starts the thread; after the privileges are gone, because a thread keeps its own.
     pub fn start(target: AccessTarget) -> Result<AccessWriter, AccessError> {
-        match target.0 {
-            Target::Off => Ok(AccessWriter {
-                thread: None,
-                dropped: Arc::default(),
-            }),
-            Target::Stdout => AccessWriter::spawn(io::stdout(), QUEUE_BATCHES),
-            Target::File(file) => AccessWriter::spawn(file, QUEUE_BATCHES),
-        }
+        AccessWriter::spawn(target, QUEUE_BATCHES)
     }
 
-    fn spawn(
-        target: impl Write + Send + 'static,
-        queue_batches: usize,
-    ) -> Result<AccessWriter, AccessError> {
+    fn spawn(target: AccessTarget, queue_batches: usize) -> Result<AccessWriter, AccessError> {
         let (queue, batches) = mpsc::sync_channel(queue_batches);
         let (alive, ended) = mpsc::sync_channel(0);
         let stopping = Arc::new(AtomicBool::new(false));
-        let dropped = Arc::<AtomicU64>::default();
+        let output = AccessOutput {
+            queue,
+            shared: Arc::default(),
+            next: Arc::default(),
+        };
+        output.set(target);
         let writer = Writer {
-            target,
+            target: None,
+            next: Arc::clone(&output.next),
             batches,
             stopping: Arc::clone(&stopping),
-            dropped: Arc::clone(&dropped),
+            dropped: Arc::clone(&output.shared.dropped),
             failing: false,
             _alive: alive,
         };
@@ -110,24 +65,25 @@ impl AccessWriter {
             .spawn(|| writer.run())
             .map_err(AccessError::Thread)?;
         Ok(AccessWriter {
-            thread: Some(Thread {
-                queue,
-                stopping,
-                ended,
-            }),
-            dropped,
+            output,
+            stopping,
+            ended,
         })
     }
 
     /// The log of one more worker.
     pub fn worker(&self) -> AccessLog {
-        let queue = self.thread.as_ref().map(|thread| thread.queue.clone());
-        AccessLog::new(queue, Arc::clone(&self.dropped))
+        AccessLog::new(self.output.queue.clone(), Arc::clone(&self.output.shared))
+    }
+
+    /// The way to change where the lines go.
+    pub fn output(&self) -> AccessOutput {
+        self.output.clone()
     }
 
     /// Lines lost so far because the target was too slow or failed; shared with the metrics page.
     pub fn dropped(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.dropped)
+        Arc::clone(&self.output.shared.dropped)
     }
 
     /// Writes everything queued, then ends the thread; waits no longer than `wait`.
@@ -135,31 +91,43 @@ impl AccessWriter {
     /// Call it when the workers have dropped their logs. Returns whether all was written; a target
     /// that blocks (a pipe nobody reads) keeps the thread, which then ends with the process.
     pub fn stop(self, wait: Duration) -> bool {
-        let Some(thread) = self.thread else {
-            return true;
-        };
-        thread.stopping.store(true, Ordering::Release);
-        // Wakes a thread that waits for batches; one that has a full queue is awake anyway.
-        let _ = thread.queue.try_send(Batch::default());
+        self.stopping.store(true, Ordering::Release);
+        self.output.wake();
         matches!(
-            thread.ended.recv_timeout(wait),
+            self.ended.recv_timeout(wait),
             Err(mpsc::RecvTimeoutError::Disconnected)
         )
     }
 }
 
-fn open(path: PathBuf) -> Result<File, AccessError> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o640)
-        .open(&path)
-        .map_err(|source| AccessError::Open { path, source })
+impl AccessOutput {
+    /// Lines queued from now on go to `target`.
+    pub fn set(&self, target: AccessTarget) {
+        self.shared.on.store(target.0.is_some(), Ordering::Relaxed);
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = Some(target);
+        drop(next);
+        self.wake();
+    }
+
+    /// Wakes a thread that waits for batches; one that has a full queue is awake anyway.
+    fn wake(&self) {
+        let _ = self.queue.try_send(Batch::default());
+    }
+}
+
+impl std::fmt::Debug for AccessOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessOutput").finish_non_exhaustive()
+    }
 }
 
 /// What the thread owns.
-struct Writer<T> {
-    target: T,
+struct Writer {
+    /// `None` when the log is off.
+    target: Option<Box<dyn Write + Send>>,
+    /// What it is to write to from now on.
+    next: Arc<Mutex<Option<AccessTarget>>>,
     batches: Receiver<Batch>,
     stopping: Arc<AtomicBool>,
     dropped: Arc<AtomicU64>,
@@ -169,7 +137,7 @@ struct Writer<T> {
     _alive: SyncSender<()>,
 }
 
-impl<T: Write> Writer<T> {
+impl Writer {
     fn run(mut self) {
         while !self.stopping.load(Ordering::Acquire) {
             let Ok(batch) = self.batches.recv() else {
@@ -183,10 +151,19 @@ impl<T: Write> Writer<T> {
     }
 
     fn write(&mut self, batch: &Batch) {
-        let written = self
-            .target
-            .write_all(&batch.text)
-            .and_then(|()| self.target.flush());
+        let next = self
+            .next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(next) = next {
+            self.target = next.0;
+        }
+        // Lines from before the log was switched off.
+        let Some(target) = &mut self.target else {
+            return;
+        };
+        let written = target.write_all(&batch.text).and_then(|()| target.flush());
         match written {
             Ok(()) => self.failing = false,
             Err(error) => {
@@ -199,12 +176,15 @@ impl<T: Write> Writer<T> {
         }
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::LogTarget;
     use crate::observe::{Protocol, access::Access};
+    use std::io;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Mutex;
+    use std::path::PathBuf;
 
     /// Waits for the lock before each write, then appends.
     #[derive(Clone, Default)]
@@ -232,6 +212,10 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    fn to(gate: &Gate) -> AccessTarget {
+        AccessTarget(Some(Box::new(gate.clone())))
     }
 
     fn record(log: &mut AccessLog, lines: u16) {
@@ -288,7 +272,7 @@ mod tests {
     #[test]
     fn a_tick_writes_what_is_there() {
         let target = Gate::default();
-        let writer = AccessWriter::spawn(target.clone(), 4).expect("it starts");
+        let writer = AccessWriter::spawn(to(&target), 4).expect("it starts");
         let mut log = writer.worker();
         record(&mut log, 1);
         assert!(target.0.lock().expect("not poisoned").is_empty());
@@ -301,7 +285,7 @@ mod tests {
     #[test]
     fn a_blocked_target_blocks_nobody_and_every_line_is_accounted_for() {
         let target = Gate::default();
-        let writer = AccessWriter::spawn(target.clone(), 2).expect("it starts");
+        let writer = AccessWriter::spawn(to(&target), 2).expect("it starts");
         let mut log = writer.worker();
         let blocked = target.0.lock().expect("not poisoned");
         let total = 5000;
@@ -322,7 +306,7 @@ mod tests {
     #[test]
     fn stop_gives_up_on_a_target_that_stays_blocked() {
         let target = Gate::default();
-        let writer = AccessWriter::spawn(target.clone(), 2).expect("it starts");
+        let writer = AccessWriter::spawn(to(&target), 2).expect("it starts");
         let mut log = writer.worker();
         let blocked = target.0.lock().expect("not poisoned");
         record(&mut log, 1);
@@ -333,7 +317,7 @@ mod tests {
 
     #[test]
     fn failed_writes_are_counted() {
-        let writer = AccessWriter::spawn(Full, 4).expect("it starts");
+        let writer = AccessWriter::spawn(AccessTarget(Some(Box::new(Full))), 4).expect("it starts");
         let mut log = writer.worker();
         record(&mut log, 3);
         drop(log);
@@ -350,7 +334,32 @@ mod tests {
         record(&mut log, 3);
         drop(log);
         assert_eq!(writer.dropped().load(Ordering::Relaxed), 0);
-        assert!(writer.stop(Duration::ZERO));
+        assert!(writer.stop(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_rotated_file_is_left_behind_whole() {
+        let [first, second] = [Gate::default(), Gate::default()];
+        let writer = AccessWriter::spawn(to(&first), 16).expect("it starts");
+        let output = writer.output();
+        let mut log = writer.worker();
+        let blocked = first.0.lock().expect("not poisoned");
+        record(&mut log, 5);
+        log.flush();
+        output.set(to(&second));
+        drop(blocked);
+        record(&mut log, 3);
+        log.flush();
+        output.set(AccessTarget(None));
+        record(&mut log, 7);
+        drop(log);
+        assert!(writer.stop(Duration::from_secs(10)));
+        let lines = |gate: &Gate| {
+            let text = gate.0.lock().expect("not poisoned").clone();
+            ports(std::str::from_utf8(&text).expect("UTF-8")).len()
+        };
+        assert_eq!(lines(&first) + lines(&second), 8);
+        assert!(lines(&second) >= 3 || lines(&first) == 8, "in order");
     }
 
     #[test]

@@ -66,11 +66,12 @@ impl Plane {
         }
         let jobs = self.jobs;
         tasks.spawn(async move {
-            let reload = || {
-                // With a full queue one that is still to come will see the file as it is now.
-                let _ = jobs.try_send(Job::Reload(None));
+            let ask = |job| {
+                if jobs.try_send(job).is_err() {
+                    tracing::warn!("too many reloads at once: a signal is passed over");
+                }
             };
-            signals.drive(&phase, reload).await;
+            signals.drive(&phase, ask).await;
         });
         let mut sweep = interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);

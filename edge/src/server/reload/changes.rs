@@ -17,11 +17,10 @@ pub(super) fn needing_restart(now: &Config, wanted: &Config) -> Vec<String> {
         now.workers != wanted.workers,
         now.workers.to_string(),
     );
-    note("user", now.user != wanted.user, format!("{:?}", now.user));
     note(
-        "log.access",
-        now.log != wanted.log,
-        format!("{:?}", now.log.access),
+        "user",
+        now.user != wanted.user,
+        now.user.clone().unwrap_or_default(),
     );
     note(
         "metrics.listen",
@@ -41,7 +40,6 @@ pub(super) fn needing_restart(now: &Config, wanted: &Config) -> Vec<String> {
 pub(super) fn keep(now: &Config, wanted: &mut Config) {
     wanted.workers = now.workers;
     wanted.user.clone_from(&now.user);
-    wanted.log.clone_from(&now.log);
     wanted.metrics = now.metrics;
     wanted.admin.clone_from(&now.admin);
 }

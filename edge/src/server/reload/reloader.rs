@@ -7,11 +7,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::changes;
-use crate::config::{ConfigErrors, Diagnostic};
+use crate::config::{Config, ConfigErrors, Diagnostic, LogTarget};
+use crate::observe::access::{AccessOutput, AccessTarget};
 use crate::observe::admin::Reloaded;
 use crate::proxy::Snapshot;
+use crate::server::Error;
 use crate::server::control::Configured;
-use crate::server::listen::bind_more;
+use crate::server::keeper::Keeper;
+use crate::server::listen::deal;
 use crate::server::load::{load, with_causes};
 use crate::server::update::{Endpoint, ListenSocket, Serving, Update};
 use crate::tls::{self, Tickets};
@@ -23,7 +26,9 @@ const WORKER_WAIT: Duration = Duration::from_secs(5);
 pub(in crate::server) struct Reloader {
     /// The file that was named at the start.
     pub(in crate::server) path: PathBuf,
+    pub(in crate::server) keeper: Keeper,
     pub(in crate::server) tickets: Tickets,
+    pub(in crate::server) log: AccessOutput,
     /// What is in force.
     pub(in crate::server) serving: Serving,
     pub(in crate::server) workers: Vec<mpsc::Sender<Update>>,
@@ -34,6 +39,8 @@ pub(in crate::server) struct Reloader {
 struct Prepared {
     serving: Serving,
     sockets: Vec<Vec<ListenSocket>>,
+    /// If it goes elsewhere.
+    log: Option<AccessTarget>,
     warnings: Vec<String>,
 }
 
@@ -44,6 +51,9 @@ impl Reloader {
             Ok(prepared) => {
                 let mut warnings = prepared.warnings;
                 self.serving = prepared.serving;
+                if let Some(log) = prepared.log {
+                    self.log.set(log);
+                }
                 warnings.extend(self.tell_workers(prepared.sockets));
                 warnings.extend(self.tell_control());
                 Reloaded {
@@ -60,7 +70,9 @@ impl Reloader {
 
     /// Everything that can fail; nothing has changed when it does.
     fn prepare(&self) -> Result<Prepared, Vec<String>> {
-        let (mut config, warnings) = load(&self.path).map_err(|errors| shown(&errors))?;
+        let cannot = |error: &(dyn std::error::Error + 'static)| vec![with_causes(error)];
+        let files = self.keeper.files().map_err(|error| cannot(&error))?;
+        let (mut config, warnings) = load(&self.path, &files).map_err(|errors| shown(&errors))?;
         let mut warnings: Vec<String> = warnings.iter().map(Diagnostic::to_string).collect();
         let now = &self.serving.snapshot;
         warnings.extend(changes::needing_restart(&now.config, &config));
@@ -68,24 +80,67 @@ impl Reloader {
         let tls = match config.listen.https.is_empty() {
             true => None,
             false => Some(
-                tls::server_config(&config.hosts, &self.tickets)
-                    .map_err(|error| vec![with_causes(&error)])?,
+                tls::server_config(&config.hosts, &files, &self.tickets)
+                    .map_err(|error| cannot(&error))?,
             ),
         };
-        let sockets = bind_more(
-            &Endpoint::all(&config.listen),
-            &Endpoint::all(&now.config.listen),
-            self.workers.len(),
-        )
-        .map_err(|error| vec![with_causes(&error)])?;
+        let sockets = self.bind(&config).map_err(|error| cannot(&error))?;
+        let log = match config.log.access == now.config.log.access {
+            true => None,
+            false => Some(
+                self.open_log(&config.log.access)
+                    .map_err(|error| cannot(&error))?,
+            ),
+        };
         Ok(Prepared {
             serving: Serving {
                 snapshot: Arc::new(Snapshot::new(config, Some(now))),
                 tls,
             },
             sockets,
+            log,
             warnings,
         })
+    }
+
+    /// Sockets for what is listened on beyond what there is.
+    fn bind(&self, wanted: &Config) -> Result<Vec<Vec<ListenSocket>>, Error> {
+        let there = Endpoint::all(&self.serving.snapshot.config.listen);
+        let mut new = Endpoint::all(&wanted.listen);
+        new.retain(|endpoint| !there.contains(endpoint));
+        let sockets = match new.is_empty() {
+            true => Vec::new(),
+            false => self.keeper.bind(
+                new.iter().map(|endpoint| endpoint.addr).collect(),
+                self.workers.len(),
+                there.iter().map(|endpoint| endpoint.addr.port()).collect(),
+            )?,
+        };
+        if sockets.len() < new.len() * self.workers.len() {
+            return Err(Error::Changed);
+        }
+        Ok(deal(&new, sockets, self.workers.len()))
+    }
+
+    /// Opens the access log's file anew, for it has been renamed.
+    pub(super) fn reopen_log(&self) -> Result<(), Error> {
+        let target = &self.serving.snapshot.config.log.access;
+        if matches!(target, LogTarget::File(_)) {
+            self.log.set(self.open_log(target)?);
+        }
+        Ok(())
+    }
+
+    /// The directory may be the service's own, or root's.
+    fn open_log(&self, target: &LogTarget) -> Result<AccessTarget, Error> {
+        let refused = match AccessTarget::open(target) {
+            Ok(opened) => return Ok(opened),
+            Err(refused) => refused,
+        };
+        match (target, self.keeper.log()?) {
+            (LogTarget::File(wanted), Some((path, file))) if *wanted == path => Ok(file.into()),
+            _ => Err(refused.into()),
+        }
     }
 
     /// Returns what went wrong.

@@ -14,6 +14,8 @@ use crate::observe::admin::{Answer, Reloaded};
 pub enum Job {
     /// Read the configuration anew. Whoever waits for the outcome gets it.
     Reload(Option<oneshot::Sender<Result<Answer, String>>>),
+    /// Open the file of the access log anew: the one written to has been renamed.
+    ReopenLog,
 }
 
 /// Starts the thread; it ends with the process.
@@ -29,6 +31,10 @@ pub(in crate::server) fn start(mut reloader: Reloader, jobs: Receiver<Job>) -> i
                         let _ = waiting.send(Ok(Answer::Reloaded(outcome)));
                     }
                 }
+                Job::ReopenLog => match reloader.reopen_log() {
+                    Ok(()) => tracing::info!("access log opened anew"),
+                    Err(error) => tracing::error!(%error, "the access log stays as it is"),
+                },
             }
         }
     };

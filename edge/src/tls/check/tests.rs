@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::files::Disk;
 use crate::tls::testing::{Authority, host};
 use crate::tls::{Tickets, server_config};
 
@@ -14,7 +15,7 @@ fn new_year() -> SystemTime {
 /// The only error about one certificate, with the directory's name taken out.
 fn error(files: &Certificate) -> String {
     let hosts = [host(&["a.test"], Some(files.clone()))];
-    let report = inspect(&hosts, new_year());
+    let report = inspect(&hosts, &Disk, new_year());
     assert_eq!(report.errors.len(), 1, "{report:?}");
     assert!(report.expiries.is_empty());
     let directory = files.chain.parent().unwrap().display().to_string();
@@ -27,7 +28,7 @@ fn error(files: &Certificate) -> String {
 fn a_good_certificate_has_nothing_to_report_but_its_end() {
     let authority = Authority::new();
     let files = authority.issue_between(&["a.test"], (2025, 1, 1), (2026, 2, 1));
-    let report = inspect(&[host(&["a.test"], Some(files))], new_year());
+    let report = inspect(&[host(&["a.test"], Some(files))], &Disk, new_year());
     assert!(report.errors.is_empty() && report.warnings.is_empty());
     assert_eq!(
         report.expiries,
@@ -167,7 +168,7 @@ fn certificates_out_of_their_time() {
          machine's clock, or wait"
     );
     let soon = authority.issue_between(&["a.test"], (2025, 1, 1), (2026, 1, 14));
-    let report = inspect(&[host(&["a.test"], Some(soon.clone()))], new_year());
+    let report = inspect(&[host(&["a.test"], Some(soon.clone()))], &Disk, new_year());
     assert!(report.errors.is_empty());
     assert_eq!(
         report.warnings,
@@ -195,7 +196,7 @@ fn names_the_certificate_does_not_cover() {
         "192.0.2.2",
         "2001:db8::1",
     ];
-    let report = inspect(&[host(&names, Some(files.clone()))], new_year());
+    let report = inspect(&[host(&names, Some(files.clone()))], &Disk, new_year());
     assert!(report.errors.is_empty());
     let uncovered: Vec<Warning> = [
         "b.test",
@@ -233,7 +234,7 @@ fn everything_is_reported_at_once_and_shared_files_once() {
         host(&["c.test"], Some(good)),
         host(&["a2.test"], Some(expired)),
     ];
-    let report = inspect(&hosts, new_year());
+    let report = inspect(&hosts, &Disk, new_year());
     // One expired; a missing chain and a missing key.
     assert_eq!(report.errors.len(), 3, "{report:?}");
     assert!(report.warnings.is_empty());
@@ -242,14 +243,14 @@ fn everything_is_reported_at_once_and_shared_files_once() {
 
     let tickets = Tickets::new().unwrap();
     assert!(matches!(
-        server_config(&hosts, &tickets),
+        server_config(&hosts, &Disk, &tickets),
         Err(Error::Expired { .. })
     ));
     assert!(matches!(
-        server_config(&hosts[2..3], &tickets),
+        server_config(&hosts[2..3], &Disk, &tickets),
         Err(Error::NoCertificates)
     ));
-    let (errors, warnings) = check(&hosts[2..4]);
+    let (errors, warnings) = check(&hosts[2..4], &Disk);
     assert!(errors.is_empty() && warnings.is_empty());
 }
 
@@ -265,7 +266,7 @@ fn every_common_kind_of_key_is_served() {
     let authority = Authority::new();
     for key in kinds {
         let files = authority.issue_for(&["a.test"], &key.unwrap());
-        let report = inspect(&[host(&["a.test"], Some(files))], new_year());
+        let report = inspect(&[host(&["a.test"], Some(files))], &Disk, new_year());
         assert!(report.errors.is_empty() && report.warnings.is_empty());
     }
 }

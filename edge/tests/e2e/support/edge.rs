@@ -315,6 +315,22 @@ impl Edge {
         &self.setup.pin
     }
 
+    /// Writes another configuration in place of the running one.
+    pub(crate) fn rewrite(&self, text: &str) {
+        std::fs::write(self.file("edge.toml"), text).expect("our own directory is writable");
+    }
+
+    /// The configuration as it was at the start.
+    pub(crate) fn config(&self) -> String {
+        self.setup.render()
+    }
+
+    /// Has it read its configuration anew; fails if that is refused.
+    pub(crate) fn reload(&self) {
+        let (code, output) = self.command(&["reload"]);
+        assert_eq!(code, 0, "{output}\n{}", self.process.output());
+    }
+
     /// Fails unless the process runs and has never panicked.
     pub(crate) fn assert_healthy(&mut self) {
         assert!(

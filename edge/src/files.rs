@@ -1,0 +1,28 @@
+//! The file seam: where the files come from that a configuration names.
+//!
+//! At the start they are read from the disk. Once the process has given up its privileges, a key
+//! that only root may read is out of its reach; then they come from a process that has kept the
+//! right to read, see `server::keeper`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Reads files by the path that the configuration names them with.
+pub trait Files {
+    /// The first `most` bytes of a file; ask for one more than is acceptable to tell a file that is
+    /// too long.
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
+}
+
+/// The files as this process can read them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,41 @@
+//! What is said between the serving process and its keeper: packets of JSON, some with a descriptor.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What the keeper can be asked for.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Request {
+    /// Open the configuration and every file that it names.
+    Files,
+    /// Bind addresses that the configuration listens on.
+    Bind {
+        /// The addresses.
+        addrs: Vec<SocketAddr>,
+        /// How many sockets for each.
+        each: usize,
+        /// Ports that the serving process listens on already.
+        own_ports: Vec<u16>,
+    },
+    /// Open the access log that the configuration names.
+    Log,
+}
+
+/// What comes back, one after the other until [`Reply::End`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    /// An open file.
+    File(PathBuf),
+    /// A file that cannot be opened, and the error number.
+    NoFile(PathBuf, i32),
+    /// A listening socket.
+    Socket(SocketAddr),
+    /// An address that cannot be bound, and the error number.
+    NoSocket(SocketAddr, i32),
+    /// That was all.
+    End,
+}

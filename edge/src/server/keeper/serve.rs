@@ -1,0 +1,132 @@
+//! The keeper's side: one request after the other, until the parent is gone.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigSet, Signal};
+
+use super::protocol::{Reply, Request};
+use super::rights;
+use crate::config::{Config, LogTarget};
+use crate::net::{recv_packet, send_packet};
+use crate::observe::access;
+use crate::server::listen::bind;
+use crate::server::update::Endpoint;
+
+/// More workers than there can be.
+const EACH_MAX: usize = 256;
+
+/// Serves the requests of the parent, which holds the other end of standard input.
+pub fn serve(config: &Path) -> io::Result<()> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    rights::reduce().map_err(io::Error::other)?;
+    ignore_signals()?;
+    // After that, for a change of rights clears it (prctl(2)).
+    set_pdeathsig(Signal::SIGKILL)?;
+    let parent = Parent { socket };
+    while let Some((packet, _)) = recv_packet(&parent.socket)? {
+        match serde_json::from_slice(&packet)? {
+            Request::Files => parent.hand_files(config)?,
+            Request::Bind {
+                addrs,
+                each,
+                own_ports,
+            } => parent.hand_sockets(config, &addrs, each, &own_ports)?,
+            Request::Log => parent.hand_log(config)?,
+        }
+        parent.send(&Reply::End, None)?;
+    }
+    Ok(())
+}
+
+/// Signals meant for the service reach every process of it (systemctl(1), `kill`).
+fn ignore_signals() -> io::Result<()> {
+    let signals = [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGUSR1,
+    ];
+    let signals: SigSet = signals.into_iter().collect();
+    Ok(signals.thread_block()?)
+}
+
+struct Parent {
+    socket: OwnedFd,
+}
+
+impl Parent {
+    /// A configuration with errors goes alone: the parent finds them itself.
+    fn hand_files(&self, path: &Path) -> io::Result<()> {
+        self.hand_file(path)?;
+        let Ok(config) = Config::load_unresolved(path) else {
+            return Ok(());
+        };
+        config
+            .files()
+            .into_iter()
+            .try_for_each(|path| self.hand_file(path))
+    }
+
+    fn hand_file(&self, path: &Path) -> io::Result<()> {
+        // A pipe would hold up everything until somebody writes to it.
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path);
+        self.hand(path, opened)
+    }
+
+    fn hand(&self, path: &Path, opened: io::Result<File>) -> io::Result<()> {
+        let path = path.to_owned();
+        match opened {
+            Ok(file) => self.send(&Reply::File(path), Some(file.as_fd())),
+            Err(error) => self.send(&Reply::NoFile(path, errno(&error)), None),
+        }
+    }
+
+    /// Addresses that the configuration does not name are passed over.
+    fn hand_sockets(
+        &self,
+        path: &Path,
+        addrs: &[SocketAddr],
+        each: usize,
+        own_ports: &[u16],
+    ) -> io::Result<()> {
+        let Ok(config) = Config::load_unresolved(path) else {
+            return Ok(());
+        };
+        let named = Endpoint::all(&config.listen);
+        for Endpoint { addr, .. } in named.into_iter().filter(|e| addrs.contains(&e.addr)) {
+            match bind(addr, each.min(EACH_MAX), own_ports) {
+                Ok(sockets) => {
+                    for socket in sockets {
+                        self.send(&Reply::Socket(addr), Some(socket.as_fd()))?;
+                    }
+                }
+                Err(error) => self.send(&Reply::NoSocket(addr, errno(&error)), None)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_log(&self, path: &Path) -> io::Result<()> {
+        match Config::load_unresolved(path).map(|config| config.log.access) {
+            Ok(LogTarget::File(path)) => self.hand(&path, access::open_file(&path)),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&self, reply: &Reply, passed: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        send_packet(&self.socket, &serde_json::to_vec(reply)?, passed)
+    }
+}
+
+fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}

@@ -1,0 +1,199 @@
+//! A hundred reloads under load: two hundred open event streams and a thousand requests a second.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use crate::support::{ALPN_H1, Demo, Setup, free_port, heavy, listen, tls_config};
+
+const RELOADS: usize = 100;
+const STREAMS: usize = 200;
+/// Events of each stream, one a second: longer than the reloads take.
+const EVENTS: u64 = 20;
+/// Clients that keep their connection, and as many that open one for every request.
+const CLIENTS: usize = 10;
+/// Of one client, for a thousand requests a second by all of them.
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[test]
+fn a_hundred_reloads_lose_nothing() {
+    let _machine = heavy();
+    let demo = Demo::start();
+    let mut edge = Setup::new(demo.address).top("workers = 2").start();
+    let address = edge.http;
+    let config = tls_config(&edge.authority().roots(), ALPN_H1);
+    let stop = Arc::new(AtomicBool::new(false));
+    let answered = Arc::new(AtomicU64::new(0));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made");
+    let started = Instant::now();
+    let (streams, failures, reload_times) = runtime.block_on(async {
+        let gate = Arc::new(Semaphore::new(16));
+        let https = edge.https;
+        let open = |_| {
+            let (config, gate) = (Arc::clone(&config), Arc::clone(&gate));
+            tokio::spawn(async move { listen(config, https, EVENTS, &gate).await })
+        };
+        let streams: Vec<_> = (0..STREAMS).map(open).collect();
+        let clients: Vec<_> = (0..2 * CLIENTS)
+            .map(|client| {
+                let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+                tokio::spawn(ask(address, client < CLIENTS, stop, answered))
+            })
+            .collect();
+        let reloads = Reloads {
+            socket: edge.file("admin.sock"),
+            file: edge.file("edge.toml"),
+            text: edge.config(),
+            http: address,
+        };
+        let reload_times = tokio::task::spawn_blocking(move || reloads.run())
+            .await
+            .expect("reloads do not panic");
+        stop.store(true, Relaxed);
+        let mut failures = Vec::new();
+        for client in clients {
+            failures.extend(client.await.expect("clients do not panic"));
+        }
+        let mut read = Vec::new();
+        for stream in streams {
+            read.push(stream.await.expect("streams do not panic"));
+        }
+        (read, failures, reload_times)
+    });
+    let worst = reload_times.iter().max().expect("there were reloads");
+    let total: Duration = reload_times.iter().sum();
+    println!(
+        "{RELOADS} reloads, {:?} each, the slowest {worst:?}; {} requests in {:?}",
+        total / RELOADS as u32,
+        answered.load(Relaxed),
+        started.elapsed(),
+    );
+    assert!(
+        failures.is_empty(),
+        "{} lost: {:?}",
+        failures.len(),
+        failures[0]
+    );
+    let expected: Vec<u64> = (0..EVENTS).collect();
+    let broken: Vec<_> = streams
+        .iter()
+        .filter(|events| events.sequence != expected || events.error.is_some())
+        .collect();
+    assert!(
+        broken.is_empty(),
+        "{} streams: {:?}",
+        broken.len(),
+        broken[0]
+    );
+    assert!(
+        answered.load(Relaxed) > 2_000,
+        "too little load to prove much"
+    );
+    edge.assert_healthy();
+}
+
+/// Asks again and again; what went wrong.
+async fn ask(
+    address: SocketAddr,
+    keep: bool,
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut connection = None;
+    while !stop.load(Relaxed) {
+        let outcome =
+            tokio::time::timeout(Duration::from_secs(5), exchange(address, &mut connection));
+        match outcome.await {
+            Ok(Ok(())) => {
+                answered.fetch_add(1, Relaxed);
+            }
+            Ok(Err(error)) => failures.push(error.to_string()),
+            Err(_) => failures.push("no answer within five seconds".to_owned()),
+        }
+        if !keep || !failures.is_empty() {
+            connection = None;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    failures
+}
+
+async fn exchange(address: SocketAddr, connection: &mut Option<TcpStream>) -> std::io::Result<()> {
+    let stream = match connection {
+        Some(stream) => stream,
+        None => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            connection.insert(stream)
+        }
+    };
+    let request = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+    stream.write_all(request).await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"hello") {
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(std::io::Error::other("closed before the answer"));
+        }
+    }
+    match answer.starts_with(b"HTTP/1.1 200") {
+        true => Ok(()),
+        false => Err(std::io::Error::other(
+            String::from_utf8_lossy(&answer).into_owned(),
+        )),
+    }
+}
+
+/// Rewrites the file and has it read, each time otherwise.
+struct Reloads {
+    socket: PathBuf,
+    file: PathBuf,
+    text: String,
+    http: SocketAddr,
+}
+
+impl Reloads {
+    /// How long each took.
+    fn run(self) -> Vec<Duration> {
+        let added = free_port();
+        let one = format!("http = [\"{}\"]", self.http);
+        let two = format!("http = [\"{}\", \"127.0.0.1:{added}\"]", self.http);
+        let variants = [
+            self.text.clone(),
+            self.text.replace(&one, &two),
+            self.text
+                .replace("path = \"/\"", "path = \"/\"\nkeep_alive = \"1s\""),
+            self.text
+                .replace("requests = \"off\"", "requests = \"1000000/s\""),
+            format!("{}[bounds]\nhead_fields = 64\n", self.text),
+        ];
+        let admin = UnixStream::connect(&self.socket).expect("the admin socket answers");
+        let mut reader = BufReader::new(admin.try_clone().expect("descriptors are left"));
+        let mut writer = admin;
+        (0..RELOADS)
+            .map(|number| {
+                let text = &variants[number % variants.len()];
+                std::fs::write(&self.file, text).expect("our own directory is writable");
+                let start = Instant::now();
+                writer.write_all(b"\"reload\"\n").expect("it listens");
+                let mut line = String::new();
+                reader.read_line(&mut line).expect("it answers");
+                assert!(line.contains("\"errors\":[]"), "reload {number}: {line}");
+                let took = start.elapsed();
+                std::thread::sleep(Duration::from_millis(100).saturating_sub(took));
+                took
+            })
+            .collect()
+    }
+}
