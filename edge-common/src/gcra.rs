@@ -83,6 +83,15 @@ impl Gcra {
         }
     }
 
+    /// The same budget for arrivals that each cost as much as `weight` ordinary ones.
+    #[cfg(not(target_arch = "bpf"))]
+    pub const fn weighted(self, weight: u32) -> Gcra {
+        Gcra {
+            interval_ns: self.interval_ns.saturating_mul(weight as u64),
+            burst_ns: self.burst_ns,
+        }
+    }
+
     /// Nanoseconds between admissions at the average rate.
     pub const fn interval_ns(&self) -> u64 {
         self.interval_ns
@@ -120,6 +129,22 @@ mod tests {
         let gcra = Gcra::from_interval(10, 3).unwrap();
         let admitted = run(gcra, &[1000, 1000, 1000, 1000, 1009, 1010, 1010, 1100]);
         assert_eq!(admitted, [1000, 1000, 1000, 1010, 1100]);
+    }
+
+    #[test]
+    fn heavy_arrivals_share_the_budget_with_light_ones() {
+        let gcra = Gcra::from_interval(10, 5).unwrap();
+        let heavy = gcra.weighted(4);
+        let tat = heavy.admit(0, 1000).unwrap();
+        let tat = gcra.admit(tat, 1000).unwrap();
+        assert_eq!(gcra.admit(tat, 1000), Err(10));
+        assert_eq!(heavy.admit(tat, 1000), Err(40));
+        assert_eq!(
+            gcra.weighted(6).admit(0, 1000),
+            Err(10),
+            "more than the burst"
+        );
+        assert_eq!(gcra.weighted(u32::MAX).admit(0, 1000).is_err(), true);
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub use load::Loaded;
 pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use types::{
     Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN,
-    Fragments, Host, HostName, Listen, Log, LogTarget, Penalty, ProxyAction, Rate, RequestLimit,
-    Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
+    Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpKey, McpLimit, Penalty, ProxyAction,
+    Rate, RequestLimit, Route, Shield, ShieldMode, Timeouts, ToolLimit, Upstream, UpstreamAddr,
+    UpstreamId,
 };
-pub use value::{Invalid, format_duration, parse_duration};
+pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

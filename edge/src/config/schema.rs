@@ -34,7 +34,42 @@ pub(super) const HOST: Schema = Schema {
 
 pub(super) const ROUTE: Schema = Schema {
     title: "[[host.route]]",
-    keys: &["path", "upstream", "keep_alive"],
+    keys: &["path", "upstream", "keep_alive", "mcp"],
+};
+
+pub(super) const MCP: Schema = Schema {
+    title: "[host.route.mcp]",
+    keys: &[
+        "origins",
+        "health",
+        "body_prefix",
+        "verify",
+        "methods_allow",
+        "methods_deny",
+        "tools_allow",
+        "tools_deny",
+        "session_idle",
+        "limit",
+        "tool",
+    ],
+};
+
+pub(super) const MCP_LIMIT: Schema = Schema {
+    title: "[host.route.mcp.limit]",
+    keys: &[
+        "key",
+        "calls",
+        "calls_burst",
+        "streams",
+        "opens",
+        "opens_burst",
+        "sessions",
+    ],
+};
+
+pub(super) const MCP_TOOL: Schema = Schema {
+    title: "[[host.route.mcp.tool]]",
+    keys: &["name", "calls", "calls_burst", "key", "cost"],
 };
 
 pub(super) const UPSTREAM: Schema = Schema {
@@ -127,7 +162,8 @@ pub(super) const ADMIN: Schema = Schema {
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
-    LISTEN, HOST, ROUTE, UPSTREAM, TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
+    LISTEN, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, UPSTREAM, TIMEOUTS, BOUNDS, LIMIT, PENALTY,
+    SHIELD, LOG, METRICS, ADMIN,
 ];
 
 impl Schema {
@@ -151,6 +187,9 @@ impl Schema {
             ("", "upstream") => UPSTREAM.title,
             ("", key) => header(key).unwrap_or(key),
             ("[[host]]", "route") => ROUTE.title,
+            ("[[host.route]]", "mcp") => MCP.title,
+            ("[host.route.mcp]", "limit") => MCP_LIMIT.title,
+            ("[host.route.mcp]", "tool") => MCP_TOOL.title,
             ("[limit]", "penalty") => PENALTY.title,
             _ => key,
         }

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod mcp;
 mod route;
 mod shield;
 
+pub use mcp::{Mcp, McpKey, McpLimit, ToolLimit};
 pub use route::{Action, ProxyAction, Route};
 pub use shield::{Fragments, Shield, ShieldMode};
 

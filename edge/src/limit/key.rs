@@ -23,6 +23,16 @@ impl ClientKey {
         }
     }
 
+    /// What a limit counts by that is no address, as a hash of it.
+    pub(super) fn of_hash(hash: u64) -> Self {
+        Self(u128::from(hash))
+    }
+
+    /// The key as a number, for keys made of several things.
+    pub fn bits(&self) -> u128 {
+        self.0
+    }
+
     /// The address, or the first one of the network.
     pub fn address(&self) -> IpAddr {
         Ipv6Addr::from_bits(self.0).to_canonical()

@@ -57,7 +57,7 @@ impl Limiter {
 
 /// A burst that would take centuries to refill becomes the largest that can be counted, and a rate
 /// that is none admits the burst alone.
-fn gcra(rate: Rate) -> Gcra {
+pub(super) fn gcra(rate: Rate) -> Gcra {
     let interval = Gcra::new(rate.per_sec, 1).map_or(u64::MAX, |one| one.interval_ns());
     let burst_max = u32::try_from(u64::MAX / interval).unwrap_or(u32::MAX);
     Gcra::from_interval(interval, rate.burst.clamp(1, burst_max))

@@ -5,11 +5,15 @@
 //! time than there is room for, the one that owes least is forgotten (it may get its burst again)
 //! rather than a newcomer refused.
 
+mod buckets;
+mod counts;
 mod key;
 mod limiter;
 mod penalties;
 mod table;
 
+pub use buckets::{Buckets, rate};
+pub use counts::{Counts, Full, Held};
 pub use key::ClientKey;
 pub use limiter::{Limiter, RetryAfter};
 pub use penalties::Penalties;

@@ -29,7 +29,7 @@ pub fn decode(value: &[u8]) -> Result<Text<VALUE_MAX>, BadValue> {
 
 /// RFC 4648 §4, padded, and only the one spelling of each value: bits that mean nothing are zero.
 fn base64(encoded: &[u8]) -> Result<Text<VALUE_MAX>, BadValue> {
-    if encoded.len() % 4 != 0 {
+    if !encoded.len().is_multiple_of(4) {
         return Err(BadValue);
     }
     let mut out = Text::new();

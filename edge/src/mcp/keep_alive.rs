@@ -63,6 +63,11 @@ impl KeepAlive {
             .then(|| self.last_ns.saturating_add(self.interval_ns))
     }
 
+    /// Whether something may be added here.
+    pub fn at_boundary(&self) -> bool {
+        self.boundary.at_boundary()
+    }
+
     /// [`KEEP_ALIVE`] if it is due at `now_ns`; the caller sends it at once, before other bytes.
     pub fn comment(&mut self, now_ns: u64) -> Option<&'static [u8]> {
         if self.due_ns()? > now_ns {

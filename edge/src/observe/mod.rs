@@ -4,10 +4,12 @@ pub mod access;
 pub mod admin;
 pub mod metrics;
 
+mod mcp;
 mod page;
 mod protocol;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use mcp::{McpFacts, TOOL_MAX};
 pub use page::{Page, PageError, Reader};
 pub use protocol::Protocol;

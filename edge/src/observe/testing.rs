@@ -64,6 +64,7 @@ fn route(path: &str, upstream: usize) -> Route {
         action: Action::Proxy(ProxyAction {
             upstream: UpstreamId(upstream),
             keep_alive: None,
+            mcp: None,
         }),
     }
 }

@@ -11,9 +11,9 @@ use super::relay::Progress;
 use crate::clock::monotonic_ns;
 use crate::config::UpstreamId;
 use crate::message::{Name, RequestHead, Version};
-use crate::observe::Protocol;
 use crate::observe::access::Access;
-use crate::observe::metrics::{RequestSample, UpstreamFault};
+use crate::observe::metrics::{McpSample, RequestSample, UpstreamFault};
+use crate::observe::{McpFacts, Protocol};
 use crate::upstream::{Lease, UpstreamError};
 
 impl Proxy {
@@ -50,6 +50,7 @@ impl Proxy {
             upstream_head_us: None,
             upstream_reused: None,
             user_agent: None,
+            mcp: None,
             error: Some("bad_request"),
         });
     }
@@ -73,6 +74,8 @@ pub(super) struct Record<'a> {
     pub(super) upstream_name: Option<&'a str>,
     pub(super) bytes_out: u64,
     pub(super) error: Option<&'static str>,
+    /// On a route with `mcp`.
+    pub(super) mcp: Option<Box<McpFacts>>,
 }
 
 impl<'a> Record<'a> {
@@ -98,6 +101,7 @@ impl<'a> Record<'a> {
             upstream_name: None,
             bytes_out: 0,
             error: None,
+            mcp: None,
         }
     }
 
@@ -157,6 +161,14 @@ impl<'a> Record<'a> {
                 bytes_out: self.bytes_out,
             },
         );
+        if let Some(facts) = &self.mcp {
+            self.proxy.metrics.mcp(&McpSample {
+                facts,
+                upstream: self.upstream_name.unwrap_or("none"),
+                status,
+                duration_us,
+            });
+        }
         let host = head.authority.as_str();
         self.proxy.log.borrow_mut().record(&Access {
             client: self.peer.addr,
@@ -179,6 +191,7 @@ impl<'a> Record<'a> {
             upstream_head_us: head_us,
             upstream_reused: self.reused,
             user_agent: head.fields.value(Name::UserAgent),
+            mcp: self.mcp.as_deref(),
             error: self.error,
         });
     }

@@ -25,10 +25,16 @@ impl Proxy {
                 record.route = Some(admitted.number);
                 record.route_path = Some(&admitted.route.path);
                 match &admitted.route.action {
-                    Action::Proxy(action) => {
-                        self.pass(&mut head, client, peer, action, &mut record)
-                            .await;
-                    }
+                    Action::Proxy(action) => match &action.mcp {
+                        Some(mcp) => {
+                            self.mcp(&mut head, client, peer, action, mcp, &mut record)
+                                .await;
+                        }
+                        None => {
+                            self.pass(&mut head, client, peer, action, None, &mut record)
+                                .await;
+                        }
+                    },
                 }
             }
             Err(refusal) => {

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::drain::Drain;
+use super::mcp::Tables;
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
-use crate::config::{Bounds, Timeouts};
+use crate::config::{Bounds, Config, Timeouts};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Series, WorkerMetrics};
 use crate::upstream::Upstreams;
@@ -20,11 +21,13 @@ pub struct Proxy {
     pub(super) router: Router,
     pub(super) upstreams: Upstreams,
     pub(super) limits: Option<Arc<Limits>>,
+    pub(super) mcp: Option<Arc<Tables>>,
     pub(super) series: Series,
     pub(super) timeouts: Timeouts,
     pub(super) bounds: Bounds,
     pub(super) ipv6_prefix: u8,
     pub(super) redirect_port: Option<u16>,
+    session_idle_s: u32,
     // What the worker keeps from one configuration to the next.
     pub(super) ban: Rc<BanSender>,
     pub(super) log: Rc<RefCell<AccessLog>>,
@@ -46,10 +49,12 @@ impl Proxy {
             router: Router::new(&config.hosts),
             upstreams: Upstreams::new(&config.upstreams, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
+            mcp: snapshot.mcp.clone(),
             series: lasting.metrics.series(config),
             timeouts: config.timeouts,
             bounds: config.bounds,
             ipv6_prefix: config.shield.ipv6_prefix,
+            session_idle_s: session_idle_s(config),
             redirect_port: https_port.filter(|_| config.listen.redirect),
             ban: lasting.ban,
             log: lasting.log,
@@ -81,5 +86,17 @@ impl Proxy {
 
     pub(super) fn sweep(&self) {
         self.upstreams.sweep();
+        if let Some(tables) = &self.mcp {
+            tables.sweep(self.session_idle_s);
+            let (known, forgotten) = tables.sessions();
+            self.metrics.mcp_sessions(known, forgotten);
+        }
     }
+}
+
+/// Sessions are forgotten when the most patient route would.
+fn session_idle_s(config: &Config) -> u32 {
+    let routes = config.hosts.iter().flat_map(|host| &host.routes);
+    let idle = routes.filter_map(|route| route.action.mcp().map(|mcp| mcp.session_idle));
+    idle.max().map_or(0, |idle| idle.as_secs() as u32)
 }

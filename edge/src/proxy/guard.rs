@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 
 use super::configured::Proxy;
 use super::exchange::Peer;
+use super::mcp;
 use super::reply::Reply;
 use super::router::Match;
 use crate::clock::monotonic_ns;
@@ -46,14 +47,17 @@ impl From<Reply> for Refusal {
 impl Proxy {
     /// Everything that is decided before an upstream is involved.
     pub(super) fn guard(&self, head: &RequestHead, peer: &Peer) -> Result<Admitted<'_>, Refusal> {
-        self.admit(peer.addr.ip())?;
+        let matched = self.router.find(&head.authority, &head.target);
+        if !matches!(matched, Match::Route { route, .. } if mcp::opens_stream(route, head)) {
+            self.admit(peer.addr.ip())?;
+        }
         // RFC 9110 §9.3.6, §9.3.8: neither has a use in front of an MCP server.
         if head.upgrade == Some(Upgrade::Other)
             || matches!(head.method, Method::CONNECT | Method::TRACE)
         {
             return Err(StatusCode::NOT_IMPLEMENTED.into());
         }
-        let (has_certificate, found) = match self.router.find(&head.authority, &head.target) {
+        let (has_certificate, found) = match matched {
             Match::UnknownHost => return Err(StatusCode::MISDIRECTED_REQUEST.into()),
             Match::NoRoute { has_certificate } => (has_certificate, None),
             Match::Route {

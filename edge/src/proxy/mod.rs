@@ -8,6 +8,7 @@ mod drain;
 mod exchange;
 mod forward;
 mod guard;
+mod mcp;
 mod pass;
 mod relay;
 mod reply;

@@ -1,12 +1,14 @@
 //! The action of most routes: the request goes to an upstream, the pump moves both bodies.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 
 use super::account::Record;
 use super::configured::Proxy;
-use super::exchange::{ClientError, Downstream, Peer};
+use super::exchange::{Downstream, Peer};
 use super::forward;
-use super::relay::{End, Relay, RelayLimits};
+use super::mcp::Call;
+use super::relay::{End, Progress, Relay, RelayLimits};
 use super::reply::Reply;
 use crate::config::ProxyAction;
 use crate::message::RequestHead;
@@ -20,6 +22,7 @@ impl Proxy {
         client: &mut D,
         peer: &Peer,
         action: &'a ProxyAction,
+        mut call: Option<&mut Call>,
         record: &mut Record<'a>,
     ) {
         forward::request_fields(head, peer);
@@ -35,31 +38,31 @@ impl Proxy {
             websocket_idle: self.timeouts.websocket_idle,
             websocket_age: self.timeouts.websocket_age,
         };
-        match self.relay(head, client, group, limits, record).await {
+        let end = self
+            .relay(head, client, group, limits, call.as_deref_mut(), record)
+            .await;
+        match end {
             End::Complete => {}
             End::Upstream(error) => {
                 record.upstream_failed(&error);
                 match record.status {
                     None => {
-                        self.reply(Reply::new(error.status()), client, &head.method, record)
-                            .await
+                        let reply = match &mut call {
+                            Some(call) => call.upstream_failed(&error, self),
+                            None => Reply::new(error.status()),
+                        };
+                        self.reply(reply, client, &head.method, record).await;
                     }
                     Some(_) => client.abort(),
                 }
             }
             End::Client(error) => {
-                record.error = Some(error.reason());
-                match (record.status, error) {
-                    (None, ClientError::BadBody | ClientError::BodyTimeout) => {
-                        self.reply(Reply::new(error.status()), client, &head.method, record)
-                            .await;
-                    }
-                    _ => {
-                        record.status.get_or_insert(error.status());
-                        client.abort();
-                    }
-                }
+                self.client_failed(error, client, head, call.as_deref_mut(), record)
+                    .await;
             }
+        }
+        if let Some(call) = call {
+            call.ended(self);
         }
     }
 
@@ -71,17 +74,32 @@ impl Proxy {
         client: &mut D,
         group: &Group,
         limits: RelayLimits,
+        mut call: Option<&mut Call>,
         record: &mut Record<'_>,
     ) -> End {
         let host = head.authority.as_str();
-        let mut lease = match group.lease().await {
+        let pin = call.as_deref().and_then(Call::pin);
+        let leased = match pin {
+            Some(server) => group.lease_of(server).await,
+            None => group.lease().await,
+        };
+        let mut lease = match leased {
             Ok(lease) => lease,
             Err(error) => return End::Upstream(error),
         };
         record.leased(&lease);
         lease.conn().start(head, host);
         let reused = lease.reused;
-        let mut relay = Relay::new(client, lease.conn(), head.version, limits, self);
+        let mut progress = Progress::default();
+        let mut request_ended = false;
+        if let Some(call) = &mut call {
+            let server = Rc::clone(lease.server());
+            (progress.bytes_in, request_ended) = call.leased(&server, lease.conn());
+        }
+        let relay = Relay::new(client, lease.conn(), head.version, limits, self);
+        let mut relay = relay
+            .resume(progress, request_ended)
+            .watched_by(call.as_deref_mut());
         let end = poll_fn(|cx| relay.poll(cx)).await;
         let (progress, request_ended) = relay.progress();
         drop(relay);
@@ -96,15 +114,22 @@ impl Proxy {
             record.relayed(progress);
             return end;
         };
-        let mut fresh: Lease = match group.lease_new().await {
+        let leased = match pin {
+            Some(server) => group.lease_new_of(server).await,
+            None => group.lease_new().await,
+        };
+        let mut fresh: Lease = match leased {
             Ok(lease) => lease,
             Err(error) => return End::Upstream(error),
         };
         fresh.conn().resume(lease.conn(), unsent);
         drop(lease);
         record.leased(&fresh);
+        if let Some(call) = &mut call {
+            call.moved(fresh.server());
+        }
         let relay = Relay::new(client, fresh.conn(), head.version, limits, self);
-        let mut relay = relay.resume(progress, request_ended);
+        let mut relay = relay.resume(progress, request_ended).watched_by(call);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         record.relayed(relay.progress().0);
         end

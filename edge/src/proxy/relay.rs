@@ -20,6 +20,7 @@ use tokio::sync::futures::Notified;
 use self::tunnel::Tunnel;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
+use super::mcp::Call;
 use super::reply::push_date;
 use crate::clock::monotonic_ns;
 use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
@@ -73,6 +74,7 @@ pub(super) struct Relay<'a, D> {
     request_ended: bool,
     send_failed: bool,
     events: Option<KeepAlive>,
+    call: Option<&'a mut Call>,
     /// For event streams: the end of the worker's patience.
     cut: Option<Pin<Box<Notified<'a>>>>,
     body_is_sized: bool,
@@ -125,6 +127,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             request_ended: false,
             send_failed: false,
             events: None,
+            call: None,
             cut: None,
             body_is_sized: false,
             tunnel: None,
@@ -137,6 +140,12 @@ impl<'a, D: Downstream> Relay<'a, D> {
     /// What was done so far, and whether the request body has been read to its end.
     pub(super) fn progress(&self) -> (Progress, bool) {
         (self.progress, self.request_ended)
+    }
+
+    /// On a route with `mcp`, what passes is looked at.
+    pub(super) fn watched_by(mut self, call: Option<&'a mut Call>) -> Self {
+        self.call = call;
+        self
     }
 
     /// Goes on where a relay stopped whose connection turned out dead before it took a byte.
@@ -205,6 +214,12 @@ impl<'a, D: Downstream> Relay<'a, D> {
         if self.tunnel.is_some() {
             self.end_tunnel("drain");
         } else if matches!(self.phase, Phase::Body) && !self.body_is_sized {
+            let at_boundary = self.events.as_ref().is_some_and(KeepAlive::at_boundary);
+            if let Some(hint) = self.call.as_ref().and_then(|call| call.farewell())
+                && at_boundary
+            {
+                self.client.send_data(hint);
+            }
             self.end_response(None);
         }
         self.pump_response(cx)
@@ -227,6 +242,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 match self.client.poll_body(cx)? {
                     Poll::Ready(Some(Frame::Data(data))) => {
                         self.progress.bytes_in += data.len() as u64;
+                        if let Some(call) = &mut self.call {
+                            call.request_passed(&data)?;
+                        }
                         self.conn.send_data(&data);
                     }
                     Poll::Ready(Some(Frame::Trailers(fields))) => {
@@ -346,6 +364,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
             self.worker.metrics.stream_opened();
             self.cut = Some(Box::pin(self.worker.drain().is_cut()));
         }
+        if let Some(call) = &mut self.call {
+            call.responds(&head, self.progress.is_stream, self.worker);
+        }
         self.client.send_head(&head);
         self.phase = Phase::Body;
     }
@@ -354,6 +375,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
         self.progress.bytes_out += data.len() as u64;
         if let Some(events) = &mut self.events {
             events.passed(&data, monotonic_ns());
+        }
+        if let Some(call) = &mut self.call {
+            call.response_passed(&data, self.worker);
         }
         self.client.send_data(data);
     }

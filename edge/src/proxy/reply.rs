@@ -14,6 +14,7 @@ use crate::message::{BodyLength, Fields, Name, ResponseHead};
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     fields: Fields,
+    content: Option<(&'static str, String)>,
 }
 
 impl Reply {
@@ -21,7 +22,14 @@ impl Reply {
         Reply {
             status,
             fields: Fields::default(),
+            content: None,
         }
+    }
+
+    /// Content of a type, instead of the status in words.
+    pub(super) fn content(mut self, content_type: &'static str, content: String) -> Reply {
+        self.content = Some((content_type, content));
+        self
     }
 
     pub(super) fn with(mut self, name: &str, value: &str) -> Reply {
@@ -43,13 +51,17 @@ impl Reply {
         method: &Method,
         send_timeout: Duration,
     ) -> Result<u64, ClientError> {
-        let Reply { status, mut fields } = self;
-        let body = format!(
-            "{} {}\n",
-            status.as_str(),
-            status.canonical_reason().unwrap_or("Error")
-        );
-        fields.push_known(Name::ContentType, b"text/plain; charset=utf-8");
+        let Reply {
+            status,
+            mut fields,
+            content,
+        } = self;
+        let (content_type, body) = content.unwrap_or_else(|| {
+            let reason = status.canonical_reason().unwrap_or("Error");
+            let words = format!("{} {reason}\n", status.as_str());
+            ("text/plain; charset=utf-8", words)
+        });
+        fields.push_known(Name::ContentType, content_type.as_bytes());
         fields.push(b"cache-control", b"no-store");
         push_date(&mut fields);
         let length = BodyLength::Exact(body.len() as u64);

@@ -156,6 +156,7 @@ mod tests {
                         action: Action::Proxy(ProxyAction {
                             upstream: UpstreamId(0),
                             keep_alive: None,
+                            mcp: None,
                         }),
                     })
                     .collect(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mcp::Tables;
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
 
@@ -10,6 +11,7 @@ pub struct Snapshot {
     /// The configuration.
     pub config: Config,
     pub(super) limits: Option<Arc<Limits>>,
+    pub(super) mcp: Option<Arc<Tables>>,
 }
 
 impl Snapshot {
@@ -22,7 +24,13 @@ impl Snapshot {
             Some(known) => Arc::new(known.with(limit)),
             None => Arc::new(Limits::new(limit)),
         });
-        Snapshot { config, limits }
+        let tables = previous.and_then(|previous| previous.mcp.as_ref());
+        let mcp = Tables::wanted(&config, tables);
+        Snapshot {
+            config,
+            limits,
+            mcp,
+        }
     }
 }
 

@@ -137,6 +137,30 @@ impl Group {
         self.connect_from(first).await
     }
 
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// The number of the server whose address, as logs show it, is wanted.
+    pub fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<usize> {
+        self.servers.iter().position(|server| wanted(&server.label))
+    }
+
+    /// A connection to one server and no other: it alone knows the session.
+    pub async fn lease_of(&self, server: usize) -> Result<Lease, UpstreamError> {
+        let warm = self.servers[server].pool.borrow_mut().take(monotonic_ns());
+        match warm {
+            Some(conn) => Ok(Lease::new(conn, true, &self.servers[server])),
+            None => self.lease_new_of(server).await,
+        }
+    }
+
+    /// A connection to one server that nobody has used before.
+    pub async fn lease_new_of(&self, server: usize) -> Result<Lease, UpstreamError> {
+        self.connect(&self.servers[server]).await
+    }
+
     /// A connection that nobody has used before.
     pub async fn lease_new(&self) -> Result<Lease, UpstreamError> {
         self.connect_from(self.choose(monotonic_ns())).await
@@ -145,20 +169,29 @@ impl Group {
     async fn connect_from(&self, first: usize) -> Result<Lease, UpstreamError> {
         let mut last = UpstreamError::Closed;
         for i in 0..self.servers.len() {
-            let server = &self.servers[(first + i) % self.servers.len()];
-            match tokio::time::timeout(self.settings.connect_timeout, net::connect(&server.addr))
+            match self
+                .connect(&self.servers[(first + i) % self.servers.len()])
                 .await
             {
-                Ok(Ok(socket)) => {
-                    server.ejected_until_ns.set(0);
-                    return Ok(Lease::new(Conn::new(socket, &self.bounds), false, server));
-                }
-                Ok(Err(error)) => last = UpstreamError::Connect(error),
-                Err(_) => last = UpstreamError::ConnectTimeout,
+                Ok(lease) => return Ok(lease),
+                Err(error) => last = error,
             }
-            server.ejected_until_ns.set(monotonic_ns() + EJECTED_FOR_NS);
         }
         Err(last)
+    }
+
+    async fn connect(&self, server: &Rc<Server>) -> Result<Lease, UpstreamError> {
+        let connect = net::connect(&server.addr);
+        let error = match tokio::time::timeout(self.settings.connect_timeout, connect).await {
+            Ok(Ok(socket)) => {
+                server.ejected_until_ns.set(0);
+                return Ok(Lease::new(Conn::new(socket, &self.bounds), false, server));
+            }
+            Ok(Err(error)) => UpstreamError::Connect(error),
+            Err(_) => UpstreamError::ConnectTimeout,
+        };
+        server.ejected_until_ns.set(monotonic_ns() + EJECTED_FOR_NS);
+        Err(error)
     }
 
     /// Power of two choices: of two servers picked at random, the one with fewer requests in

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::listen::Sockets;
+use super::mcp;
 use super::upstream::Upstreams;
 use crate::config::item::Item;
 use crate::config::schema::{HOST, ROUTE};
@@ -177,12 +179,14 @@ fn routes(table: &Table<'_>, upstreams: &mut Upstreams<'_>, sockets: &Sockets) -
             KEEP_ALIVE_DEFAULT,
             KEEP_ALIVE_LEAST..=KEEP_ALIVE_MOST,
         );
+        let mcp = mcp::read(&table).map(Arc::new);
         if let (Some(path), Some(upstream)) = (path, upstream) {
             routes.push(Route {
                 path,
                 action: Action::Proxy(ProxyAction {
                     upstream,
                     keep_alive,
+                    mcp,
                 }),
             });
         }

@@ -8,6 +8,7 @@ mod limit;
 mod listen;
 mod lists;
 mod machine;
+mod mcp;
 mod output;
 mod rate;
 mod shield;

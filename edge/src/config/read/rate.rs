@@ -18,7 +18,11 @@ pub(super) fn read(
     burst_name: &'static str,
     default_per_sec: f64,
 ) -> Option<Rate> {
-    read_with(table, name, burst_name, Some(default_per_sec))
+    let default = Rate {
+        per_sec: default_per_sec,
+        burst: earned(default_per_sec),
+    };
+    read_or(table, name, burst_name, Some(default))
 }
 
 /// The same, without a limit unless the file says so.
@@ -27,28 +31,36 @@ pub(super) fn read_or_off(
     name: &'static str,
     burst_name: &'static str,
 ) -> Option<Rate> {
-    read_with(table, name, burst_name, None)
+    read_or(table, name, burst_name, None)
 }
 
-fn read_with(
+/// The same where the default may be no limit, or a burst of its own.
+pub(super) fn read_or(
     table: &Table<'_>,
     name: &'static str,
     burst_name: &'static str,
-    default_per_sec: Option<f64>,
+    default: Option<Rate>,
 ) -> Option<Rate> {
     let expected = "a rate such as \"100/s\", or \"off\"";
-    let per_sec = match table.item(name) {
-        None => default_per_sec,
-        Some(item) => item
-            .parse(expected, |text| match text {
-                "off" => Ok(None),
-                text => parse_rate(text).map(Some),
-            })
-            .unwrap_or(default_per_sec),
+    let written = table.item(name).map(|item| {
+        item.parse(expected, |text| match text {
+            "off" => Ok(None),
+            text => parse_rate(text).map(Some),
+        })
+    });
+    let (per_sec, default_burst) = match written {
+        Some(Some(per_sec)) => (per_sec, per_sec.map_or(BURST_LEAST as u32, earned)),
+        None | Some(None) => (
+            default.map(|rate| rate.per_sec),
+            default.map_or(BURST_LEAST as u32, |rate| rate.burst),
+        ),
     };
-    let earned = (per_sec.or(default_per_sec).unwrap_or(0.0) * BURST_SECONDS).max(BURST_LEAST);
-    let default_burst = (earned as u64).min(BURST_MAX);
     // Read even when the limit is off, so that a wrong burst is never overlooked.
-    let burst = table.integer(burst_name, default_burst, 1..=BURST_MAX) as u32;
+    let burst = table.integer(burst_name, default_burst.into(), 1..=BURST_MAX) as u32;
     per_sec.map(|per_sec| Rate { per_sec, burst })
+}
+
+/// The burst of a rate that names none.
+fn earned(per_sec: f64) -> u32 {
+    ((per_sec * BURST_SECONDS).max(BURST_LEAST) as u64).min(BURST_MAX) as u32
 }

@@ -256,6 +256,16 @@ fn the_table_of_bounds_is_what_is_enforced() {
     let (long, many) = ("\"9999d\"", "9999999999");
     expect("`workers`", &[("", "workers", many)]);
     expect("`keep_alive`", &[("route", "keep_alive", long)]);
+    let mcp = "host.route.mcp";
+    expect("`body_prefix`", &[(mcp, "body_prefix", many)]);
+    expect("`session_idle`", &[(mcp, "session_idle", long)]);
+    expect(
+        "`mcp.limit` `streams`, `sessions`",
+        &[
+            ("host.route.mcp.limit", "streams", many),
+            ("host.route.mcp.limit", "sessions", many),
+        ],
+    );
     expect(
         "`handshake`, `head`, `connect_timeout`",
         &[

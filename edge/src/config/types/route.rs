@@ -1,8 +1,9 @@
 //! Which requests a route takes, and what it does with them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::UpstreamId;
+use super::{Mcp, UpstreamId};
 
 /// What happens to requests under a path.
 #[derive(Clone, Debug)]
@@ -27,9 +28,18 @@ pub struct ProxyAction {
     pub upstream: UpstreamId,
     /// After how much silence an event stream gets a comment; `None` never.
     pub keep_alive: Option<Duration>,
+    /// What the edge does for MCP on this route.
+    pub mcp: Option<Arc<Mcp>>,
 }
 
 impl Action {
+    /// What the edge does for MCP, where it does.
+    pub fn mcp(&self) -> Option<&Mcp> {
+        match self {
+            Action::Proxy(proxy) => proxy.mcp.as_deref(),
+        }
+    }
+
     /// The upstream, for an action that has one.
     pub fn upstream(&self) -> Option<UpstreamId> {
         match self {

@@ -7,6 +7,8 @@ mod host_name;
 mod invalid;
 mod listen;
 mod name;
+mod name_rules;
+mod origin;
 mod pin;
 mod rate;
 mod route_path;
@@ -16,11 +18,13 @@ mod socket_path;
 
 pub use duration::{format_duration, parse_duration};
 pub use invalid::Invalid;
+pub use name_rules::{NamePattern, NameRules};
 
 pub(super) use host_name::parse_host_name;
 pub(super) use invalid::quote;
 pub(super) use listen::parse_listen;
 pub(super) use name::{check_account, check_interface, check_upstream_name};
+pub(super) use origin::{check_origin, check_param_name};
 pub(super) use pin::check_pin;
 pub(super) use rate::parse_rate;
 pub(super) use route_path::check_route_path;

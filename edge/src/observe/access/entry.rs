@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::json;
-use crate::observe::Protocol;
+use crate::observe::{McpFacts, Protocol};
 
 /// Bytes kept of the fields that a client chooses.
 const METHOD_MAX: usize = 32;
@@ -57,6 +57,8 @@ pub struct Access<'a> {
     pub upstream_reused: Option<bool>,
     /// `User-Agent` as sent.
     pub user_agent: Option<&'a [u8]>,
+    /// What it was about, on a route with `mcp`.
+    pub mcp: Option<&'a McpFacts>,
     /// Why the exchange failed: a short token such as `upstream_connect` or `client_gone`.
     pub error: Option<&'static str>,
 }
@@ -96,6 +98,9 @@ impl Access<'_> {
         if let Some(user_agent) = self.user_agent {
             bytes(out, ",\"user_agent\":\"", user_agent, USER_AGENT_MAX);
         }
+        if let Some(mcp) = self.mcp {
+            write_mcp(out, mcp);
+        }
         text(out, ",\"error\":\"", self.error);
         out.extend_from_slice(b"}\n");
     }
@@ -109,6 +114,32 @@ impl Access<'_> {
         if end.is_some() {
             out.extend_from_slice(b",\"query\":true");
         }
+    }
+}
+
+fn write_mcp(out: &mut Vec<u8>, mcp: &McpFacts) {
+    text(out, ",\"mcp_era\":\"", Some(mcp.era.as_str()));
+    text(out, ",\"mcp_class\":\"", Some(mcp.class.as_str()));
+    let method = mcp.method.start();
+    if !method.is_empty() {
+        bytes(out, ",\"mcp_method\":\"", method, NAME_MAX);
+    }
+    let tool = mcp.tool.start();
+    if !tool.is_empty() {
+        bytes(out, ",\"mcp_tool\":\"", tool, NAME_MAX);
+    }
+    if let Some(session) = mcp.session {
+        let hash = session.to_be_bytes();
+        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+        out.extend_from_slice(b",\"mcp_session\":\"");
+        out.extend(
+            hash.iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
+        );
+        out.push(b'"');
+    }
+    if mcp.events > 0 {
+        number(out, ",\"mcp_events\":", mcp.events);
     }
 }
 
@@ -164,7 +195,8 @@ fn ip(out: &mut Vec<u8>, addr: IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::Access;
-    use crate::observe::Protocol;
+    use crate::mcp::{Class, Era};
+    use crate::observe::{McpFacts, Protocol};
     use proptest::prelude::*;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -187,6 +219,7 @@ mod tests {
             upstream_head_us: Some(11_002),
             upstream_reused: Some(true),
             user_agent: Some(b"python-httpx/0.28"),
+            mcp: None,
             error: None,
         }
     }
@@ -200,6 +233,25 @@ mod tests {
     #[test]
     fn a_proxied_exchange() {
         insta::assert_snapshot!(line(&access()), @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28"}"#);
+    }
+
+    #[test]
+    fn a_tool_call() {
+        let facts = McpFacts {
+            era: Era::Legacy,
+            class: Class::Call,
+            method: (&b"tools/call"[..]).into(),
+            tool: (&b"se\"arch"[..]).into(),
+            session: Some(0x00ab_cdef_0123_4567),
+            events: 3,
+            is_stream: true,
+            refusal: None,
+        };
+        let line = line(&Access {
+            mcp: Some(&facts),
+            ..access()
+        });
+        insta::assert_snapshot!(line, @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28","mcp_era":"legacy","mcp_class":"call","mcp_method":"tools/call","mcp_tool":"se\"arch","mcp_session":"00abcdef01234567","mcp_events":3}"#);
     }
 
     #[test]

@@ -238,6 +238,7 @@ mod tests {
                 upstream_head_us: Some(5),
                 upstream_reused: Some(true),
                 user_agent: None,
+                mcp: None,
                 error: None,
             });
         }

@@ -16,6 +16,13 @@ pub(super) const BAN_REQUESTS_DROPPED: &str = "edge_ban_requests_dropped_total";
 pub(super) const TLS_HANDSHAKES: &str = "edge_tls_handshakes_total";
 pub(super) const UPSTREAM_CONNECTIONS: &str = "edge_upstream_connections";
 pub(super) const UPSTREAM_ERRORS: &str = "edge_upstream_errors_total";
+pub(super) const MCP_REQUESTS: &str = "edge_mcp_requests_total";
+pub(super) const MCP_TOOL_CALLS: &str = "edge_mcp_tool_calls_total";
+pub(super) const MCP_REFUSED: &str = "edge_mcp_refused_total";
+pub(super) const MCP_EVENTS: &str = "edge_mcp_events_total";
+pub(super) const MCP_STREAM_AGE: &str = "edge_mcp_stream_seconds";
+pub(super) const MCP_SESSIONS: &str = "edge_mcp_sessions";
+pub(super) const MCP_SESSIONS_FORGOTTEN: &str = "edge_mcp_sessions_forgotten_total";
 pub(super) const ACCESS_LOG_DROPPED: &str = "edge_access_log_dropped_total";
 pub(super) const BUILD_INFO: &str = "edge_build_info";
 pub(super) const SHIELD_ATTACHED: &str = "edge_shield_attached";
@@ -26,12 +33,14 @@ pub(super) const REQUEST_DURATION_HELP: &str =
     "Time from the first byte of a request to the end of its response, event streams included.";
 pub(super) const UPSTREAM_HEAD_HELP: &str =
     "Time from a request sent to an upstream to its response head.";
+pub(super) const MCP_STREAM_AGE_HELP: &str =
+    "Age of event streams on MCP routes when they ended, from the first byte of the request.";
 pub(super) const SHIELD_ATTACHED_HELP: &str =
     "Whether the kernel program protects the interface: 1 attached, 0 not.";
 pub(super) const SHIELD_PACKETS_HELP: &str =
     "Packets seen by the kernel program since it was loaded, by what became of them.";
 
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 15] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",
@@ -57,14 +66,35 @@ const COUNTERS: [(&str, &str); 10] = [
         "Requests that failed because of an upstream.",
     ),
     (
+        MCP_REQUESTS,
+        "Finished requests on MCP routes, by JSON-RPC method, era of the protocol and class.",
+    ),
+    (
+        MCP_TOOL_CALLS,
+        "Finished tool calls by tool; tools beyond the first 200 are other.",
+    ),
+    (
+        MCP_REFUSED,
+        "Requests on MCP routes refused or failed at the edge, by reason.",
+    ),
+    (
+        MCP_EVENTS,
+        "Events passed to clients on MCP routes, counted when their stream ends.",
+    ),
+    (
+        MCP_SESSIONS_FORGOTTEN,
+        "MCP sessions in use that had to make room for others.",
+    ),
+    (
         ACCESS_LOG_DROPPED,
         "Access log lines lost because the target was too slow or failed.",
     ),
 ];
 
-const GAUGES: [(&str, &str); 4] = [
+const GAUGES: [(&str, &str); 5] = [
     (CONNECTIONS, "Open client connections."),
     (STREAMS, "Open event streams and WebSockets."),
+    (MCP_SESSIONS, "MCP sessions known."),
     (
         UPSTREAM_CONNECTIONS,
         "Open connections to upstream servers, idle ones included.",

@@ -46,6 +46,13 @@ pub(super) struct Snapshot {
     pub(super) sum_us: u64,
 }
 
+impl Snapshot {
+    /// All samples.
+    pub(super) fn count(&self) -> u64 {
+        self.cumulative[BUCKETS - 1]
+    }
+}
+
 impl Histogram {
     pub(super) fn snapshot(&self) -> Snapshot {
         let mut total = 0;

@@ -8,6 +8,7 @@ mod describe;
 mod histogram;
 mod labels;
 mod local;
+mod mcp;
 mod process;
 mod registry;
 mod requests;
@@ -19,6 +20,7 @@ mod text;
 mod worker;
 
 pub use labels::{BanOrigin, Handshake, TlsVersion, UpstreamFault};
+pub use mcp::McpSample;
 pub use registry::Metrics;
 pub use scrape::{Scrape, ShieldLink, ShieldVerdict};
 pub use series::{RequestSample, Series};

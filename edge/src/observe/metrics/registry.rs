@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use super::describe;
 use super::histogram::Histogram;
 use super::labels::{BanOrigin, Label};
+use super::mcp::SharedMcp;
 use super::requests::RouteLabels;
 use super::scrape::{self, Scrape};
 use super::text;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) durations: Histograms<RouteLabels>,
     /// Times to the response head by upstream.
     pub(super) heads: Histograms<String>,
+    pub(super) mcp: SharedMcp,
     bans: Vec<Counter>,
     ban_requests_dropped: Counter,
     access_log_dropped: Counter,
@@ -43,6 +45,7 @@ impl Metrics {
         let shared = Shared {
             durations: Histograms::default(),
             heads: Histograms::default(),
+            mcp: SharedMcp::default(),
             bans: BanOrigin::ALL
                 .iter()
                 .map(|origin| counter(&recorder, describe::BANS, &[("origin", origin.as_str())]))
@@ -94,6 +97,12 @@ impl Metrics {
         for (route, duration) in shared.durations.all() {
             let labels = [("host", &*route.host), ("route", &*route.path)];
             text::histogram(page, name, &labels, &duration.snapshot());
+        }
+        let ages = shared.mcp.stream_ages.snapshot();
+        if ages.count() > 0 {
+            let (name, help) = (describe::MCP_STREAM_AGE, describe::MCP_STREAM_AGE_HELP);
+            text::head(page, name, "histogram", help);
+            text::histogram(page, name, &[], &ages);
         }
         let heads = shared.heads.all();
         if heads.is_empty() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::describe;
 use super::labels::{Handshake, Label};
 use super::local::{LocalCounter, LocalGauge};
+use super::mcp::{McpMetrics, McpSample};
 use super::registry::Shared;
 use super::requests::{RouteRequests, route_labels};
 use super::series::{RequestSample, Series, UpstreamMetrics};
@@ -30,6 +31,7 @@ pub struct WorkerMetrics {
     bytes_in: LocalCounter,
     bytes_out: LocalCounter,
     limited: LocalCounter,
+    mcp: McpMetrics,
 }
 
 struct ConnectionMetrics {
@@ -58,6 +60,7 @@ impl WorkerMetrics {
             bytes_in: bytes("in"),
             bytes_out: bytes("out"),
             limited: counter(describe::LIMITED, &[]),
+            mcp: McpMetrics::new(&shared),
             shared,
         }
     }
@@ -131,6 +134,20 @@ impl WorkerMetrics {
         self.limited.add(1);
     }
 
+    /// Counts a finished exchange on a route with `mcp`.
+    pub fn mcp(&self, sample: &McpSample<'_>) {
+        self.mcp.record(sample, &self.shared.mcp);
+    }
+
+    /// How many MCP sessions are known now, and how many in use had to make room for others. All
+    /// workers know the same.
+    pub fn mcp_sessions(&self, known: usize, forgotten: u64) {
+        let gauge = self.shared.gauge(describe::MCP_SESSIONS, &[]);
+        gauge.set(known as f64);
+        let counter = self.shared.counter(describe::MCP_SESSIONS_FORGOTTEN, &[]);
+        counter.absolute(forgotten);
+    }
+
     /// Adds everything to the shared values; called on the worker's tick, about every 100 ms.
     pub fn flush(&self) {
         self.routes.borrow_mut().retain(|route| {
@@ -150,6 +167,7 @@ impl WorkerMetrics {
             connections.total.flush();
         }
         self.streams.flush();
+        self.mcp.flush(&self.shared);
         let plain = [
             &self.keep_alives,
             &self.bytes_in,

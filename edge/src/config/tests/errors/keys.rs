@@ -51,11 +51,11 @@ fn keys_in_the_wrong_place() {
        3 | upstream = "http://127.0.0.1:8000"
          | ^^^^^^^^
     "#);
-    insta::assert_snapshot!(host("names = [\"*\"]\nlimit = {}"), @"
-    edge.toml:3:1: unknown key `limit` in [[host]]; it belongs at the top, as [limit]
+    insta::assert_snapshot!(host("names = [\"*\"]\nlimit = {}"), @r#"
+    edge.toml:3:1: unknown key `limit` in [[host]]; it belongs at the top, as [limit] or in [host.route.mcp]
        3 | limit = {}
          | ^^^^^
-    ");
+    "#);
 }
 
 #[test]

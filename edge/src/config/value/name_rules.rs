@@ -1,31 +1,39 @@
 //! Which names a route lets through: of methods, of tools.
 
+use super::invalid::{Invalid, quote};
+
 /// A name, or the start of one followed by `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pattern {
+pub enum NamePattern {
     /// This name.
     Exact(String),
     /// Every name that starts so.
     Prefix(String),
 }
 
-impl Pattern {
-    /// Reads `add`, `files/*` or `*`; `None` when a star stands elsewhere or there is nothing.
-    pub fn parse(text: &str) -> Option<Pattern> {
+impl NamePattern {
+    /// Reads `add`, `files_*` or `*`.
+    pub(in crate::config) fn parse(text: &str) -> Result<NamePattern, Invalid> {
         let printable = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
         match text.strip_suffix('*') {
-            _ if text.is_empty() || !printable => None,
-            Some(start) if !start.contains('*') => Some(Pattern::Prefix(start.to_owned())),
-            None if !text.contains('*') => Some(Pattern::Exact(text.to_owned())),
-            _ => None,
+            _ if text.is_empty() || !printable => Err(Invalid::new(format!(
+                "{} is no name; write one such as \"tools/call\" or \"files_*\"",
+                quote(text)
+            ))),
+            Some(start) if !start.contains('*') => Ok(NamePattern::Prefix(start.to_owned())),
+            None if !text.contains('*') => Ok(NamePattern::Exact(text.to_owned())),
+            _ => Err(Invalid::new(format!(
+                "{}: a star may stand at the end only",
+                quote(text)
+            ))),
         }
     }
 
     /// Whether the name is meant.
     pub fn matches(&self, name: &[u8]) -> bool {
         match self {
-            Pattern::Exact(exact) => name == exact.as_bytes(),
-            Pattern::Prefix(start) => name.starts_with(start.as_bytes()),
+            NamePattern::Exact(exact) => name == exact.as_bytes(),
+            NamePattern::Prefix(start) => name.starts_with(start.as_bytes()),
         }
     }
 }
@@ -34,9 +42,9 @@ impl Pattern {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameRules {
     /// What may pass; `None`: everything.
-    pub allow: Option<Vec<Pattern>>,
+    pub allow: Option<Vec<NamePattern>>,
     /// What may not.
-    pub deny: Vec<Pattern>,
+    pub deny: Vec<NamePattern>,
 }
 
 impl NameRules {
@@ -47,18 +55,26 @@ impl NameRules {
 
     /// Whether a name may pass.
     pub fn allows(&self, name: &[u8]) -> bool {
-        let listed = |list: &[Pattern]| list.iter().any(|pattern| pattern.matches(name));
-        !listed(&self.deny) && self.allow.as_deref().is_none_or(listed)
+        !self.denies(name) && self.allow.as_deref().is_none_or(|list| lists(list, name))
     }
+
+    /// Whether a name is on the deny list.
+    pub fn denies(&self, name: &[u8]) -> bool {
+        lists(&self.deny, name)
+    }
+}
+
+fn lists(list: &[NamePattern], name: &[u8]) -> bool {
+    list.iter().any(|pattern| pattern.matches(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn patterns(list: &[&str]) -> Vec<Pattern> {
+    fn patterns(list: &[&str]) -> Vec<NamePattern> {
         list.iter()
-            .map(|text| Pattern::parse(text).expect("valid"))
+            .map(|text| NamePattern::parse(text).expect("valid"))
             .collect()
     }
 
@@ -89,8 +105,11 @@ mod tests {
     #[test]
     fn stars_stand_at_the_end_only() {
         for bad in ["", "a*b", "**", "*a", "t\u{e9}"] {
-            assert_eq!(Pattern::parse(bad), None, "{bad}");
+            assert!(NamePattern::parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(Pattern::parse("*"), Some(Pattern::Prefix(String::new())));
+        assert_eq!(
+            NamePattern::parse("*").ok(),
+            Some(NamePattern::Prefix(String::new()))
+        );
     }
 }

@@ -1,0 +1,145 @@
+//! `[host.route.mcp]` and the tables below it.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::rate;
+use crate::config::item::Item;
+use crate::config::schema::{MCP, MCP_LIMIT, MCP_TOOL};
+use crate::config::table::Table;
+use crate::config::value::{
+    Invalid, NamePattern, NameRules, check_origin, check_param_name, check_route_path,
+};
+use crate::config::{Mcp, McpKey, McpLimit, Rate, ToolLimit};
+
+const KIB: u64 = 1024;
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A network behind one address may hold many clients, each with a stream or two.
+const STREAMS_DEFAULT: u32 = 256;
+/// Streams are few and long: a client that opens one a second is broken, or in a hurry to return.
+const OPENS_DEFAULT: Rate = Rate {
+    per_sec: 1.0,
+    burst: STREAMS_DEFAULT,
+};
+const COUNT_MAX: u64 = 60_000;
+
+/// `mcp = true`, `mcp = false`, or a table.
+pub(super) fn read(route: &Table<'_>) -> Option<Mcp> {
+    let item = route.item("mcp")?;
+    match item.value() {
+        DeValue::Boolean(false) => None,
+        DeValue::Boolean(true) => Some(options(&Table::absent(MCP, item.report()))),
+        DeValue::Table(_) => item.table(MCP).map(|table| options(&table)),
+        _ => item.mismatch("true, false or a table, under [host.route.mcp]"),
+    }
+}
+
+fn options(table: &Table<'_>) -> Mcp {
+    let limit = limit(&table.table("limit", MCP_LIMIT));
+    let health = table
+        .item("health")
+        .and_then(|item| item.parse("a path such as \"/mcp/health\"", check_route_path));
+    Mcp {
+        origins: origins(table),
+        health,
+        body_prefix: table.size("body_prefix", 64 * KIB, KIB..=1024 * KIB) as usize,
+        verify: table.flag("verify").unwrap_or(false),
+        methods: rules(table, "methods_allow", "methods_deny"),
+        tools: rules(table, "tools_allow", "tools_deny"),
+        session_idle: table.duration("session_idle", 3600 * SECOND, SECOND..=30 * DAY),
+        tool_limits: tools(table, &limit, table),
+        limit,
+    }
+}
+
+fn origins(table: &Table<'_>) -> Option<Vec<String>> {
+    let list = table.item("origins")?;
+    let items = list.list("a list of origins such as [\"https://app.example.com\"]")?;
+    let expected = "an origin such as \"https://app.example.com\"";
+    let origins = items
+        .iter()
+        .filter_map(|item| item.parse(expected, check_origin));
+    Some(origins.collect())
+}
+
+fn rules(table: &Table<'_>, allow: &'static str, deny: &'static str) -> NameRules {
+    let list = |name| -> Option<Vec<NamePattern>> {
+        let items = table
+            .item(name)?
+            .list("a list of names such as [\"add\", \"files_*\"]")?;
+        let names = items
+            .iter()
+            .filter_map(|item| item.parse("a name such as \"add\"", NamePattern::parse));
+        Some(names.collect())
+    };
+    NameRules {
+        allow: list(allow),
+        deny: list(deny).unwrap_or_default(),
+    }
+}
+
+fn limit(table: &Table<'_>) -> McpLimit {
+    let key = table.item("key").and_then(|item| key(&item));
+    let count = |name, default| match table.item(name) {
+        Some(item) if item.is("off") => None,
+        Some(item) => item
+            .integer("a whole number, or \"off\"")
+            .and_then(|number| item.within(number, 1..=i128::from(COUNT_MAX), |n| n.to_string()))
+            .map_or(default, |number| Some(number as u32)),
+        None => default,
+    };
+    McpLimit {
+        key: key.unwrap_or(McpKey::Address),
+        calls: rate::read_or_off(table, "calls", "calls_burst"),
+        streams: count("streams", Some(STREAMS_DEFAULT)),
+        opens: rate::read_or(table, "opens", "opens_burst", Some(OPENS_DEFAULT)),
+        sessions: count("sessions", None),
+    }
+}
+
+fn key(item: &Item<'_>) -> Option<McpKey> {
+    item.parse(
+        "one of \"address\", \"token\", \"session\", \"param:NAME\"",
+        |text| match text {
+            "address" => Ok(McpKey::Address),
+            "token" => Ok(McpKey::Token),
+            "session" => Ok(McpKey::Session),
+            "everybody" => Ok(McpKey::Everybody),
+            text => match text.strip_prefix("param:") {
+                Some(name) => check_param_name(name).map(McpKey::Param),
+                None => Err(Invalid::new(format!(
+                    "{text:?} is not one of \"address\", \"token\", \"session\", \"everybody\", \
+                     \"param:NAME\""
+                ))),
+            },
+        },
+    )
+}
+
+fn tools(table: &Table<'_>, limit: &McpLimit, parent: &Table<'_>) -> Vec<ToolLimit> {
+    if parent.item("tool").is_none() {
+        return Vec::new();
+    }
+    let tables = table.tables("tool", MCP_TOOL, "there is no tool in this list");
+    let mut tools = Vec::new();
+    for table in tables {
+        let name = table
+            .required("name", "\"search\"")
+            .and_then(|item| item.parse("a name such as \"search\"", NamePattern::parse));
+        let calls = rate::read_or_off(&table, "calls", "calls_burst");
+        let cost_max = limit.calls.map_or(COUNT_MAX, |rate| u64::from(rate.burst));
+        let cost = table.integer("cost", 1, 1..=cost_max) as u32;
+        let key = table.item("key").and_then(|item| key(&item));
+        if let Some(name) = name {
+            tools.push(ToolLimit {
+                name,
+                calls,
+                key: key.unwrap_or_else(|| limit.key.clone()),
+                cost,
+            });
+        }
+    }
+    tools
+}

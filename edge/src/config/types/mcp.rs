@@ -1,0 +1,82 @@
+//! What a route knows of the Model Context Protocol.
+
+use std::time::Duration;
+
+use super::Rate;
+use crate::config::value::{NamePattern, NameRules};
+
+/// `[host.route.mcp]`.
+#[derive(Clone, Debug)]
+pub struct Mcp {
+    /// Values of `Origin` that may pass; `None`: any one.
+    pub origins: Option<Vec<String>>,
+    /// The path that is asked for health.
+    pub health: Option<String>,
+    /// Bytes of a body that may be held back to find out what it asks for.
+    pub body_prefix: usize,
+    /// What the headers claim is checked against the body; always so where there are rules.
+    pub verify: bool,
+    /// Which JSON-RPC methods may pass.
+    pub methods: NameRules,
+    /// Which tools may be called.
+    pub tools: NameRules,
+    /// Sessions silent for longer are forgotten.
+    pub session_idle: Duration,
+    /// Limits per client.
+    pub limit: McpLimit,
+    /// Limits and costs of single tools; the first that matches counts.
+    pub tool_limits: Vec<ToolLimit>,
+}
+
+impl Mcp {
+    /// Whether something depends on what the body really asks for.
+    pub fn is_strict(&self) -> bool {
+        self.verify
+            || !self.methods.is_empty()
+            || !self.tools.is_empty()
+            || !self.tool_limits.is_empty()
+    }
+}
+
+/// `[host.route.mcp.limit]`.
+#[derive(Clone, Debug)]
+pub struct McpLimit {
+    /// Whom the limits count as one.
+    pub key: McpKey,
+    /// Calls and notifications.
+    pub calls: Option<Rate>,
+    /// Streams open at once.
+    pub streams: Option<u32>,
+    /// Streams opened.
+    pub opens: Option<Rate>,
+    /// Sessions at once.
+    pub sessions: Option<u32>,
+}
+
+/// What a limit counts by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum McpKey {
+    /// The client's address (IPv6: its network).
+    Address,
+    /// The `Authorization` of the request, else the address.
+    Token,
+    /// The session, else the address.
+    Session,
+    /// The value of a mirrored parameter, `Mcp-Param-NAME`, else the address.
+    Param(String),
+    /// Nothing: one count for everybody.
+    Everybody,
+}
+
+/// `[[host.route.mcp.tool]]`.
+#[derive(Clone, Debug)]
+pub struct ToolLimit {
+    /// The tools.
+    pub name: NamePattern,
+    /// Calls of each of them.
+    pub calls: Option<Rate>,
+    /// By what those are counted.
+    pub key: McpKey,
+    /// How many calls one of these is for the limit of the route.
+    pub cost: u32,
+}

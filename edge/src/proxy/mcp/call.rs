@@ -1,0 +1,225 @@
+//! One request on a route with `mcp`: what is known of it, and what is done as its answer passes.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::prefix::Prefix;
+use super::tables::now_s;
+use crate::config::{Mcp, UpstreamId};
+use crate::limit::Held;
+use crate::mcp::{
+    BodyScan, Class, Endpoint, EndpointWatch, Era, EventCount, METHOD_MAX, Refusal, Scanned,
+    ServerTag, SessionKey, Text, VALUE_MAX,
+};
+use crate::message::{Name, ResponseHead};
+use crate::observe::McpFacts;
+use crate::proxy::configured::Proxy;
+use crate::proxy::exchange::ClientError;
+use crate::upstream::Conn;
+
+/// A retry hint of at least so many milliseconds, and up to as many again, so that clients that were
+/// cut off together do not come back together.
+const RETRY_MS: u64 = 1000;
+
+/// What is known of a request.
+pub(in crate::proxy) struct Call {
+    upstream: UpstreamId,
+    idle_s: u32,
+    pub(super) strict: bool,
+    pub(super) posts: bool,
+    pub(super) era: Era,
+    pub(super) class: Class,
+    pub(super) method: Text<METHOD_MAX>,
+    pub(super) name: Text<VALUE_MAX>,
+    pub(super) scan: BodyScan,
+    pub(super) prefix: Prefix,
+    pub(super) session: Option<SessionKey>,
+    /// The server, by its number in the group, that the session belongs to.
+    pub(super) pin: Option<usize>,
+    pub(super) ends_session: bool,
+    /// Whom a session that the answer issues is counted for.
+    pub(super) owner: u64,
+    pub(super) stream: Option<Held>,
+    server: Option<Rc<str>>,
+    watch: Option<EndpointWatch>,
+    is_old_stream: bool,
+    events: Option<EventCount>,
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl Call {
+    pub(super) fn new(upstream: UpstreamId, mcp: &Mcp) -> Call {
+        Call {
+            upstream,
+            idle_s: mcp.session_idle.as_secs() as u32,
+            strict: mcp.is_strict(),
+            posts: false,
+            era: Era::Legacy,
+            class: Class::Other,
+            method: Text::new(),
+            name: Text::new(),
+            scan: BodyScan::new(),
+            prefix: Prefix::default(),
+            session: None,
+            pin: None,
+            ends_session: false,
+            owner: 0,
+            stream: None,
+            server: None,
+            watch: None,
+            is_old_stream: false,
+            events: None,
+            refusal: None,
+        }
+    }
+
+    /// The id of the JSON-RPC request as it is written, where it is known.
+    pub(super) fn id(&self) -> Option<&[u8]> {
+        self.scan.id()
+    }
+
+    pub(super) fn upstream(&self) -> UpstreamId {
+        self.upstream
+    }
+
+    /// The server that must answer.
+    pub(in crate::proxy) fn pin(&self) -> Option<usize> {
+        self.pin
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pin.is_some()
+    }
+
+    /// A connection was found: what was read of the body goes first. How many bytes, and whether
+    /// that was all of it.
+    pub(in crate::proxy) fn leased(&mut self, server: &Rc<str>, conn: &mut Conn) -> (u64, bool) {
+        self.server = Some(Rc::clone(server));
+        self.prefix.send(conn)
+    }
+
+    /// The request goes to another server than was thought.
+    pub(in crate::proxy) fn moved(&mut self, server: &Rc<str>) {
+        self.server = Some(Rc::clone(server));
+    }
+
+    /// More of the request body. Where there are rules, what they were applied to must be what the
+    /// whole body says; else the body ends here, and the server never sees the end of it.
+    pub(in crate::proxy) fn request_passed(&mut self, data: &[u8]) -> Result<(), ClientError> {
+        if !(self.strict && self.posts) {
+            return Ok(());
+        }
+        self.scan.feed(data);
+        match self.scan.is_ambiguous() || self.scan.scanned() == Scanned::Malformed {
+            true => Err(ClientError::BadBody),
+            false => Ok(()),
+        }
+    }
+
+    /// The response head, before it goes to the client.
+    pub(in crate::proxy) fn responds(
+        &mut self,
+        head: &ResponseHead,
+        is_events: bool,
+        proxy: &Proxy,
+    ) {
+        if is_events {
+            self.events = Some(EventCount::default());
+        }
+        if self.era == Era::Modern {
+            // Sessions are none of its concern: never minted, never echoed.
+            return;
+        }
+        let ok = head.status.is_success();
+        match head.fields.value(Name::McpSessionId) {
+            Some(id) if ok && !self.ends_session => self.remember(id, proxy),
+            _ => {}
+        }
+        if self.ends_session && ok || head.status == StatusCode::NOT_FOUND {
+            self.forget_session(proxy);
+        }
+        let has_session = head.fields.value(Name::McpSessionId).is_some() || self.session.is_some();
+        let encoded = head.fields.value(Name::ContentEncoding).is_some();
+        if is_events && ok && self.class == Class::Stream && !has_session && !encoded {
+            self.watch = Some(EndpointWatch::default());
+        }
+    }
+
+    /// Content of the response, before it goes to the client.
+    pub(in crate::proxy) fn response_passed(&mut self, data: &Bytes, proxy: &Proxy) {
+        if let Some(events) = &mut self.events {
+            events.feed(data);
+        }
+        let Some(watch) = &mut self.watch else { return };
+        match watch.feed(data) {
+            Endpoint::Waiting => return,
+            Endpoint::Session(id) => {
+                self.remember(id.as_bytes(), proxy);
+                self.is_old_stream = true;
+            }
+            Endpoint::None => {}
+        }
+        self.watch = None;
+    }
+
+    /// What a stream that the edge has to end is told, between two events: when to come back. Only
+    /// legacy clients listen (SEP-1699).
+    pub(in crate::proxy) fn farewell(&self) -> Option<Bytes> {
+        let listens = self.era == Era::Legacy && self.events.is_some();
+        listens.then(|| {
+            let spread = crate::clock::monotonic_ns() % RETRY_MS;
+            format!("retry: {}\n\n", RETRY_MS + spread).into()
+        })
+    }
+
+    /// The exchange is over. A session of the old transport lives as long as its stream.
+    pub(in crate::proxy) fn ended(&mut self, proxy: &Proxy) {
+        if self.is_old_stream {
+            self.forget_session(proxy);
+        }
+    }
+
+    fn remember(&mut self, id: &[u8], proxy: &Proxy) {
+        let (Some(tables), Some(server)) = (&proxy.mcp, &self.server) else {
+            return;
+        };
+        let key = tables
+            .sessions
+            .key(proxy.upstreams.group(self.upstream).name(), id);
+        self.session = Some(key);
+        let tag = ServerTag::of(server);
+        tables
+            .sessions
+            .insert(key, tag, self.owner, now_s(), self.idle_s);
+    }
+
+    pub(super) fn forget_session(&mut self, proxy: &Proxy) {
+        if let (Some(key), Some(tables)) = (self.session, &proxy.mcp) {
+            tables.sessions.remove(key);
+        }
+    }
+
+    /// What log and metrics are told.
+    pub(super) fn facts(&self) -> McpFacts {
+        McpFacts {
+            era: self.era,
+            class: self.class,
+            method: self.method,
+            tool: match self.method.get() {
+                Some(b"tools/call") => self.name.start().into(),
+                _ => Text::new(),
+            },
+            session: self.session.map(SessionKey::hash),
+            events: self.events.map_or(0, |events| events.events()),
+            is_stream: self.events.is_some(),
+            refusal: self.refusal,
+        }
+    }
+}
+
+/// Whether the method is the one that ends a session.
+pub(super) fn ends_session(era: Era, method: &Method) -> bool {
+    era == Era::Legacy && *method == Method::DELETE
+}

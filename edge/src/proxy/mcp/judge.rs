@@ -1,0 +1,218 @@
+//! From the head and the first bytes of the body to a decision, in a fixed order.
+
+use http::Method;
+
+use super::call::{self, Call};
+use super::tables::now_s;
+use super::{Stop, facts};
+use crate::config::Mcp;
+use crate::mcp::{
+    Class, Era, Refusal, Scanned, ServerTag, class_of, decode, needs_name, origin_allowed,
+    session_of,
+};
+use crate::message::{Name, RequestHead};
+use crate::proxy::account::Record;
+use crate::proxy::configured::Proxy;
+use crate::proxy::exchange::{Downstream, Peer};
+
+impl Proxy {
+    /// Decides whether a request may go on, and gathers what is known of it in `call`.
+    pub(super) async fn judge<D: Downstream>(
+        &self,
+        head: &RequestHead,
+        client: &mut D,
+        peer: &Peer,
+        mcp: &Mcp,
+        call: &mut Call,
+        record: &Record<'_>,
+    ) -> Result<(), Stop> {
+        let facts = facts(head, mcp);
+        call.era = facts.era;
+        call.posts = head.method == Method::POST;
+        call.ends_session = call::ends_session(facts.era, &head.method);
+        call.class = facts.class().unwrap_or(Class::Call);
+        if !origin_allowed(head.fields.values(Name::Origin), mcp.origins.as_deref()) {
+            return Err(Refusal::Origin.into());
+        }
+        // Tokens must not be in the query, where logs and histories keep them
+        // (<https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization>).
+        if head.target.has_query() && has_token(head.target.as_str()) {
+            return Err(Refusal::QueryToken.into());
+        }
+        if !matches!(call.class, Class::Discovery | Class::Health) {
+            self.learn(head, client, mcp, call).await?;
+            self.find_session(head, call)?;
+        }
+        self.limit_mcp(head, peer, mcp, call, record.route.unwrap_or(0))
+    }
+
+    /// What a message asks for, and whether the route allows it.
+    async fn learn<D: Downstream>(
+        &self,
+        head: &RequestHead,
+        client: &mut D,
+        mcp: &Mcp,
+        call: &mut Call,
+    ) -> Result<(), Stop> {
+        let trusts_headers = call.era == Era::Modern;
+        if trusts_headers {
+            call.read_headers(head)?;
+        }
+        if call.posts && (call.strict || !trusts_headers) {
+            let encoded = head.fields.value(Name::ContentEncoding).is_some();
+            match (encoded, call.strict) {
+                (true, true) => return Err(Refusal::Encoding.into()),
+                (true, false) => return Ok(()),
+                (false, _) => call
+                    .read_prefix(client, mcp.body_prefix, self.timeouts.body)
+                    .await
+                    .map_err(Stop::Client)?,
+            }
+            match trusts_headers {
+                true => call.compare_headers()?,
+                false => call.read_body()?,
+            }
+        }
+        call.apply_rules(mcp)
+    }
+
+    /// Which server knows the session of a legacy request.
+    fn find_session(&self, head: &RequestHead, call: &mut Call) -> Result<(), Stop> {
+        let (Era::Legacy, Some(tables)) = (call.era, &self.mcp) else {
+            return Ok(());
+        };
+        let id = match head.fields.value(Name::McpSessionId) {
+            Some(id) => id,
+            None if call.posts && head.target.has_query() => {
+                match session_of(head.target.as_str()) {
+                    Some(id) => id.as_bytes(),
+                    None => return Ok(()),
+                }
+            }
+            None => return Ok(()),
+        };
+        let group = self.upstreams.group(call.upstream());
+        let key = tables.sessions.key(group.name(), id);
+        call.session = Some(key);
+        let server = tables.sessions.find(key, now_s());
+        call.pin = server.and_then(|tag| group.find(|address| ServerTag::of(address) == tag));
+        // One server knows its sessions best; of several, none must guess.
+        match call.pin {
+            None if group.servers() > 1 => {
+                call.forget_session(self);
+                Err(Refusal::Session.into())
+            }
+            Some(_) if group.servers() == 1 => {
+                call.pin = None;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Call {
+    /// The mirrored headers of a modern request. What is wrong with them is the server's to say,
+    /// unless rules are applied to them here.
+    fn read_headers(&mut self, head: &RequestHead) -> Result<(), Stop> {
+        let decoded = |name| {
+            let mut values = head.fields.values(name);
+            match (values.next().map(decode), values.next()) {
+                (value, None) => Ok(value.transpose().map_err(|_| Refusal::Header)?),
+                (_, Some(_)) => Err(Refusal::Header),
+            }
+        };
+        match (decoded(Name::McpMethod), decoded(Name::McpName)) {
+            (Ok(method), Ok(name)) => {
+                self.method = method.map_or_else(Default::default, |method| method.start().into());
+                self.name = name.unwrap_or_default();
+                let missing = self.posts && method.is_none();
+                match missing && self.strict {
+                    true => Err(Refusal::Header.into()),
+                    false => Ok(()),
+                }
+            }
+            _ if self.strict => Err(Refusal::Header.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a legacy body says.
+    fn read_body(&mut self) -> Result<(), Stop> {
+        self.check_body()?;
+        if let Some(method) = self.scan.method() {
+            self.class = class_of(method);
+            self.method = method.into();
+            if needs_name(method) {
+                self.name = self.scan.name().unwrap_or_default().into();
+            }
+        } else if self.scan.is_answer() {
+            self.class = Class::Notification;
+        }
+        Ok(())
+    }
+
+    /// What a modern body says must be what the headers say.
+    fn compare_headers(&self) -> Result<(), Stop> {
+        self.check_body()?;
+        let method = self.scan.method().unwrap_or_default();
+        let named = match needs_name(method) {
+            true => self.scan.name().unwrap_or_default(),
+            false => self.name.get().unwrap_or_default(),
+        };
+        match self.method.get() == Some(method) && self.name.get() == Some(named) {
+            true => Ok(()),
+            false => Err(Refusal::Header.into()),
+        }
+    }
+
+    /// Rules can be applied only to a body that says one thing.
+    fn check_body(&self) -> Result<(), Stop> {
+        if !self.strict {
+            return Ok(());
+        }
+        let scan = &self.scan;
+        let speaks = match scan.method() {
+            Some(method) => !needs_name(method) || scan.name().is_some(),
+            None => scan.is_answer(),
+        };
+        let whole = match self.prefix.is_whole() {
+            true => scan.scanned() == Scanned::Whole,
+            false => matches!(scan.scanned(), Scanned::Partly | Scanned::Whole),
+        };
+        match speaks && whole && !scan.is_ambiguous() {
+            true => Ok(()),
+            false => Err(Refusal::Body.into()),
+        }
+    }
+
+    fn apply_rules(&self, mcp: &Mcp) -> Result<(), Stop> {
+        let method = self.method.start();
+        if method.is_empty() {
+            return Ok(());
+        }
+        let denied = mcp.methods.denies(method);
+        if denied || !(mcp.methods.allows(method) || is_handshake(method)) {
+            return Err(Refusal::Method.into());
+        }
+        if method == b"tools/call" && !mcp.tools.allows(self.name.start()) {
+            return Err(Refusal::Tool.into());
+        }
+        Ok(())
+    }
+}
+
+/// What every client says before and beside what it came for: no list of allowed methods names it.
+fn is_handshake(method: &[u8]) -> bool {
+    matches!(method, b"initialize" | b"ping" | b"server/discover")
+        || method.starts_with(b"notifications/")
+}
+
+/// RFC 6750 §2.3.
+fn has_token(target: &str) -> bool {
+    target.split_once('?').is_some_and(|(_, query)| {
+        query
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some("access_token"))
+    })
+}

@@ -1,0 +1,177 @@
+//! Limits that know what a request asks for.
+
+use std::time::Duration;
+
+use super::Stop;
+use super::call::Call;
+use crate::clock::monotonic_ns;
+use crate::config::{Mcp, McpKey, ToolLimit};
+use crate::limit::{ClientKey, Counts, RetryAfter, rate};
+use crate::mcp::{Class, Era, Refusal, decode};
+use crate::message::{Name, RequestHead};
+use crate::proxy::configured::Proxy;
+use crate::proxy::exchange::Peer;
+
+/// When a client that has too much open should try again: nobody knows when it closes something.
+const TRY_AGAIN: RetryAfter = RetryAfter(Duration::from_secs(5));
+
+/// What a rate is for; part of every key.
+#[derive(Clone, Copy, Hash)]
+enum Of {
+    Calls,
+    Opens,
+    Tool(usize),
+}
+
+/// Whom a limit counts as one: a kind, and bytes of that kind.
+type Who<'a> = (u8, &'a [u8], u128);
+
+impl Proxy {
+    /// Counts the request against every limit that applies to it.
+    pub(super) fn limit_mcp(
+        &self,
+        head: &RequestHead,
+        peer: &Peer,
+        mcp: &Mcp,
+        call: &mut Call,
+        route: usize,
+    ) -> Result<(), Stop> {
+        let Some(tables) = &self.mcp else {
+            return Ok(());
+        };
+        let limit = &mcp.limit;
+        let address = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
+        let who = |key: &McpKey| self.who(key, head, call, &address).key();
+        let is_tool = call.method.get() == Some(b"tools/call");
+        let name = call.name.start();
+        let tool = mcp
+            .tool_limits
+            .iter()
+            .enumerate()
+            .find(|(_, tool)| is_tool && tool.name.matches(name));
+        let limited = |retry_after| Stop::Refused(Refusal::Limited, Some(retry_after));
+        let now_ns = monotonic_ns();
+        match call.class {
+            Class::Call | Class::Notification | Class::Other => {
+                if let Some((
+                    number,
+                    ToolLimit {
+                        calls: Some(calls),
+                        key,
+                        ..
+                    },
+                )) = tool
+                {
+                    let key = tables
+                        .buckets
+                        .key((route, Of::Tool(number), name, who(key)));
+                    tables
+                        .buckets
+                        .admit(key, &rate(*calls), 1, now_ns)
+                        .map_err(limited)?;
+                }
+                if let Some(calls) = limit.calls {
+                    let key = tables.buckets.key((route, Of::Calls, who(&limit.key)));
+                    let cost = tool.map_or(1, |(_, tool)| tool.cost);
+                    tables
+                        .buckets
+                        .admit(key, &rate(calls), cost, now_ns)
+                        .map_err(limited)?;
+                }
+            }
+            Class::Stream => {
+                let who = who(&limit.key);
+                if let Some(opens) = limit.opens {
+                    let key = tables.buckets.key((route, Of::Opens, who));
+                    tables
+                        .buckets
+                        .admit(key, &rate(opens), 1, now_ns)
+                        .map_err(limited)?;
+                }
+                if let Some(most) = limit.streams {
+                    let key = tables.streams.key((route, who));
+                    let held = tables.streams.hold(key, most);
+                    call.stream =
+                        Some(held.map_err(|_| Stop::Refused(Refusal::Streams, Some(TRY_AGAIN)))?);
+                }
+            }
+            Class::Discovery | Class::SessionEnd | Class::Health => {}
+        }
+        if call.era == Era::Legacy && matches!(call.class, Class::Call | Class::Stream) {
+            let who = self.who(&limit.key, head, call, &address).key();
+            let owners: &Counts = &tables.sessions.owners;
+            call.owner = owners.key((route, who));
+            let begins = call.method.get() == Some(b"initialize");
+            if let Some(most) = limit.sessions.filter(|_| begins)
+                && owners.held(call.owner) >= most
+            {
+                return Err(Stop::Refused(Refusal::Sessions, Some(TRY_AGAIN)));
+            }
+        }
+        Ok(())
+    }
+
+    fn who<'a>(
+        &self,
+        key: &McpKey,
+        head: &'a RequestHead,
+        call: &Call,
+        address: &ClientKey,
+    ) -> Whose<'a> {
+        let by_address = Whose::Address(*address);
+        match key {
+            McpKey::Everybody => Whose::Everybody,
+            McpKey::Address => by_address,
+            McpKey::Token => head
+                .fields
+                .value(Name::Authorization)
+                .map_or(by_address, Whose::Token),
+            // A session that nobody issued is as good as none.
+            McpKey::Session => match (call.session, &self.mcp) {
+                (Some(key), Some(tables))
+                    if tables.sessions.find(key, super::tables::now_s()).is_some() =>
+                {
+                    Whose::Session(key.hash())
+                }
+                _ => by_address,
+            },
+            McpKey::Param(name) => param(head, name).map_or(by_address, Whose::Param),
+        }
+    }
+}
+
+/// Whom a limit counts as one.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    Everybody,
+    Address(ClientKey),
+    Token(&'a [u8]),
+    Session(u64),
+    Param(&'a [u8]),
+}
+
+impl<'a> Whose<'a> {
+    fn key(self) -> Who<'a> {
+        match self {
+            Whose::Everybody => (0, b"", 0),
+            Whose::Address(address) => (1, b"", address.bits()),
+            Whose::Token(token) => (2, token, 0),
+            Whose::Session(session) => (3, b"", session.into()),
+            Whose::Param(value) => (4, value, 0),
+        }
+    }
+}
+
+/// The value of `Mcp-Param-NAME`, as it was sent: two spellings of one value are one client's
+/// choice, and a spelling that does not decode is none.
+fn param<'a>(head: &'a RequestHead, name: &str) -> Option<&'a [u8]> {
+    let wanted = |field: &[u8]| {
+        let prefix = b"mcp-param-";
+        field.len() == prefix.len() + name.len()
+            && field[..prefix.len()].eq_ignore_ascii_case(prefix)
+            && field[prefix.len()..].eq_ignore_ascii_case(name.as_bytes())
+    };
+    let mut fields = head.fields.iter().filter(|(_, field, _)| wanted(field));
+    let (_, _, value) = fields.next()?;
+    decode(value).is_ok().then_some(value)
+}

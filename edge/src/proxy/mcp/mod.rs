@@ -1,0 +1,162 @@
+//! What a route with `mcp` does beyond passing requests on: find out what each one asks for, apply
+//! rules and limits to that, keep it with the server that knows its session, and refuse in a way
+//! that an MCP client understands.
+
+mod call;
+mod judge;
+mod limits;
+mod prefix;
+mod tables;
+
+use http::{Method, StatusCode};
+
+pub(super) use call::Call;
+pub(super) use tables::Tables;
+
+use super::account::Record;
+use super::configured::Proxy;
+use super::exchange::{ClientError, Downstream, Peer};
+use super::reply::Reply;
+use crate::config::{Mcp, ProxyAction, Route};
+use crate::limit::RetryAfter;
+use crate::mcp::{Class, Era, HeadFacts, Refusal};
+use crate::message::{Name, RequestHead};
+use crate::upstream::UpstreamError;
+
+/// Why a request goes no further.
+pub(super) enum Stop {
+    /// The edge refuses it.
+    Refused(Refusal, Option<RetryAfter>),
+    /// The client failed while its body was looked at.
+    Client(ClientError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal, None)
+    }
+}
+
+impl Proxy {
+    /// Handles a request on a route with `mcp`.
+    pub(super) async fn mcp<'a, D: Downstream>(
+        &'a self,
+        head: &mut RequestHead,
+        client: &mut D,
+        peer: &Peer,
+        action: &'a ProxyAction,
+        mcp: &'a Mcp,
+        record: &mut Record<'a>,
+    ) {
+        // Boxed, for a quiet connection holds the space of every future it may run.
+        let mut call = Box::new(Call::new(action.upstream, mcp));
+        match self.judge(head, client, peer, mcp, &mut call, record).await {
+            Ok(()) => {
+                self.pass(head, client, peer, action, Some(&mut call), record)
+                    .await;
+            }
+            Err(Stop::Refused(refusal, retry_after)) => {
+                call.read_id(client, mcp.body_prefix).await;
+                record.error = Some(refusal.reason());
+                if refusal.status() == StatusCode::TOO_MANY_REQUESTS {
+                    self.metrics.limited();
+                }
+                record.upstream_name = Some(self.upstreams.group(action.upstream).name());
+                let reply = call.refuse(refusal, retry_after);
+                self.reply(reply, client, &head.method, record).await;
+            }
+            Err(Stop::Client(error)) => {
+                self.client_failed(error, client, head, Some(&mut call), record)
+                    .await;
+            }
+        }
+        record.mcp = Some(Box::new(call.facts()));
+    }
+
+    /// The client is to blame: an answer if it still waits for one.
+    pub(super) async fn client_failed<D: Downstream>(
+        &self,
+        error: ClientError,
+        client: &mut D,
+        head: &RequestHead,
+        call: Option<&mut Call>,
+        record: &mut Record<'_>,
+    ) {
+        record.error = Some(error.reason());
+        match (record.status, error) {
+            (None, ClientError::BadBody | ClientError::BodyTimeout) => {
+                let reply = match (call, error) {
+                    (Some(call), ClientError::BadBody) => call.refuse(Refusal::Body, None),
+                    _ => Reply::new(error.status()),
+                };
+                self.reply(reply, client, &head.method, record).await;
+            }
+            _ => {
+                record.status.get_or_insert(error.status());
+                client.abort();
+            }
+        }
+    }
+}
+
+impl Call {
+    /// The answer to a request that the edge refuses.
+    fn refuse(&mut self, refusal: Refusal, retry_after: Option<RetryAfter>) -> Reply {
+        self.refusal = Some(refusal);
+        let seconds = retry_after.map(|retry_after| retry_after.seconds());
+        let body = refusal.body(self.id(), seconds);
+        let reply = Reply::new(refusal.status()).content("application/json", body);
+        match seconds {
+            Some(seconds) => reply.with("retry-after", &seconds.to_string()),
+            None => reply,
+        }
+    }
+
+    /// The answer when the upstream has failed before it answered.
+    pub(super) fn upstream_failed(&mut self, error: &UpstreamError, proxy: &Proxy) -> Reply {
+        let refusal = match error {
+            // The session lived in the server's memory: the client has to start anew, which is
+            // what 404 tells it
+            // (<https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management>).
+            UpstreamError::Connect(_) if self.is_pinned() => {
+                self.forget_session(proxy);
+                Refusal::Session
+            }
+            _ if error.status() == StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamTimeout,
+            _ => Refusal::Upstream,
+        };
+        self.refuse(refusal, None)
+    }
+}
+
+/// Whether a request opens a stream on a route that limits those by themselves: many clients that
+/// come back at once after a restart are no flood of calls.
+pub(super) fn opens_stream(route: &Route, head: &RequestHead) -> bool {
+    route
+        .action
+        .mcp()
+        .filter(|mcp| mcp.limit.opens.is_some())
+        .is_some_and(|mcp| facts(head, mcp).class() == Some(Class::Stream))
+}
+
+/// What the head tells. A version that is no date makes the headers untrustworthy, as an old one
+/// does, and the server will say what it thinks of it.
+fn facts<'a>(head: &'a RequestHead, mcp: &'a Mcp) -> HeadFacts<'a> {
+    let versions = head.fields.values(Name::McpProtocolVersion);
+    let era = Era::of(versions).unwrap_or_default();
+    HeadFacts {
+        era,
+        method: &head.method,
+        path: head.target.path(),
+        health: mcp.health.as_deref(),
+        accepts_events: head.method == Method::GET && accepts_events(head),
+        rpc_method: head.fields.value(Name::McpMethod),
+    }
+}
+
+fn accepts_events(head: &RequestHead) -> bool {
+    let ranges = head.fields.values(Name::Accept);
+    ranges
+        .flat_map(|value| value.split(|&byte| byte == b','))
+        .any(crate::mcp::is_event_stream)
+}

@@ -1,0 +1,125 @@
+//! The first bytes of a request body: looked at before the request goes on, then handed on as they
+//! came.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::call::Call;
+use crate::clock::monotonic_ns;
+use crate::mcp::Scanned;
+use crate::message::{Fields, Frame};
+use crate::proxy::exchange::{ClientError, Downstream};
+use crate::upstream::Conn;
+
+/// What was read of a body and waits to be sent.
+#[derive(Default)]
+pub(super) struct Prefix {
+    /// Most bodies come in one piece.
+    first: Option<Bytes>,
+    rest: Vec<Bytes>,
+    bytes: usize,
+    end: Option<Option<Fields>>,
+}
+
+impl Prefix {
+    fn push(&mut self, data: Bytes) {
+        self.bytes += data.len();
+        match self.first {
+            None => self.first = Some(data),
+            Some(_) => self.rest.push(data),
+        }
+    }
+
+    /// Bytes read.
+    pub(super) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the body has ended in it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Queues it on a connection: how many bytes, and whether that was the whole body.
+    pub(super) fn send(&mut self, conn: &mut Conn) -> (u64, bool) {
+        for data in self.first.take().iter().chain(&self.rest) {
+            conn.send_data(data);
+        }
+        self.rest = Vec::new();
+        let ended = self.is_whole();
+        if let Some(trailers) = self.end.take() {
+            conn.send_end(trailers.as_ref());
+        }
+        (std::mem::take(&mut self.bytes) as u64, ended)
+    }
+}
+
+impl Call {
+    /// Reads the body until it has told what it asks for, has ended, or `most` bytes have come.
+    pub(super) async fn read_prefix<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        most: usize,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
+        let timeout_ns = timeout.as_nanos() as u64;
+        let mut deadline_ns = monotonic_ns() + timeout_ns;
+        poll_fn(|cx| {
+            loop {
+                let knows = match self.strict {
+                    // What follows may say otherwise.
+                    true => self.scan.scanned() == Scanned::Malformed,
+                    false => self.scan.has_enough(),
+                };
+                if knows || self.prefix.is_whole() || self.prefix.len() >= most {
+                    return Poll::Ready(Ok(()));
+                }
+                match client.poll_body(cx) {
+                    Poll::Ready(frame) => self.take(frame?),
+                    Poll::Pending => {
+                        return match client.timer().poll(cx, deadline_ns) {
+                            Poll::Ready(()) => Poll::Ready(Err(ClientError::BodyTimeout)),
+                            Poll::Pending => Poll::Pending,
+                        };
+                    }
+                }
+                deadline_ns = monotonic_ns() + timeout_ns;
+            }
+        })
+        .await
+    }
+
+    /// Looks for the id in what has come already, for an answer of the edge's own.
+    pub(super) async fn read_id<D: Downstream>(&mut self, client: &mut D, most: usize) {
+        poll_fn(|cx| {
+            while self.posts
+                && self.scan.id().is_none()
+                && self.scan.scanned() == Scanned::Partly
+                && !self.prefix.is_whole()
+                && self.prefix.len() < most
+            {
+                match client.poll_body(cx) {
+                    Poll::Ready(Ok(frame)) => self.take(frame),
+                    // Then it has none.
+                    Poll::Ready(Err(_)) | Poll::Pending => break,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    fn take(&mut self, frame: Option<Frame>) {
+        match frame {
+            Some(Frame::Data(data)) => {
+                self.scan.feed(&data);
+                self.prefix.push(data);
+            }
+            Some(Frame::Trailers(fields)) => self.prefix.end = Some(Some(fields)),
+            None => self.prefix.end = Some(None),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What all workers know together about MCP clients, whatever the configuration.
+
+use std::sync::Arc;
+
+use crate::clock::monotonic_ns;
+use crate::config::Config;
+use crate::limit::{Buckets, Counts};
+use crate::mcp::Sessions;
+
+/// Sessions, streams and rates; carried from one configuration to the next.
+pub(crate) struct Tables {
+    pub(super) sessions: Sessions,
+    pub(super) streams: Arc<Counts>,
+    pub(super) buckets: Buckets,
+}
+
+impl Tables {
+    /// The tables of a configuration, if a route of it needs them.
+    pub(crate) fn wanted(config: &Config, previous: Option<&Arc<Tables>>) -> Option<Arc<Tables>> {
+        let mut routes = config.hosts.iter().flat_map(|host| &host.routes);
+        if !routes.any(|route| route.action.mcp().is_some()) {
+            return None;
+        }
+        Some(previous.map_or_else(|| Arc::new(Tables::new()), Arc::clone))
+    }
+
+    fn new() -> Tables {
+        Tables {
+            sessions: Sessions::new(),
+            streams: Arc::new(Counts::new()),
+            buckets: Buckets::new(),
+        }
+    }
+
+    /// Sessions known now, and those in use that had to make room.
+    pub(crate) fn sessions(&self) -> (usize, u64) {
+        (self.sessions.len(), self.sessions.forgotten())
+    }
+
+    /// Forgets sessions idle for longer, a part of them at a time.
+    pub(crate) fn sweep(&self, idle_s: u32) {
+        self.sessions.sweep(now_s(), idle_s);
+    }
+}
+
+/// Seconds of the monotonic clock.
+pub(super) fn now_s() -> u32 {
+    (monotonic_ns() / 1_000_000_000) as u32
+}
