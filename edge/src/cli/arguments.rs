@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, keeper, reload, run, shield, unban};
+use super::{ban, bans, check, keeper, reload, routes, run, shield, unban};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -14,6 +14,7 @@ use super::{ban, bans, check, keeper, reload, run, shield, unban};
     after_help = "\
 Examples:
   edge check edge.toml              every error in a configuration at once
+  edge routes https://h/mcp         what a request would hit, and why
   edge run --config edge.toml       serve until SIGTERM
   edge reload                       take over a changed configuration
   edge ban 203.0.113.7 --for 10m    drop an address in the kernel
@@ -32,6 +33,7 @@ enum Command {
     Run(run::Run),
     Check(check::Check),
     Reload(reload::Reload),
+    Routes(routes::Routes),
     Ban(ban::Ban),
     Unban(unban::Unban),
     Bans(bans::Bans),
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Reload(command) => command.run(),
+        Command::Routes(command) => command.run(),
         Command::Ban(command) => command.run(),
         Command::Unban(command) => command.run(),
         Command::Bans(command) => command.run(),
@@ -81,6 +84,7 @@ mod tests {
             "edge run --config edge.toml",
             "edge check",
             "edge check edge.toml",
+            "edge routes https://h/ --method POST --header X-A:1 --config edge.toml --json",
             "edge ban 203.0.113.7",
             "edge ban 2001:db8::7 --for 7d --reason scraper --socket /tmp/admin.sock",
             "edge unban 203.0.113.7 --config edge.toml",

@@ -13,6 +13,7 @@ mod keeper;
 mod logging;
 mod output;
 mod reload;
+mod routes;
 mod run;
 mod shield;
 mod socket;

@@ -23,8 +23,9 @@ pub use load::Loaded;
 pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use types::{
     Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN,
-    Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpKey, McpLimit, Penalty, ProxyAction,
-    Rate, RequestLimit, Route, Shield, ShieldMode, Timeouts, ToolLimit, Upstream, UpstreamAddr,
-    UpstreamId,
+    FieldMatch, FieldWant, Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpKey,
+    McpLimit, PathMatch, Penalty, Piece, ProxyAction, Rate, RedirectAction, RequestLimit,
+    RespondAction, Rewrite, Route, RouteMatch, Shield, ShieldMode, Template, Timeouts, ToolLimit,
+    Upstream, UpstreamAddr, UpstreamId, Variable,
 };
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

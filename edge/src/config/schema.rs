@@ -24,17 +24,32 @@ pub(super) const TOP: Schema = Schema {
 
 pub(super) const LISTEN: Schema = Schema {
     title: "[listen]",
-    keys: &["https", "http", "redirect"],
+    keys: &["https", "http", "redirect", "unknown_host"],
 };
 
 pub(super) const HOST: Schema = Schema {
     title: "[[host]]",
-    keys: &["names", "certificate", "key", "route"],
+    keys: &["names", "certificate", "key", "redirect", "route"],
 };
 
 pub(super) const ROUTE: Schema = Schema {
     title: "[[host.route]]",
-    keys: &["path", "upstream", "keep_alive", "mcp"],
+    keys: &[
+        "path",
+        "exact",
+        "regex",
+        "methods",
+        "headers",
+        "upstream",
+        "strip_prefix",
+        "rewrite",
+        "keep_alive",
+        "redirect",
+        "respond",
+        "status",
+        "content_type",
+        "mcp",
+    ],
 };
 
 pub(super) const MCP: Schema = Schema {

@@ -13,7 +13,7 @@ use super::item::Item;
 use super::report::Report;
 use super::schema::Schema;
 use super::suggest::nearest;
-use super::value::{format_size, parse_size};
+use super::value::{Invalid, format_size, parse_size};
 
 /// A table of the file, or one that is not there and has nothing but defaults.
 pub(super) struct Table<'a> {
@@ -86,6 +86,27 @@ impl<'a> Table<'a> {
         );
         let value = self.table?.get(name)?;
         Some(Item::new(name, value, self.report))
+    }
+
+    /// The value of a key whose name is computed.
+    pub(super) fn item_named(&self, name: &str) -> Option<Item<'a>> {
+        let name = self.schema.keys.iter().find(|key| **key == name)?;
+        self.item(name)
+    }
+
+    /// What `parse` makes of every text in a list; empty when the key is not there.
+    pub(super) fn list_of<T>(
+        &self,
+        name: &'static str,
+        expected: &str,
+        parse: impl Fn(&'a str) -> Result<T, Invalid>,
+    ) -> Vec<T> {
+        let items = self.item(name).and_then(|item| item.list(expected));
+        items
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| item.parse("text", &parse))
+            .collect()
     }
 
     /// Whether a key is neither there nor mistyped.

@@ -7,10 +7,17 @@ use std::time::Duration;
 mod mcp;
 mod route;
 mod shield;
+mod template;
 
 pub use mcp::{Mcp, McpKey, McpLimit, ToolLimit};
-pub use route::{Action, ProxyAction, Route};
+
 pub use shield::{Fragments, Shield, ShieldMode};
+
+pub use route::{
+    Action, FieldMatch, FieldWant, PathMatch, ProxyAction, RedirectAction, RespondAction, Rewrite,
+    Route, RouteMatch,
+};
+pub use template::{Piece, Template, Variable};
 
 /// The file `edge` reads when none is named.
 pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
@@ -57,16 +64,18 @@ pub struct Listen {
     pub http: Vec<SocketAddr>,
     /// Plain HTTP answers a redirect to HTTPS instead of serving routes.
     pub redirect: bool,
+    /// A request for a host that is not here gets no answer, not even 421.
+    pub close_unknown: bool,
 }
 
 /// A virtual host.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     /// Names it answers to.
     pub names: Vec<HostName>,
     /// Certificate for its names; hosts without one are reached over plain HTTP only.
     pub certificate: Option<Certificate>,
-    /// Routes in the order of the file; the longest matching path wins.
+    /// Routes in the order of the file.
     pub routes: Vec<Route>,
 }
 

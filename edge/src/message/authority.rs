@@ -60,6 +60,11 @@ impl Authority {
         }
     }
 
+    /// The port as it was sent; empty without one.
+    pub fn port(&self) -> &str {
+        self.text[self.host_len..].trim_start_matches(':')
+    }
+
     /// The host as it stands in a URL: with the brackets of an IPv6 address.
     pub fn url_host(&self) -> &str {
         &self.text[..self.host_len]

@@ -94,6 +94,18 @@ impl Fields {
             .map(|entry| entry.value(&self.block))
     }
 
+    /// Every value of a field that may be any, in order.
+    pub fn values_of(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.index
+            .iter()
+            .filter(move |entry| {
+                entry
+                    .name(&self.block)
+                    .eq_ignore_ascii_case(name.as_bytes())
+            })
+            .map(|entry| entry.value(&self.block))
+    }
+
     /// Whether the comma-separated lists of that name contain `token`, in any case.
     pub fn has_token(&self, name: Name, token: &str) -> bool {
         self.values(name)

@@ -37,6 +37,8 @@ pub struct RequestHead {
     pub method: Method,
     /// Normalised target.
     pub target: Target,
+    /// The target the upstream is asked for, where it is another.
+    pub rewritten: Option<Target>,
     /// The host asked for; empty for an HTTP/1.0 request that names none.
     pub authority: Authority,
     /// Version of the hop it came over.

@@ -4,6 +4,10 @@
 //! around the guards of a route. So the path is brought to one form (RFC 3986 §6.2.2: percent-coded
 //! unreserved characters decoded, dot segments removed) before it is routed, and that same form is
 //! what is sent on. A path already in that form, which is nearly every path, is not touched.
+//!
+//! Servers still differ in what they make of `//`, `;` and an encoded slash: some read `/admin;x`,
+//! `//admin` and `/a%2F..%2Fadmin` as `/admin`. Such a path is sent on as it is, but routed by its
+//! most generous reading ([`Target::routing_path`]), and refused if that reading hides a `..`.
 
 use super::Authority;
 
@@ -12,6 +16,8 @@ use super::Authority;
 pub struct Target {
     text: Box<str>,
     path_len: usize,
+    /// Where it differs from the path itself.
+    routing: Option<Box<str>>,
 }
 
 /// Why a target was refused.
@@ -39,6 +45,7 @@ impl Target {
                 Target {
                     text: "*".into(),
                     path_len: 1,
+                    routing: None,
                 },
                 None,
             ));
@@ -76,6 +83,7 @@ impl Target {
             return Ok(Target {
                 text: text(raw).into(),
                 path_len,
+                routing: generous_reading(path)?,
             });
         }
         let path = normalise(path)?;
@@ -84,6 +92,7 @@ impl Target {
         Ok(Target {
             text: text.into(),
             path_len,
+            routing: generous_reading(&path)?,
         })
     }
 
@@ -97,9 +106,15 @@ impl Target {
         &self.text[..self.path_len]
     }
 
-    /// Whether there is a query.
-    pub fn has_query(&self) -> bool {
-        self.text.len() > self.path_len
+    /// The path that routes are compared with: without empty segments and `;` parameters, encoded
+    /// slashes decoded. Never holds a dot segment.
+    pub fn routing_path(&self) -> &str {
+        self.routing.as_deref().unwrap_or(self.path())
+    }
+
+    /// What follows the `?`, if there is one.
+    pub fn query(&self) -> Option<&str> {
+        self.text[self.path_len..].strip_prefix('?')
     }
 
     /// Whether it is `*` (the server as a whole; RFC 9110 §7.1).
@@ -139,6 +154,47 @@ fn decode_unreserved(path: &[u8]) -> Result<Vec<u8>, TargetError> {
         rest = tail;
     }
     Ok(out)
+}
+
+/// How the most generous server would read a path, where that is not as it stands. Refused are dot
+/// segments that only such a reading shows.
+fn generous_reading(path: &[u8]) -> Result<Option<Box<str>>, TargetError> {
+    let plain =
+        memchr::memchr2(b';', b'%', path).is_none() && memchr::memmem::find(path, b"//").is_none();
+    if plain {
+        return Ok(None);
+    }
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((&b, tail)) = rest.split_first() {
+        (decoded, rest) = match (b, tail) {
+            // `\` is a slash to servers on Windows and to those that parse URLs as browsers do.
+            (b'%', [b'2', b'f' | b'F', tail @ ..] | [b'5', b'c' | b'C', tail @ ..]) => {
+                decoded.push(b'/');
+                (decoded, tail)
+            }
+            _ => {
+                decoded.push(b);
+                (decoded, tail)
+            }
+        };
+    }
+    let mut read = String::with_capacity(decoded.len());
+    for segment in decoded[1..].split(|&b| b == b'/') {
+        let end = memchr::memchr(b';', segment).unwrap_or(segment.len());
+        let name = &segment[..end];
+        if matches!(name, b"." | b"..") {
+            return Err(TargetError::Form);
+        }
+        if !name.is_empty() {
+            read.push('/');
+            read.push_str(&String::from_utf8_lossy(name));
+        }
+    }
+    if read.is_empty() || decoded.ends_with(b"/") {
+        read.push('/');
+    }
+    Ok((read.as_bytes() != path).then(|| read.into()))
 }
 
 /// RFC 3986 §5.2.4, except that a path that climbs above the root is refused, not clipped.
@@ -223,6 +279,44 @@ mod tests {
             "/a\u{7f}",
         ] {
             assert!(path(raw).is_err(), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn routing_reads_a_path_as_the_most_generous_server_would() {
+        let routing = |raw: &str| {
+            Target::from_path(raw.as_bytes()).map(|target| target.routing_path().to_owned())
+        };
+        for (raw, want) in [
+            ("/admin", "/admin"),
+            ("/admin/", "/admin/"),
+            ("//admin", "/admin"),
+            ("/a//b//", "/a/b/"),
+            ("/admin;x=1", "/admin"),
+            ("/admin;x=1/users;y", "/admin/users"),
+            ("/;/admin", "/admin"),
+            ("/%2Fadmin", "/admin"),
+            ("/admin%2fusers", "/admin/users"),
+            ("/admin%5Cusers", "/admin/users"),
+            ("/%61dmin", "/admin"),
+            ("/a%20b", "/a%20b"),
+            ("//", "/"),
+            ("/;x", "/"),
+        ] {
+            assert_eq!(routing(raw).as_deref(), Ok(want), "{raw}");
+        }
+        for raw in [
+            "/public/..;/admin",
+            "/public/..;x=1/admin",
+            "/public/..%2fadmin",
+            "/public%2f..%2fadmin",
+            "/public/%2e%2e%2fadmin",
+            "/public/..%5cadmin",
+            "/public%5C..%5Cadmin",
+            "/a/.;/b",
+            "/a%2f.%2fb",
+        ] {
+            assert!(routing(raw).is_err(), "{raw}");
         }
     }
 

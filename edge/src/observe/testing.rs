@@ -59,14 +59,8 @@ pub(crate) fn config() -> Config {
 }
 
 fn route(path: &str, upstream: usize) -> Route {
-    Route {
-        path: path.into(),
-        action: Action::Proxy(ProxyAction {
-            upstream: UpstreamId(upstream),
-            keep_alive: None,
-            mcp: None,
-        }),
-    }
+    let action = ProxyAction::to(UpstreamId(upstream));
+    Route::for_prefix(path, Action::Proxy(action))
 }
 
 fn upstream(name: &str, port: u16) -> Upstream {

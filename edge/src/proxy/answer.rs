@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::account::Record;
 use super::configured::Proxy;
-use super::exchange::{Downstream, Exchange};
+use super::exchange::{Downstream, Exchange, Peer};
+use super::facts::Facts;
+use super::guard::Admitted;
 use super::reply::Reply;
-use crate::config::Action;
+use super::request_id::RequestId;
+use super::rewrite::rewritten;
+use crate::config::{Action, Route};
+use crate::message::RequestHead;
 
 impl Proxy {
     /// Answers one request and writes its log line. Never fails: what goes wrong becomes an answer,
@@ -20,30 +25,57 @@ impl Proxy {
             peer,
         } = exchange;
         let mut record = Record::start(self, &head, peer);
-        match self.guard(&head, peer) {
-            Ok(admitted) => {
-                record.route = Some(admitted.number);
-                record.route_path = Some(&admitted.route.path);
-                match &admitted.route.action {
-                    Action::Proxy(action) => match &action.mcp {
-                        Some(mcp) => {
-                            self.mcp(&mut head, client, peer, action, mcp, &mut record)
-                                .await;
-                        }
-                        None => {
-                            self.pass(&mut head, client, peer, action, None, &mut record)
-                                .await;
-                        }
-                    },
-                }
+        let found = self.router.find(&head);
+        match self.guard(&head, peer, found) {
+            Ok(Admitted { number, route }) => {
+                record.route = Some(number);
+                record.route_path = Some(&route.path);
+                self.act(route, &mut head, client, peer, &mut record).await;
             }
             Err(refusal) => {
                 record.error = refusal.reason;
-                self.reply(refusal.reply, client, &head.method, &mut record)
-                    .await;
+                match refusal.reply {
+                    Some(reply) => self.reply(reply, client, &head.method, &mut record).await,
+                    None => client.abort(),
+                }
             }
         }
         record.finish(&head);
+    }
+
+    /// Does what the route does with the requests it takes.
+    async fn act<'a, D: Downstream>(
+        &'a self,
+        route: &'a Route,
+        head: &mut RequestHead,
+        client: &mut D,
+        peer: &Peer,
+        record: &mut Record<'a>,
+    ) {
+        let request_id = RequestId::new();
+        let facts = Facts {
+            head,
+            peer,
+            request_id: &request_id,
+            when: &route.when,
+        };
+        let reply = match &route.action {
+            Action::Proxy(action) => match rewritten(&action.rewrite, &facts) {
+                Ok(target) => {
+                    head.rewritten = target;
+                    return match &action.mcp {
+                        Some(mcp) => self.mcp(head, client, peer, action, mcp, record).await,
+                        None => self.pass(head, client, peer, action, None, record).await,
+                    };
+                }
+                Err(_) => Reply::new(StatusCode::BAD_REQUEST),
+            },
+            Action::Redirect(action) => {
+                Reply::new(action.status).with("location", &facts.url(&action.to))
+            }
+            Action::Respond(action) => Reply::configured(action),
+        };
+        self.reply(reply, client, &head.method, record).await;
     }
 
     /// Sends an answer of the edge's own.

@@ -28,6 +28,7 @@ pub struct Proxy {
     pub(super) ipv6_prefix: u8,
     pub(super) redirect_port: Option<u16>,
     session_idle_s: u32,
+    pub(super) close_unknown: bool,
     // What the worker keeps from one configuration to the next.
     pub(super) ban: Rc<BanSender>,
     pub(super) log: Rc<RefCell<AccessLog>>,
@@ -56,6 +57,7 @@ impl Proxy {
             ipv6_prefix: config.shield.ipv6_prefix,
             session_idle_s: session_idle_s(config),
             redirect_port: https_port.filter(|_| config.listen.redirect),
+            close_unknown: config.listen.close_unknown,
             ban: lasting.ban,
             log: lasting.log,
             metrics: lasting.metrics,

@@ -25,7 +25,8 @@ pub(super) struct Admitted<'a> {
 
 /// A request that has not.
 pub(super) struct Refusal {
-    pub(super) reply: Reply,
+    /// The answer; `None` for none at all.
+    pub(super) reply: Option<Reply>,
     pub(super) reason: Option<&'static str>,
 }
 
@@ -38,48 +39,57 @@ impl From<StatusCode> for Refusal {
 impl From<Reply> for Refusal {
     fn from(reply: Reply) -> Refusal {
         Refusal {
-            reply,
+            reply: Some(reply),
             reason: None,
         }
     }
 }
 
 impl Proxy {
-    /// Everything that is decided before an upstream is involved.
-    pub(super) fn guard(&self, head: &RequestHead, peer: &Peer) -> Result<Admitted<'_>, Refusal> {
-        let matched = self.router.find(&head.authority, &head.target);
-        if !matches!(matched, Match::Route { route, .. } if mcp::opens_stream(route, head)) {
+    /// Everything that is decided before a route acts. `found` is where the request belongs.
+    pub(super) fn guard<'a>(
+        &'a self,
+        head: &RequestHead,
+        peer: &Peer,
+        found: Match<'a>,
+    ) -> Result<Admitted<'a>, Refusal> {
+        if !matches!(found, Match::Route { route, .. } if mcp::opens_stream(route, head)) {
             self.admit(peer.addr.ip())?;
         }
-        // RFC 9110 §9.3.6, §9.3.8: neither has a use in front of an MCP server.
-        if head.upgrade == Some(Upgrade::Other)
-            || matches!(head.method, Method::CONNECT | Method::TRACE)
-        {
-            return Err(StatusCode::NOT_IMPLEMENTED.into());
+        check_method(head)?;
+        self.check_host(found)?;
+        self.check_scheme(head, peer, found)?;
+        check_opening(head)?;
+        let admitted = check_route(head, found)?;
+        Ok(admitted)
+    }
+
+    /// RFC 9110 §7.4: a request for a host that is not served here is refused.
+    fn check_host(&self, found: Match<'_>) -> Result<(), Refusal> {
+        match found {
+            Match::UnknownHost if self.close_unknown => Err(Refusal {
+                reply: None,
+                reason: Some("unknown_host"),
+            }),
+            Match::UnknownHost => Err(StatusCode::MISDIRECTED_REQUEST.into()),
+            _ => Ok(()),
         }
-        let (has_certificate, found) = match matched {
-            Match::UnknownHost => return Err(StatusCode::MISDIRECTED_REQUEST.into()),
-            Match::NoRoute { has_certificate } => (has_certificate, None),
-            Match::Route {
-                has_certificate,
-                number,
-                route,
-            } => (has_certificate, Some(Admitted { number, route })),
-        };
-        if let Some(port) = self
-            .redirect_port
-            .filter(|_| has_certificate && peer.tls.is_none())
-        {
-            return Err(redirect(head, port).into());
+    }
+
+    /// Plain HTTP to a host with a certificate is sent to HTTPS.
+    fn check_scheme(
+        &self,
+        head: &RequestHead,
+        peer: &Peer,
+        found: Match<'_>,
+    ) -> Result<(), Refusal> {
+        let secure = found.site().is_some_and(|site| site.has_certificate);
+        match self.redirect_port {
+            Some(port) if secure && peer.tls.is_none() && !is_acme_challenge(head) => {
+                Err(to_https(head, port).into())
+            }
+            _ => Ok(()),
         }
-        if head.upgrade == Some(Upgrade::WebSocket) && !is_valid_opening(head) {
-            // RFC 6455 §4.4: the answer names the version that would do.
-            let reply = Reply::new(StatusCode::BAD_REQUEST);
-            return Err(reply
-                .with("sec-websocket-version", WEBSOCKET_VERSION)
-                .into());
-        }
-        found.ok_or_else(|| StatusCode::NOT_FOUND.into())
     }
 
     /// The limit per address; a client that goes on regardless is handed to the kernel.
@@ -98,14 +108,57 @@ impl Proxy {
             (self.ban)(addr, duration);
         }
         Err(Refusal {
-            reply: Reply::limited(retry_after.seconds()),
+            reply: Some(Reply::limited(retry_after.seconds())),
             reason: Some("limited"),
         })
     }
 }
 
+/// RFC 9110 §9.3.6, §9.3.8: neither CONNECT nor TRACE has a use in front of an MCP server.
+fn check_method(head: &RequestHead) -> Result<(), Refusal> {
+    match head.upgrade {
+        Some(Upgrade::Other) => Err(StatusCode::NOT_IMPLEMENTED.into()),
+        _ if matches!(head.method, Method::CONNECT | Method::TRACE) => {
+            Err(StatusCode::NOT_IMPLEMENTED.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// RFC 6455 §4.4: the answer to a handshake that will not do names the version that would.
+fn check_opening(head: &RequestHead) -> Result<(), Refusal> {
+    match head.upgrade {
+        Some(Upgrade::WebSocket) if !is_valid_opening(head) => {
+            let reply = Reply::new(StatusCode::BAD_REQUEST);
+            Err(reply
+                .with("sec-websocket-version", WEBSOCKET_VERSION)
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// 404 where no route takes the path, 405 where one would take it with another method.
+fn check_route<'a>(head: &RequestHead, found: Match<'a>) -> Result<Admitted<'a>, Refusal> {
+    match found {
+        Match::Route { number, route, .. } => Ok(Admitted { number, route }),
+        Match::OtherMethod(site) => {
+            let reply = Reply::new(StatusCode::METHOD_NOT_ALLOWED);
+            Err(reply.with("allow", &site.allowed(head)).into())
+        }
+        Match::NoRoute(_) | Match::UnknownHost => Err(StatusCode::NOT_FOUND.into()),
+    }
+}
+
+/// Certificate authorities ask over plain HTTP (RFC 8555 §8.3).
+pub(super) fn is_acme_challenge(head: &RequestHead) -> bool {
+    head.target
+        .path()
+        .starts_with("/.well-known/acme-challenge/")
+}
+
 /// To the same target over TLS. 308 keeps the method and body of a POST (RFC 9110 §15.4.9).
-fn redirect(head: &RequestHead, port: u16) -> Reply {
+fn to_https(head: &RequestHead, port: u16) -> Reply {
     let status = match head.method {
         Method::GET | Method::HEAD => StatusCode::MOVED_PERMANENTLY,
         _ => StatusCode::PERMANENT_REDIRECT,

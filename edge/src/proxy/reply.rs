@@ -1,5 +1,6 @@
 //! Replies the edge makes itself: short, plain, and telling what to do.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::time::{Duration, SystemTime};
 
@@ -8,13 +9,15 @@ use http::{Method, StatusCode};
 
 use super::exchange::{ClientError, Downstream};
 use crate::clock::monotonic_ns;
+use crate::config::RespondAction;
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// A reply of the edge's own.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     fields: Fields,
-    content: Option<(&'static str, String)>,
+    /// Content and its media type; `None` for a line that names the status.
+    content: Option<(Bytes, Cow<'static, str>)>,
 }
 
 impl Reply {
@@ -26,10 +29,22 @@ impl Reply {
         }
     }
 
+    /// What the file says.
+    pub(super) fn configured(action: &RespondAction) -> Reply {
+        let content = action.body.as_ref().map(|body| {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            (body, Cow::Owned(action.content_type.clone()))
+        });
+        Reply {
+            content,
+            ..Reply::new(action.status)
+        }
+    }
+
     /// Content of a type, instead of the status in words.
     pub(super) fn content(mut self, content_type: &'static str, content: String) -> Reply {
-        self.content = Some((content_type, content));
-        self
+        self.content = Some((content.into(), Cow::Borrowed(content_type)));
+        self.with("cache-control", "no-store")
     }
 
     pub(super) fn with(mut self, name: &str, value: &str) -> Reply {
@@ -56,13 +71,17 @@ impl Reply {
             mut fields,
             content,
         } = self;
-        let (content_type, body) = content.unwrap_or_else(|| {
+        let (body, content_type) = content.unwrap_or_else(|| {
+            fields.push(b"cache-control", b"no-store");
             let reason = status.canonical_reason().unwrap_or("Error");
-            let words = format!("{} {reason}\n", status.as_str());
-            ("text/plain; charset=utf-8", words)
+            let line = format!("{} {reason}\n", status.as_str());
+            (line.into(), Cow::Borrowed("text/plain; charset=utf-8"))
         });
-        fields.push_known(Name::ContentType, content_type.as_bytes());
-        fields.push(b"cache-control", b"no-store");
+        let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let body = if bodiless { Bytes::new() } else { body };
+        if !body.is_empty() {
+            fields.push_known(Name::ContentType, content_type.as_bytes());
+        }
         push_date(&mut fields);
         let length = BodyLength::Exact(body.len() as u64);
         client.send_head(&ResponseHead {
@@ -75,7 +94,7 @@ impl Reply {
             false => body.len() as u64,
         };
         if sent > 0 {
-            client.send_data(Bytes::from(body));
+            client.send_data(body);
         }
         client.send_end(None);
         let deadline_ns = monotonic_ns() + send_timeout.as_nanos() as u64;

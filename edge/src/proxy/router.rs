@@ -2,20 +2,27 @@
 
 use std::collections::HashMap;
 
+use http::Method;
+
+use super::matching::Taken;
 use crate::config::{Host, HostName, Route};
-use crate::message::{Authority, Target};
+use crate::message::RequestHead;
 
 /// Where requests of each host and path go.
 pub struct Router {
     exact: HashMap<Box<str>, usize>,
     wildcard: HashMap<Box<str>, usize>,
     any: Option<usize>,
-    hosts: Vec<HostRoutes>,
+    sites: Vec<Site>,
 }
 
-struct HostRoutes {
-    has_certificate: bool,
-    /// Longest path first.
+/// A configured host.
+pub struct Site {
+    /// Its position in the configuration.
+    pub number: usize,
+    /// It is served over TLS.
+    pub has_certificate: bool,
+    /// In the order in which they are tried.
     routes: Vec<Numbered>,
 }
 
@@ -30,19 +37,30 @@ pub enum Match<'a> {
     /// No such host here.
     UnknownHost,
     /// The host has no route for the path.
-    NoRoute {
-        /// The host is served over TLS.
-        has_certificate: bool,
-    },
+    NoRoute(&'a Site),
+    /// It has one, for other methods.
+    OtherMethod(&'a Site),
     /// A route and its number in the order of the configuration.
     Route {
-        /// The host is served over TLS.
-        has_certificate: bool,
+        /// The host.
+        site: &'a Site,
         /// Running number over all hosts.
         number: usize,
         /// The route.
         route: &'a Route,
     },
+}
+
+impl<'a> Match<'a> {
+    /// The host, if it is known.
+    pub(super) fn site(self) -> Option<&'a Site> {
+        match self {
+            Match::UnknownHost => None,
+            Match::NoRoute(site) | Match::OtherMethod(site) | Match::Route { site, .. } => {
+                Some(site)
+            }
+        }
+    }
 }
 
 impl Router {
@@ -52,7 +70,7 @@ impl Router {
             exact: HashMap::new(),
             wildcard: HashMap::new(),
             any: None,
-            hosts: Vec::with_capacity(hosts.len()),
+            sites: Vec::with_capacity(hosts.len()),
         };
         let mut numbers = 0..;
         for (index, host) in hosts.iter().enumerate() {
@@ -74,10 +92,11 @@ impl Router {
                     route: route.clone(),
                 })
                 .collect();
-            routes.sort_by_key(|numbered| std::cmp::Reverse(numbered.route.path.len()));
-            let has_certificate = host.certificate.is_some();
-            router.hosts.push(HostRoutes {
-                has_certificate,
+            // Stable: what ranks the same stays in the order of the file.
+            routes.sort_by(|a, b| a.route.when.rank().cmp(&b.route.when.rank()));
+            router.sites.push(Site {
+                number: index,
+                has_certificate: host.certificate.is_some(),
                 routes,
             });
         }
@@ -85,125 +104,79 @@ impl Router {
     }
 
     /// Finds the route of a request.
-    pub fn find(&self, authority: &Authority, target: &Target) -> Match<'_> {
-        let Some(index) = self.host(authority.host()) else {
+    pub fn find(&self, head: &RequestHead) -> Match<'_> {
+        let Some(site) = self.site(head.authority.host()) else {
             return Match::UnknownHost;
         };
-        let host = &self.hosts[index];
-        let has_certificate = host.has_certificate;
-        match host
-            .routes
-            .iter()
-            .find(|numbered| covers(&numbered.route.path, target.path()))
-        {
-            Some(Numbered { number, route }) => Match::Route {
-                has_certificate,
-                number: *number,
-                route,
-            },
-            None => Match::NoRoute { has_certificate },
+        let mut other_method = false;
+        for Numbered { number, route } in &site.routes {
+            match route.when.takes(head) {
+                Taken::Yes => {
+                    return Match::Route {
+                        site,
+                        number: *number,
+                        route,
+                    };
+                }
+                Taken::OtherMethod => other_method = true,
+                Taken::OtherPath | Taken::OtherField(_) => {}
+            }
+        }
+        match other_method {
+            true => Match::OtherMethod(site),
+            false => Match::NoRoute(site),
         }
     }
 
-    fn host(&self, name: &str) -> Option<usize> {
+    /// The host of a name.
+    pub fn site(&self, name: &str) -> Option<&Site> {
         let wildcard = || {
             let (_, parent) = name.split_once('.')?;
             self.wildcard.get(parent)
         };
-        self.exact.get(name).or_else(wildcard).copied().or(self.any)
+        let index = self
+            .exact
+            .get(name)
+            .or_else(wildcard)
+            .copied()
+            .or(self.any)?;
+        Some(&self.sites[index])
     }
 }
 
-/// Whole segments: `/mcp` covers `/mcp` and `/mcp/x`, not `/mcpx`. Runs of slashes count as one, as
-/// they do for most upstreams, so that `//admin` cannot slip past the route of `/admin`.
-fn covers(route: &str, path: &str) -> bool {
-    if path.contains("//") {
-        let mut squeezed = String::with_capacity(path.len());
-        for c in path.chars() {
-            if c != '/' || !squeezed.ends_with('/') {
-                squeezed.push(c);
+impl Site {
+    /// Every route in the order in which they are tried, and what it says to a request.
+    pub fn candidates<'a>(
+        &'a self,
+        head: &RequestHead,
+    ) -> impl Iterator<Item = (usize, &'a Route, Taken<'a>)> {
+        self.routes.iter().map(|numbered| {
+            (
+                numbered.number,
+                &numbered.route,
+                numbered.route.when.takes(head),
+            )
+        })
+    }
+
+    /// The methods that a request could have used instead (RFC 9110 §10.2.1).
+    pub(super) fn allowed(&self, head: &RequestHead) -> String {
+        let mut allowed: Vec<&str> = Vec::new();
+        for (_, route, taken) in self.candidates(head) {
+            if taken == Taken::OtherMethod {
+                for method in &route.when.methods {
+                    allowed.push(method.as_str());
+                    if *method == Method::GET {
+                        allowed.push("HEAD");
+                    }
+                }
             }
         }
-        return covers(route, &squeezed);
-    }
-    let stem = route.strip_suffix('/').unwrap_or(route);
-    match path.strip_prefix(stem) {
-        Some(rest) => match rest.as_bytes().first() {
-            None => stem.len() == route.len(),
-            Some(b'/') => true,
-            Some(_) => false,
-        },
-        // `*` addresses the server as a whole.
-        None => path == "*" && route == "/",
+        allowed.sort_unstable();
+        allowed.dedup();
+        allowed.join(", ")
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Action, ProxyAction, UpstreamId};
-
-    fn router(hosts: &[(&[HostName], &[&str])]) -> Router {
-        let hosts: Vec<Host> = hosts
-            .iter()
-            .map(|(names, paths)| Host {
-                names: names.to_vec(),
-                certificate: None,
-                routes: paths
-                    .iter()
-                    .map(|path| Route {
-                        path: (*path).to_owned(),
-                        action: Action::Proxy(ProxyAction {
-                            upstream: UpstreamId(0),
-                            keep_alive: None,
-                            mcp: None,
-                        }),
-                    })
-                    .collect(),
-            })
-            .collect();
-        Router::new(&hosts)
-    }
-
-    fn find<'a>(router: &'a Router, host: &str, path: &str) -> Option<(usize, &'a str)> {
-        let authority = Authority::parse(host.as_bytes()).expect("valid");
-        let target = Target::from_path(path.as_bytes()).expect("valid");
-        match router.find(&authority, &target) {
-            Match::Route { number, route, .. } => Some((number, &route.path)),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn the_longest_path_of_whole_segments_wins() {
-        let r = router(&[(&[HostName::Any], &["/", "/mcp", "/mcp/admin", "/files/"])]);
-        for (path, route) in [
-            ("/", "/"),
-            ("/mcp", "/mcp"),
-            ("/mcp/", "/mcp"),
-            ("/mcpx", "/"),
-            ("/mcp/admin/x", "/mcp/admin"),
-            ("//mcp//admin", "/mcp/admin"),
-            ("/mcp/%61dmin", "/mcp/admin"),
-            ("/files", "/"),
-            ("/files/a", "/files/"),
-        ] {
-            assert_eq!(
-                find(&r, "h", path).map(|(_, route)| route),
-                Some(route),
-                "{path}"
-            );
-        }
-    }
-
-    #[test]
-    fn names_before_wildcards_before_any() {
-        let exact = [HostName::Exact("a.example".into())];
-        let wildcard = [HostName::Wildcard("example".into())];
-        let r = router(&[(&wildcard, &["/"]), (&exact, &["/"])]);
-        assert_eq!(find(&r, "A.example:443", "/").map(|(n, _)| n), Some(1));
-        assert_eq!(find(&r, "b.example", "/").map(|(n, _)| n), Some(0));
-        assert_eq!(find(&r, "a.b.example", "/"), None);
-        assert_eq!(find(&r, "example", "/"), None);
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ mod limits;
 mod mcp;
 mod reload;
 mod reload_storm;
+mod routes;
 mod shield;
 mod startup;
 mod streaming;

@@ -1,24 +1,17 @@
-//! `[[host]]` and `[[host.route]]`: names, certificate, routes.
+//! `[[host]]`: names and certificate.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use super::listen::Sockets;
-use super::mcp;
+use super::route;
 use super::upstream::Upstreams;
 use crate::config::item::Item;
-use crate::config::schema::{HOST, ROUTE};
+use crate::config::schema::HOST;
 use crate::config::table::Table;
-use crate::config::value::{check_route_path, join, parse_host_name, quote};
-use crate::config::{Action, Certificate, Host, HostName, ProxyAction, Route};
-
-const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(15);
-/// More often would be traffic of its own.
-const KEEP_ALIVE_LEAST: Duration = Duration::from_millis(100);
-const KEEP_ALIVE_MOST: Duration = Duration::from_secs(60 * 60);
+use crate::config::value::{join, parse_host_name};
+use crate::config::{Certificate, Host, HostName};
 
 /// Where a host's certificate stands in the file, for what is found out about it later.
 #[derive(Clone, Debug)]
@@ -68,7 +61,7 @@ impl<'a> Hosts<'a> {
             hosts.push(Host {
                 names: names(table, &mut seen),
                 certificate,
-                routes: routes(table, upstreams, sockets),
+                routes: route::read(table, upstreams, sockets),
             });
             places.push(place);
         }
@@ -136,60 +129,8 @@ fn certificate(table: &Table<'_>) -> Option<(Certificate, HostPlaces)> {
 }
 
 fn warn_unreachable(table: &Table<'_>, certificate: bool, sockets: &Sockets) {
-    let message = match certificate {
-        true if sockets.https.is_empty() => {
-            "this host has a certificate, and `https = []` leaves it without use"
-        }
-        false if sockets.redirect && !sockets.https.is_empty() => {
-            "plain HTTP redirects to HTTPS, where this host has no certificate; add one, or write \
-             `redirect = false` in [listen]"
-        }
-        _ => return,
-    };
-    table.report().warning(table.span(), message);
-}
-
-fn routes(table: &Table<'_>, upstreams: &mut Upstreams<'_>, sockets: &Sockets) -> Vec<Route> {
-    let missing = "this host has no route; add a [[host.route]] with \
-         `upstream = \"http://127.0.0.1:8000\"` under it";
-    let tables = table.tables("route", ROUTE, missing);
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut routes = Vec::new();
-    for table in tables {
-        let path = match table.item("path") {
-            None => Some("/".to_owned()),
-            Some(item) => item.parse("a path such as \"/mcp\"", check_route_path),
-        };
-        if let Some(path) = &path {
-            let span = table.item("path").map_or(table.span(), |item| item.span());
-            let line = table.report().line(span.start);
-            if let Some(first) = seen.insert(path.clone(), line) {
-                let message = format!(
-                    "`path`: this host already has a route for {}, on line {first}",
-                    quote(path)
-                );
-                table.report().error(span, message);
-            }
-        }
-        let upstream = table
-            .required("upstream", "\"http://127.0.0.1:8000\"")
-            .and_then(|item| upstreams.resolve(&item, sockets));
-        let keep_alive = table.duration_or_off(
-            "keep_alive",
-            KEEP_ALIVE_DEFAULT,
-            KEEP_ALIVE_LEAST..=KEEP_ALIVE_MOST,
-        );
-        let mcp = mcp::read(&table).map(Arc::new);
-        if let (Some(path), Some(upstream)) = (path, upstream) {
-            routes.push(Route {
-                path,
-                action: Action::Proxy(ProxyAction {
-                    upstream,
-                    keep_alive,
-                    mcp,
-                }),
-            });
-        }
+    if certificate && sockets.https.is_empty() {
+        let message = "this host has a certificate, and `https = []` leaves it without use";
+        table.report().warning(table.span(), message);
     }
-    routes
 }

@@ -13,6 +13,7 @@ pub(super) struct Sockets {
     pub(super) https: Vec<Spanned<SocketAddr>>,
     pub(super) http: Vec<Spanned<SocketAddr>>,
     pub(super) redirect: bool,
+    close_unknown: bool,
 }
 
 /// Reads the section. `certificates` says whether any host has one.
@@ -51,10 +52,14 @@ pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
             "`http`: nothing is left to listen on; write `http = [\"[::]:80\"]` or add a certificate",
         );
     }
+    let unknown = table
+        .item("unknown_host")
+        .and_then(|item| item.choice(&[("421", false), ("close", true)]));
     Sockets {
         https,
         http,
         redirect,
+        close_unknown: unknown.unwrap_or(false),
     }
 }
 
@@ -123,6 +128,7 @@ impl Sockets {
             https: plain(self.https).collect(),
             http: plain(self.http).collect(),
             redirect: self.redirect,
+            close_unknown: self.close_unknown,
         }
     }
 }

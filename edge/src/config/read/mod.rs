@@ -11,6 +11,7 @@ mod machine;
 mod mcp;
 mod output;
 mod rate;
+mod route;
 mod shield;
 mod syntax;
 mod timeouts;

@@ -42,8 +42,10 @@ fn keys(title: String, table: &DeTable<'_>, found: &mut BTreeSet<(String, String
 
 /// The action of a route that proxies.
 fn proxy(route: &Route) -> &ProxyAction {
-    let Action::Proxy(action) = &route.action;
-    action
+    match &route.action {
+        Action::Proxy(action) => action,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn the_example_is_valid_and_without_warnings() {
     let Config {
         hosts, upstreams, ..
     } = loaded.config;
-    assert_eq!(hosts.len(), 1);
+    assert_eq!(hosts.len(), 2);
     let upstream = proxy(&hosts[0].routes[0]).upstream;
     assert_eq!(upstreams[upstream.0].name, "tools");
 }

@@ -40,9 +40,6 @@ listen = "0.0.0.0:9900"
     edge.toml:2:8: warning: this machine has no account "nobody-here"; `useradd --system nobody-here` makes one
        2 | user = "nobody-here"
          |        ^^^^^^^^^^^^^
-    edge.toml:9:1: warning: plain HTTP redirects to HTTPS, where this host has no certificate; add one, or write `redirect = false` in [listen]
-       9 | [[host]]
-         | ^^^^^^^^
     edge.toml:13:1: warning: no route goes to upstream `tools`
       13 | [upstream.tools]
          | ^^^^^^^^^^^^^^^^

@@ -1,17 +1,66 @@
 //! Which requests a route takes, and what it does with them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Method, StatusCode};
+use regex::bytes::Regex;
+
+use super::template::Template;
 use super::{Mcp, UpstreamId};
 
-/// What happens to requests under a path.
+/// What happens to some of the requests for a host.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// Path prefix, matched on whole segments: `/mcp` matches `/mcp` and `/mcp/x`, not `/mcpx`.
+    /// What the log and the metrics call it: its path as the file writes it.
     pub path: String,
+    /// Which requests it takes.
+    pub when: RouteMatch,
     /// What is done with them.
     pub action: Action,
+}
+
+/// Which requests a route takes.
+#[derive(Clone, Debug)]
+pub struct RouteMatch {
+    /// Their path.
+    pub path: PathMatch,
+    /// Their methods; empty takes every one.
+    pub methods: Vec<Method>,
+    /// What their fields must be, all of it.
+    pub fields: Vec<FieldMatch>,
+}
+
+/// Which paths a route takes.
+#[derive(Clone, Debug)]
+pub enum PathMatch {
+    /// Whole segments: `/mcp` takes `/mcp` and `/mcp/x`, not `/mcpx`.
+    Prefix(String),
+    /// This path alone.
+    Exact(String),
+    /// Every path in which the expression is found.
+    Regex(Regex),
+}
+
+/// What a field of a request must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldMatch {
+    /// Its name in lower case.
+    pub name: String,
+    /// What of it.
+    pub want: FieldWant,
+}
+
+/// What is wanted of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldWant {
+    /// That it is there.
+    Present,
+    /// That it is not.
+    Absent,
+    /// That one of its values is this.
+    Value(String),
 }
 
 /// What a route does with a request that its guards have admitted.
@@ -19,6 +68,10 @@ pub struct Route {
 pub enum Action {
     /// It goes to an upstream.
     Proxy(ProxyAction),
+    /// The client is sent elsewhere.
+    Redirect(RedirectAction),
+    /// The edge itself answers, always the same.
+    Respond(RespondAction),
 }
 
 /// A route to an upstream.
@@ -26,10 +79,44 @@ pub enum Action {
 pub struct ProxyAction {
     /// Where requests go.
     pub upstream: UpstreamId,
+    /// What becomes of the path on the way.
+    pub rewrite: Rewrite,
     /// After how much silence an event stream gets a comment; `None` never.
     pub keep_alive: Option<Duration>,
     /// What the edge does for MCP on this route.
     pub mcp: Option<Arc<Mcp>>,
+}
+
+/// What becomes of a path on the way to the upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Rewrite {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// The path of the route is cut off.
+    StripPrefix,
+    /// It is made anew. The query stays unless this has one.
+    To(Template),
+}
+
+/// A redirect (RFC 9110 §15.4).
+#[derive(Clone, Debug)]
+pub struct RedirectAction {
+    /// 301, 302, 303, 307 or 308.
+    pub status: StatusCode,
+    /// `Location`.
+    pub to: Template,
+}
+
+/// An answer that is always the same.
+#[derive(Clone, Debug)]
+pub struct RespondAction {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its content; `None` for the page of the status.
+    pub body: Option<Box<str>>,
+    /// The media type of the content.
+    pub content_type: String,
 }
 
 impl Action {
@@ -37,6 +124,7 @@ impl Action {
     pub fn mcp(&self) -> Option<&Mcp> {
         match self {
             Action::Proxy(proxy) => proxy.mcp.as_deref(),
+            Action::Redirect(_) | Action::Respond(_) => None,
         }
     }
 
@@ -44,6 +132,56 @@ impl Action {
     pub fn upstream(&self) -> Option<UpstreamId> {
         match self {
             Action::Proxy(proxy) => Some(proxy.upstream),
+            Action::Redirect(_) | Action::Respond(_) => None,
+        }
+    }
+}
+
+impl Route {
+    /// A route for a path and everything below it.
+    pub fn for_prefix(path: &str, action: Action) -> Route {
+        Route {
+            path: path.to_owned(),
+            when: RouteMatch {
+                path: PathMatch::Prefix(path.to_owned()),
+                methods: Vec::new(),
+                fields: Vec::new(),
+            },
+            action,
+        }
+    }
+}
+
+impl ProxyAction {
+    /// To an upstream, with the path as it is and no comments in event streams.
+    pub fn to(upstream: UpstreamId) -> ProxyAction {
+        ProxyAction {
+            upstream,
+            rewrite: Rewrite::Keep,
+            keep_alive: None,
+            mcp: None,
+        }
+    }
+}
+
+/// As the log, the metrics and `edge routes` show it.
+impl fmt::Display for PathMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathMatch::Prefix(path) => f.write_str(path),
+            PathMatch::Exact(path) => write!(f, "= {path}"),
+            PathMatch::Regex(regex) => write!(f, "~ {regex}"),
+        }
+    }
+}
+
+impl fmt::Display for FieldMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.want {
+            FieldWant::Present => f.write_str(name),
+            FieldWant::Absent => write!(f, "!{name}"),
+            FieldWant::Value(value) => write!(f, "{name}: {value}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows of files or sections, so the command line uses the same parsers.
 
 mod duration;
+mod field;
 mod host_name;
 mod invalid;
 mod listen;
@@ -15,11 +16,13 @@ mod route_path;
 mod server;
 mod size;
 mod socket_path;
+mod template;
 
 pub use duration::{format_duration, parse_duration};
 pub use invalid::Invalid;
 pub use name_rules::{NamePattern, NameRules};
 
+pub(super) use field::{is_token, parse_field_match};
 pub(super) use host_name::parse_host_name;
 pub(super) use invalid::quote;
 pub(super) use listen::parse_listen;
@@ -31,3 +34,4 @@ pub(super) use route_path::check_route_path;
 pub(super) use server::{Resolve, is_server, parse_server, resolve};
 pub(super) use size::{format_size, parse_size};
 pub(super) use socket_path::{check_socket_path, join};
+pub(super) use template::parse_template;

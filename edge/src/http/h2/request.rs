@@ -27,6 +27,7 @@ pub(super) fn request_head(
     let head = RequestHead {
         method: parts.method.clone(),
         target,
+        rewritten: None,
         authority: authority(parts)?,
         version: Version::Http2,
         length: length(&parts.headers, ended)?,

@@ -36,7 +36,7 @@ impl Proxy {
         }
         // Tokens must not be in the query, where logs and histories keep them
         // (<https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization>).
-        if head.target.has_query() && has_token(head.target.as_str()) {
+        if head.target.query().is_some() && has_token(head.target.as_str()) {
             return Err(Refusal::QueryToken.into());
         }
         if !matches!(call.class, Class::Discovery | Class::Health) {
@@ -83,7 +83,7 @@ impl Proxy {
         };
         let id = match head.fields.value(Name::McpSessionId) {
             Some(id) => id,
-            None if call.posts && head.target.has_query() => {
+            None if call.posts && head.target.query().is_some() => {
                 match session_of(head.target.as_str()) {
                     Some(id) => id.as_bytes(),
                     None => return Ok(()),

@@ -1,0 +1,71 @@
+//! Text with variables in it, such as `https://{host}{uri}`.
+
+/// A parsed template.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Template {
+    /// Its pieces in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(Box<str>),
+    /// What a request puts in its place.
+    Variable(Variable),
+}
+
+/// A fact about a request, by the name that the file uses for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// `{client_ip}`: the client's address.
+    ClientIp,
+    /// `{client_port}`: its port, empty behind a proxy that does not say.
+    ClientPort,
+    /// `{host}`: the host asked for, without port.
+    Host,
+    /// `{port}`: the port asked for, empty when the default of the scheme.
+    Port,
+    /// `{scheme}`: `https` or `http`.
+    Scheme,
+    /// `{method}`: the method.
+    Method,
+    /// `{path}`: the path.
+    Path,
+    /// `{query}`: what follows `?`, empty without one.
+    Query,
+    /// `{uri}`: path and query as they were asked for.
+    Uri,
+    /// `{rest}`: what follows the path of the route.
+    Rest,
+    /// `{request_id}`: the ID of the request.
+    RequestId,
+    /// `{tls_version}`: such as `TLSv1.3`, empty over plain HTTP.
+    TlsVersion,
+    /// `{header:NAME}`: a field of the request.
+    Header(Box<str>),
+    /// `{cookie:NAME}`: a cookie of the request.
+    Cookie(Box<str>),
+    /// `{1}` to `{9}`: a group of the route's regular expression.
+    Group(usize),
+}
+
+impl Template {
+    /// The text, when there is no variable in it.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.pieces[..] {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Its variables.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable(variable) => Some(variable),
+            Piece::Text(_) => None,
+        })
+    }
+}

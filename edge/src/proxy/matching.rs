@@ -1,0 +1,88 @@
+//! Whether a route takes a request: its path first, then its method, then its fields.
+
+use http::Method;
+
+use crate::config::{FieldMatch, FieldWant, PathMatch, RouteMatch};
+use crate::message::{Fields, RequestHead};
+
+/// What became of the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<'a> {
+    /// The route takes the request.
+    Yes,
+    /// The path is another.
+    OtherPath,
+    /// The method is none of the route's.
+    OtherMethod,
+    /// This field is not as the route wants it.
+    OtherField(&'a FieldMatch),
+}
+
+impl RouteMatch {
+    /// Asks whether the route takes a request.
+    pub(super) fn takes(&self, head: &RequestHead) -> Taken<'_> {
+        let path = head.target.routing_path();
+        let path_fits = match &self.path {
+            PathMatch::Prefix(prefix) => covers(prefix, path),
+            PathMatch::Exact(exact) => exact == path,
+            PathMatch::Regex(regex) => regex.is_match(path.as_bytes()),
+        };
+        if !path_fits {
+            return Taken::OtherPath;
+        }
+        // Fields come before the method, so that a wrong method is said of the right route.
+        match self
+            .fields
+            .iter()
+            .find(|wanted| !fits(wanted, &head.fields))
+        {
+            Some(other) => Taken::OtherField(other),
+            None if self.takes_method(&head.method) => Taken::Yes,
+            None => Taken::OtherMethod,
+        }
+    }
+
+    /// HEAD goes where GET goes (RFC 9110 §9.3.2).
+    fn takes_method(&self, method: &Method) -> bool {
+        let asked = match *method {
+            Method::HEAD => &Method::GET,
+            _ => method,
+        };
+        self.methods.is_empty() || self.methods.contains(asked) || self.methods.contains(method)
+    }
+
+    /// Routes are tried in this order: exact paths, expressions as they stand in the file, then
+    /// prefixes from the longest; of the same path, those that want most.
+    pub(super) fn rank(&self) -> impl Ord {
+        use std::cmp::Reverse;
+        let wants = Reverse(self.fields.len() + usize::from(!self.methods.is_empty()));
+        match &self.path {
+            PathMatch::Exact(_) => (0, Reverse(0), wants),
+            PathMatch::Regex(_) => (1, Reverse(0), Reverse(0)),
+            PathMatch::Prefix(path) => (2, Reverse(path.len()), wants),
+        }
+    }
+}
+
+/// Whole segments: `/mcp` covers `/mcp` and `/mcp/x`, not `/mcpx`.
+fn covers(route: &str, path: &str) -> bool {
+    let stem = route.strip_suffix('/').unwrap_or(route);
+    match path.strip_prefix(stem) {
+        Some(rest) => match rest.as_bytes().first() {
+            None => stem.len() == route.len(),
+            Some(b'/') => true,
+            Some(_) => false,
+        },
+        // `*` addresses the server as a whole.
+        None => path == "*" && route == "/",
+    }
+}
+
+fn fits(wanted: &FieldMatch, fields: &Fields) -> bool {
+    let mut values = fields.values_of(&wanted.name);
+    match &wanted.want {
+        FieldWant::Present => values.next().is_some(),
+        FieldWant::Absent => values.next().is_none(),
+        FieldWant::Value(value) => values.any(|found| found == value.as_bytes()),
+    }
+}
