@@ -2,3 +2,5 @@
 
 pub mod h1;
 pub mod h2;
+
+mod opening;

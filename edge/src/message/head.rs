@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use super::{Authority, Fields, Target, Upgrade};
+use super::{Authority, Fields, Name, Target, Upgrade};
 
 /// Protocol version of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Version {
     Http11,
     /// HTTP/2
     Http2,
+    /// HTTP/3
+    Http3,
 }
 
 /// How the end of a body is known.
@@ -62,6 +64,26 @@ pub struct ResponseHead {
     pub fields: Fields,
     /// Body framing.
     pub length: BodyLength,
+}
+
+impl ResponseHead {
+    /// The `Content-Length` that HTTP/2 and HTTP/3 state beside their own framing; `None` where
+    /// there is none to state (RFC 9110 §8.6) or the fields have it already.
+    pub fn content_length(&self, is_head: bool) -> Option<u64> {
+        let bodiless = self.status.is_informational()
+            || matches!(
+                self.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            );
+        if bodiless || self.fields.value(Name::ContentLength).is_some() {
+            return None;
+        }
+        match self.length {
+            BodyLength::Exact(n) => Some(n),
+            BodyLength::Empty if !is_head => Some(0),
+            _ => None,
+        }
+    }
 }
 
 /// A piece of a body on its way.

@@ -1,4 +1,4 @@
-//! HTTP messages: fields, heads, targets, and their HTTP/1.1 wire form. Pure: no I/O, no clock.
+//! HTTP messages: fields, heads, targets, and their wire forms. Pure: no I/O, no clock.
 //!
 //! The fronts parse requests with it and the upstream side parses responses with it, so both judge
 //! a message by the same rules.
@@ -6,8 +6,10 @@
 mod authority;
 mod fields;
 pub mod h1;
+pub mod h3;
 mod head;
 mod name;
+mod section;
 mod target;
 mod websocket;
 
@@ -15,6 +17,7 @@ pub use authority::Authority;
 pub use fields::Fields;
 pub use head::{BodyLength, Frame, RequestHead, ResponseHead, Version};
 pub use name::Name;
+pub use section::{RequestSection, SectionError, trailer_line};
 pub use target::{Target, TargetError};
 pub use websocket::{
     Upgrade, WEBSOCKET_VERSION, is_valid_opening, websocket_accept, websocket_key,

@@ -87,6 +87,7 @@ impl<'a> Record<'a> {
                 Version::Http10 => Protocol::Http10,
                 Version::Http11 => Protocol::Http11,
                 Version::Http2 => Protocol::H2,
+                Version::Http3 => Protocol::H3,
             },
             started_ns: monotonic_ns(),
             leased_ns: None,

@@ -27,6 +27,7 @@ pub(super) fn request_fields(head: &mut RequestHead, peer: &Peer) {
         Version::Http10 => b"1.0 edge",
         Version::Http11 => b"1.1 edge",
         Version::Http2 => b"2.0 edge",
+        Version::Http3 => b"3.0 edge",
     };
     fields.push_known(Name::Via, via);
 }

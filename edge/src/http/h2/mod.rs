@@ -1,6 +1,5 @@
 //! The HTTP/2 front (RFC 9113) over the `h2` crate: one task per stream.
 
-mod connect;
 mod connection;
 mod io;
 mod request;

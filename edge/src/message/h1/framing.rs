@@ -56,7 +56,8 @@ impl Framing {
     }
 }
 
-fn parse_length(value: &[u8]) -> Option<u64> {
+/// A `Content-Length`: a plain decimal number, nothing else.
+pub(in crate::message) fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 18 || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }

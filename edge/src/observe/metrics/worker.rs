@@ -24,7 +24,7 @@ pub struct WorkerMetrics {
     /// Every route and upstream that a configuration still in use names, once each.
     routes: RefCell<Vec<Rc<RouteRequests>>>,
     upstreams: RefCell<Vec<Rc<UpstreamMetrics>>>,
-    connections: [ConnectionMetrics; 2],
+    connections: [ConnectionMetrics; 3],
     handshakes: Vec<LocalCounter>,
     streams: LocalGauge,
     keep_alives: LocalCounter,
@@ -46,7 +46,7 @@ impl WorkerMetrics {
         WorkerMetrics {
             routes: RefCell::default(),
             upstreams: RefCell::default(),
-            connections: [Protocol::Http11, Protocol::H2]
+            connections: [Protocol::Http11, Protocol::H2, Protocol::H3]
                 .map(|protocol| ConnectionMetrics::new(&shared, protocol)),
             handshakes: Handshake::ALL
                 .iter()
@@ -181,7 +181,11 @@ impl WorkerMetrics {
 
     /// HTTP/1.0 and 1.1 connections are one kind: the version belongs to the request.
     fn connections(&self, protocol: Protocol) -> &ConnectionMetrics {
-        &self.connections[usize::from(protocol == Protocol::H2)]
+        &self.connections[match protocol {
+            Protocol::Http10 | Protocol::Http11 => 0,
+            Protocol::H2 => 1,
+            Protocol::H3 => 2,
+        }]
     }
 }
 

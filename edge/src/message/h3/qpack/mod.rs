@@ -1,0 +1,10 @@
+//! Field sections (RFC 9204) without a dynamic table: every section stands for itself.
+
+mod decode;
+mod encode;
+mod huffman;
+mod integer;
+mod static_table;
+
+pub use decode::{DecodeError, decode};
+pub use encode::Encoder;
