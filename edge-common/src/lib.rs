@@ -8,6 +8,7 @@
 
 mod ban;
 mod config;
+mod connection_id;
 mod cpu;
 mod evidence;
 mod gcra;
@@ -20,6 +21,7 @@ mod verdict;
 
 pub use ban::{BAN_FILTER_WORDS, BANS_MAX, Ban, ban_filter};
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
+pub use connection_id::{CONNECTION_ID_BYTES, Owner, SteerKey};
 pub use cpu::Cpu;
 pub use evidence::{EVIDENCE_BURST, EVIDENCE_BYTES, EVIDENCE_PER_SEC, Evidence};
 pub use gcra::Gcra;

@@ -21,6 +21,7 @@ pub mod kernel;
     reason = "socket options and owned buffers shared with the kernel"
 )]
 pub mod net;
+pub mod quic;
 pub mod tls;
 
 pub mod config;

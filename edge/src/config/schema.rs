@@ -17,14 +17,25 @@ pub(super) struct Schema {
 pub(super) const TOP: Schema = Schema {
     title: "",
     keys: &[
-        "workers", "user", "listen", "host", "upstream", "timeouts", "bounds", "limit", "shield",
-        "log", "metrics", "admin",
+        "workers", "user", "listen", "host", "upstream", "quic", "timeouts", "bounds", "limit",
+        "shield", "log", "metrics", "admin",
     ],
 };
 
 pub(super) const LISTEN: Schema = Schema {
     title: "[listen]",
-    keys: &["https", "http", "redirect", "unknown_host"],
+    keys: &["https", "quic", "http", "redirect", "unknown_host"],
+};
+
+pub(super) const QUIC: Schema = Schema {
+    title: "[quic]",
+    keys: &[
+        "retry",
+        "retry_above",
+        "connections_per_address",
+        "idle_timeout",
+        "keep_alive",
+    ],
 };
 
 pub(super) const HOST: Schema = Schema {
@@ -177,8 +188,8 @@ pub(super) const ADMIN: Schema = Schema {
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
-    LISTEN, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, UPSTREAM, TIMEOUTS, BOUNDS, LIMIT, PENALTY,
-    SHIELD, LOG, METRICS, ADMIN,
+    LISTEN, QUIC, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, UPSTREAM, TIMEOUTS, BOUNDS, LIMIT,
+    PENALTY, SHIELD, LOG, METRICS, ADMIN,
 ];
 
 impl Schema {

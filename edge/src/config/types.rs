@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod mcp;
+mod quic;
 mod route;
 mod shield;
 mod template;
 
 pub use mcp::{Mcp, McpKey, McpLimit, ToolLimit};
 
+pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};
 
 pub use route::{
@@ -43,6 +45,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Sizes and counts nothing may exceed.
     pub bounds: Bounds,
+    /// HTTP/3.
+    pub quic: Quic,
     /// Requests per client address; `None` switches the limit off.
     pub limit: Option<RequestLimit>,
     /// The kernel program.
@@ -60,6 +64,8 @@ pub struct Config {
 pub struct Listen {
     /// TLS: HTTP/1.1 and HTTP/2.
     pub https: Vec<SocketAddr>,
+    /// QUIC: HTTP/3.
+    pub quic: Vec<SocketAddr>,
     /// Plain HTTP/1.1.
     pub http: Vec<SocketAddr>,
     /// Plain HTTP answers a redirect to HTTPS instead of serving routes.

@@ -26,9 +26,7 @@ pub(super) fn as_get(mut head: RequestHead) -> RequestHead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{
-        RequestSection, SectionError, Upgrade, Version, is_valid_opening,
-    };
+    use crate::message::{RequestSection, SectionError, Upgrade, Version, is_valid_opening};
     use http::StatusCode;
 
     fn convert(protocol: Option<&'static [u8]>) -> Result<RequestHead, SectionError> {

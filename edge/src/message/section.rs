@@ -355,7 +355,7 @@ mod tests {
         };
         let connect = [
             (":method", "CONNECT"),
-            (":protocol", "websocket"),
+            (":protocol", "connect-udp"),
             GET[2],
             GET[3],
         ];

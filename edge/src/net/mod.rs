@@ -13,6 +13,7 @@ mod runtime;
 mod socket;
 mod timer;
 mod transport;
+mod udp;
 
 pub use listener::{Accepted, Listener};
 pub use options::{bind_listener, connect};
@@ -21,3 +22,4 @@ pub use runtime::{pin_to_cpu, probe_ring, run_worker, spawn};
 pub use socket::Socket;
 pub use timer::Timer;
 pub use transport::{Expect, Transport};
+pub use udp::{UdpCounts, UdpSocket, bind_udp};

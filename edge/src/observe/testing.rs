@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Action, Bounds, Config, Host, HostName, Listen, Log, LogTarget, ProxyAction, Route, Shield,
-    ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
+    Action, Bounds, Config, Host, HostName, Listen, Log, LogTarget, ProxyAction, Quic, RetryPolicy,
+    Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
 };
 
 pub(crate) fn config() -> Config {
@@ -44,6 +44,13 @@ pub(crate) fn config() -> Config {
             connections: 1024,
             streams: 128,
             requests_per_connection: 1000,
+        },
+        quic: Quic {
+            retry: RetryPolicy::Auto,
+            retry_above: 100,
+            connections_per_address: 256,
+            idle_timeout: timeout,
+            keep_alive: None,
         },
         limit: None,
         shield: Shield {

@@ -1,6 +1,7 @@
 //! From a listening socket to a connection handed to its protocol's front.
 
 use std::future::{Future as _, poll_fn};
+use std::net::TcpListener;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::update::ListenSocket;
 use super::worker::Worker;
 use crate::http::{h1, h2};
 use crate::net::{self, Accepted, Listener};
@@ -25,11 +25,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// the bound of connections it waits for one to close: clients wait in the kernel's queue meanwhile.
 pub(super) async fn accept_loop(
     worker: Rc<Worker>,
-    socket: ListenSocket,
+    socket: TcpListener,
+    secure: bool,
     mut closing: oneshot::Receiver<()>,
 ) {
-    let secure = socket.endpoint.secure;
-    let mut listener = Listener::new(socket.socket);
+    let mut listener = Listener::new(socket);
     let drain = worker.service.drain();
     let mut draining = pin!(drain.started());
     loop {
@@ -122,13 +122,13 @@ async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<Box<TlsSt
 }
 
 /// A connection in the metrics.
-struct Counted<'a> {
+pub(super) struct Counted<'a> {
     worker: &'a Worker,
     protocol: Protocol,
 }
 
 impl<'a> Counted<'a> {
-    fn new(worker: &'a Worker, protocol: Protocol) -> Counted<'a> {
+    pub(super) fn new(worker: &'a Worker, protocol: Protocol) -> Counted<'a> {
         worker.service.metrics().connection_opened(protocol);
         Counted { worker, protocol }
     }

@@ -1,11 +1,10 @@
 //! Binding the configured addresses, one socket per worker.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 
 use super::Error;
-use super::update::{Endpoint, ListenSocket};
-use crate::net::bind_listener;
+use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket};
+use crate::net::{bind_listener, bind_udp};
 
 /// Sockets of every worker: `result[worker]` has one per endpoint.
 pub(super) fn bind_all(
@@ -13,40 +12,46 @@ pub(super) fn bind_all(
     workers: usize,
 ) -> Result<Vec<Vec<ListenSocket>>, Error> {
     let mut sockets = Vec::new();
-    for &Endpoint { addr, .. } in endpoints {
-        let bound = bind(addr, workers, &[]).map_err(|source| Error::Bind { addr, source })?;
-        sockets.extend(bound.into_iter().map(|socket| (addr, socket)));
+    for &endpoint in endpoints {
+        let addr = endpoint.addr;
+        let bound = bind(endpoint, workers, &[]).map_err(|source| Error::Bind { addr, source })?;
+        sockets.extend(bound);
     }
-    Ok(deal(endpoints, sockets, workers))
+    Ok(deal(sockets, workers))
 }
 
-/// As many sockets for one address. `own_ports` are those that this edge listens on already.
+/// As many sockets for one endpoint. `own` are those that this edge listens on already.
 pub(super) fn bind(
-    addr: SocketAddr,
+    endpoint: Endpoint,
     sockets: usize,
-    own_ports: &[u16],
-) -> io::Result<Vec<TcpListener>> {
-    if !own_ports.contains(&addr.port()) {
-        refuse_shared(addr)?;
+    own: &[Endpoint],
+) -> io::Result<Vec<ListenSocket>> {
+    let shares_port = |other: &Endpoint| {
+        other.addr.port() == endpoint.addr.port() && other.is_udp() == endpoint.is_udp()
+    };
+    // Where this edge listens on the same port already, the probe would find itself.
+    if !own.iter().any(shares_port) {
+        refuse_shared(endpoint)?;
     }
-    (0..sockets).map(|_| bind_listener(addr)).collect()
+    let bind = || {
+        Ok(match endpoint.carrier {
+            Carrier::Tls | Carrier::Plain => BoundSocket::Stream(bind_listener(endpoint.addr)?),
+            Carrier::Quic => BoundSocket::Datagram(bind_udp(endpoint.addr)?),
+        })
+    };
+    (0..sockets)
+        .map(|_| bind().map(|socket| ListenSocket { endpoint, socket }))
+        .collect()
 }
 
 /// Gives every worker one socket of each endpoint.
-pub(super) fn deal(
-    endpoints: &[Endpoint],
-    sockets: Vec<(SocketAddr, TcpListener)>,
-    workers: usize,
-) -> Vec<Vec<ListenSocket>> {
+pub(super) fn deal(sockets: Vec<ListenSocket>, workers: usize) -> Vec<Vec<ListenSocket>> {
     let mut hands: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();
-    for (addr, socket) in sockets {
-        let Some(&endpoint) = endpoints.iter().find(|endpoint| endpoint.addr == addr) else {
-            continue;
-        };
+    for socket in sockets {
         let lacks =
-            |hand: &&mut Vec<ListenSocket>| hand.iter().all(|socket| socket.endpoint != endpoint);
+            |hand: &&mut Vec<ListenSocket>| hand.iter().all(|it| it.endpoint != socket.endpoint);
         if let Some(hand) = hands.iter_mut().find(lacks) {
-            hand.push(ListenSocket { endpoint, socket });
+            hand.push(socket);
         }
     }
     hands
@@ -54,12 +59,18 @@ pub(super) fn deal(
 
 /// With `SO_REUSEPORT` a second process of the same account could bind the same address and take
 /// a share of the connections unnoticed. A bind without it fails if anybody listens there.
-fn refuse_shared(addr: SocketAddr) -> io::Result<()> {
+fn refuse_shared(endpoint: Endpoint) -> io::Result<()> {
     use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    let addr = endpoint.addr;
+    let kind = match endpoint.is_udp() {
+        true => Type::DGRAM,
+        false => Type::STREAM,
+    };
+    let socket = Socket::new(Domain::for_address(addr), kind, None)?;
     if addr.is_ipv6() {
         socket.set_only_v6(!addr.ip().is_unspecified())?;
     }
-    socket.set_reuse_address(true)?;
+    // Past connections must not be in the way; for UDP it would let two sockets share the address.
+    socket.set_reuse_address(!endpoint.is_udp())?;
     socket.bind(&addr.into())
 }

@@ -10,6 +10,7 @@ mod accept;
 mod error;
 mod listen;
 mod load;
+mod quic;
 mod run;
 mod shield;
 mod update;

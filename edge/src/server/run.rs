@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc as std_mpsc};
+use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ use crate::files::Disk;
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
-use crate::proxy::{Snapshot, WorkerParts};
+use crate::proxy::WorkerParts;
+use crate::quic::Keys;
 use crate::tls::{self, Tickets};
 
 /// How long a blocked log target may hold up the end of the process.
@@ -46,6 +47,11 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         true => None,
         false => Some(tls::server_config(&config.hosts, &Disk, &tickets)?),
     };
+    let mut certificates = config
+        .hosts
+        .iter()
+        .filter_map(|host| host.certificate.as_ref());
+    let keys = certificates.next().map(|files| Keys::derive(&files.key));
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
     let sockets = bind_all(&Endpoint::all(&config.listen), config.workers)?;
@@ -67,10 +73,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         access_log_dropped: log.dropped(),
     };
     let control = control.start(&config, parts)?;
-    let serving = Serving {
-        snapshot: Arc::new(Snapshot::new(config, None)),
-        tls,
-    };
+    let serving = Serving::new(config, None, tls, keys.as_ref());
     let cpus = allowed_cpus();
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
@@ -80,6 +83,8 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         let (update, updated) = mpsc::channel(UPDATES_MAX);
         updates.push(update);
         let plan = WorkerPlan {
+            index,
+            keys: keys.clone(),
             cpu: cpus.get(index % cpus.len().max(1)).copied(),
             sockets,
             serving: serving.clone(),
@@ -104,6 +109,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         keeper,
         tickets,
         log: log.output(),
+        keys,
         serving: serving.clone(),
         workers: updates,
         control: control.configurations(),
@@ -136,6 +142,7 @@ fn announce(config: &Config) {
     };
     tracing::info!(
         https = list(&config.listen.https),
+        quic = list(&config.listen.quic),
         http = list(&config.listen.http),
         workers = config.workers,
         "ready"

@@ -1,6 +1,7 @@
 //! The kernel program as the control thread knows it.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,15 +89,11 @@ fn announce(shield: &Shield) {
 /// Every port that is listened on, once.
 fn guarded_ports(config: &Config) -> Vec<GuardedPort> {
     let listen = &config.listen;
-    let mut ports: Vec<u16> = listen
-        .https
-        .iter()
-        .chain(&listen.http)
-        .map(|addr| addr.port())
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    ports.into_iter().map(GuardedPort::Tcp).collect()
+    let ports = |addrs: &[SocketAddr]| addrs.iter().map(SocketAddr::port).collect::<BTreeSet<_>>();
+    let tcp = &ports(&listen.https) | &ports(&listen.http);
+    let udp = ports(&listen.quic);
+    let tcp = tcp.into_iter().map(GuardedPort::Tcp);
+    tcp.chain(udp.into_iter().map(GuardedPort::Udp)).collect()
 }
 
 impl Guard for Shield {

@@ -1,12 +1,15 @@
 //! A configuration on its way to the workers.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
 use rustls::ServerConfig;
+use serde::{Deserialize, Serialize};
 
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 use crate::proxy::Snapshot;
+use crate::quic::{self, Keys};
 
 /// What is served from now on: built and validated once, shared by all workers.
 #[derive(Clone)]
@@ -14,6 +17,26 @@ pub(super) struct Serving {
     pub(super) snapshot: Arc<Snapshot>,
     /// `None` when no socket speaks TLS.
     pub(super) tls: Option<Arc<ServerConfig>>,
+    /// `None` when no socket speaks QUIC.
+    pub(super) quic: Option<Arc<quinn::ServerConfig>>,
+}
+
+impl Serving {
+    /// What a configuration with its certificates comes to.
+    pub(super) fn new(
+        config: Config,
+        previous: Option<&Snapshot>,
+        tls: Option<Arc<ServerConfig>>,
+        keys: Option<&Keys>,
+    ) -> Serving {
+        let wanted = tls.as_deref().zip(keys);
+        let wanted = wanted.filter(|_| !config.listen.quic.is_empty());
+        Serving {
+            quic: wanted.and_then(|(tls, keys)| quic::server_config(&config, tls, keys)),
+            tls,
+            snapshot: Arc::new(Snapshot::new(config, previous)),
+        }
+    }
 }
 
 /// Tells a worker to serve something else. It closes the sockets that are no longer listened on.
@@ -26,25 +49,72 @@ pub(super) struct Update {
 }
 
 /// What a socket listens for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Endpoint {
     pub(super) addr: SocketAddr,
-    pub(super) secure: bool,
+    pub(super) carrier: Carrier,
+}
+
+/// What is spoken below HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) enum Carrier {
+    /// TLS over TCP.
+    Tls,
+    /// TCP alone.
+    Plain,
+    /// QUIC over UDP.
+    Quic,
 }
 
 impl Endpoint {
     /// Everything that is listened on.
     pub(super) fn all(listen: &Listen) -> Vec<Endpoint> {
-        let each = |addrs: &[SocketAddr], secure| {
-            let endpoint = |&addr| Endpoint { addr, secure };
+        let each = |addrs: &[SocketAddr], carrier| {
+            let endpoint = |&addr| Endpoint { addr, carrier };
             addrs.iter().map(endpoint).collect::<Vec<_>>()
         };
-        [each(&listen.https, true), each(&listen.http, false)].concat()
+        [
+            each(&listen.https, Carrier::Tls),
+            each(&listen.http, Carrier::Plain),
+            each(&listen.quic, Carrier::Quic),
+        ]
+        .concat()
+    }
+
+    /// UDP and TCP have ports of their own.
+    pub(super) fn is_udp(&self) -> bool {
+        self.carrier == Carrier::Quic
     }
 }
 
 /// A worker's listening socket.
 pub(super) struct ListenSocket {
     pub(super) endpoint: Endpoint,
-    pub(super) socket: TcpListener,
+    pub(super) socket: BoundSocket,
+}
+
+/// The socket itself.
+pub(super) enum BoundSocket {
+    Stream(TcpListener),
+    Datagram(UdpSocket),
+}
+
+impl ListenSocket {
+    /// Takes over a socket that was bound elsewhere.
+    pub(super) fn new(endpoint: Endpoint, fd: OwnedFd) -> ListenSocket {
+        let socket = match endpoint.is_udp() {
+            true => BoundSocket::Datagram(fd.into()),
+            false => BoundSocket::Stream(fd.into()),
+        };
+        ListenSocket { endpoint, socket }
+    }
+}
+
+impl AsFd for ListenSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            BoundSocket::Stream(socket) => socket.as_fd(),
+            BoundSocket::Datagram(socket) => socket.as_fd(),
+        }
+    }
 }

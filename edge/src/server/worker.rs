@@ -9,11 +9,13 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::accept;
+use super::quic::Quic;
 use super::signals::Phase;
-use super::update::{Endpoint, ListenSocket, Serving, Update};
+use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Update};
+use super::{accept, quic};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
+use crate::quic::Keys;
 
 /// How often log lines and counters are handed on.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -29,7 +31,11 @@ const HANDSHAKES_MAX: usize = 1024;
 
 /// Everything a worker is started with. Sockets are bound and privileges dropped before.
 pub(super) struct WorkerPlan {
+    /// Its number.
+    pub(super) index: usize,
     pub(super) cpu: Option<usize>,
+    /// The secrets of QUIC, where it is spoken.
+    pub(super) keys: Option<Keys>,
     pub(super) sockets: Vec<ListenSocket>,
     pub(super) serving: Serving,
     pub(super) parts: Box<dyn FnOnce() -> WorkerParts + Send>,
@@ -43,6 +49,7 @@ pub(super) struct Worker {
     /// One permit per connection.
     pub(super) connections: Arc<Semaphore>,
     pub(super) handshakes: Semaphore,
+    pub(super) quic: Option<Quic>,
     serving: RefCell<Serving>,
     /// How many permits there are, those in use included.
     connections_max: Cell<usize>,
@@ -52,12 +59,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(serving: Serving, parts: WorkerParts) -> Rc<Worker> {
+    fn new(serving: Serving, parts: WorkerParts, quic: Option<Quic>) -> Rc<Worker> {
         let connections_max = serving.snapshot.config.bounds.connections;
         Rc::new(Worker {
             service: Rc::new(Service::new(Arc::clone(&serving.snapshot), parts)),
             connections: Arc::new(Semaphore::new(connections_max)),
             handshakes: Semaphore::new(HANDSHAKES_MAX),
+            quic,
             serving: RefCell::new(serving),
             connections_max: Cell::new(connections_max),
             open: Cell::new(0),
@@ -70,7 +78,12 @@ impl Worker {
         self.serving.borrow().tls.clone()
     }
 
-    fn snapshot(&self) -> Arc<Snapshot> {
+    /// The QUIC configuration in force.
+    pub(super) fn quic_config(&self) -> Option<Arc<quinn::ServerConfig>> {
+        self.serving.borrow().quic.clone()
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.serving.borrow().snapshot)
     }
 
@@ -78,7 +91,16 @@ impl Worker {
         for socket in sockets {
             let (open, closing) = oneshot::channel();
             self.listening.borrow_mut().insert(socket.endpoint, open);
-            net::spawn(accept::accept_loop(Rc::clone(self), socket, closing));
+            let secure = socket.endpoint.carrier == Carrier::Tls;
+            let worker = Rc::clone(self);
+            match socket.socket {
+                BoundSocket::Stream(socket) => {
+                    net::spawn(accept::accept_loop(worker, socket, secure, closing));
+                }
+                BoundSocket::Datagram(socket) => {
+                    net::spawn(quic::accept_loop(worker, socket, closing));
+                }
+            }
         }
     }
 
@@ -137,7 +159,9 @@ pub(super) fn run(plan: WorkerPlan) {
 }
 
 async fn main(plan: WorkerPlan) {
-    let worker = Worker::new(plan.serving, (plan.parts)());
+    let prefix = plan.serving.snapshot.config.shield.ipv6_prefix;
+    let quic = plan.keys.map(|keys| Quic::new(keys, plan.index, prefix));
+    let worker = Worker::new(plan.serving, (plan.parts)(), quic);
     worker.listen(plan.sockets);
     let mut updates = plan.updates;
     let mut phase = plan.phase;
@@ -182,5 +206,6 @@ async fn main(plan: WorkerPlan) {
     if cut > 0 {
         tracing::warn!(connections = cut, "closing connections that are still open");
     }
+    quic::close_all(&worker).await;
     worker.service.flush_records();
 }

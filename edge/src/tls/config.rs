@@ -75,6 +75,13 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
+/// The same for QUIC, which carries HTTP/3 alone (RFC 9114 §3.1).
+pub fn for_quic(tcp: &ServerConfig) -> Arc<ServerConfig> {
+    let mut config = tcp.clone();
+    config.alpn_protocols = vec![b"h3".to_vec()];
+    Arc::new(config)
+}
+
 /// The algorithms of this process, named one by one so that an update of a library changes none.
 pub(super) fn provider() -> CryptoProvider {
     CryptoProvider {

@@ -20,7 +20,7 @@ mod stream;
 mod testing;
 
 pub use check::{Expiry, Report, check, inspect};
-pub use config::{Tickets, server_config};
+pub use config::{Tickets, for_quic, server_config};
 pub use error::{Error, Role, Warning};
 pub use session::{Session, Version};
 pub use session_error::SessionError;

@@ -11,6 +11,8 @@ use crate::config::value::parse_listen;
 /// What is listened on, with the place of each address; `0..0` is a default.
 pub(super) struct Sockets {
     pub(super) https: Vec<Spanned<SocketAddr>>,
+    /// UDP: these take no port from the others.
+    pub(super) quic: Vec<Spanned<SocketAddr>>,
     pub(super) http: Vec<Spanned<SocketAddr>>,
     pub(super) redirect: bool,
     close_unknown: bool,
@@ -56,11 +58,34 @@ pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
         .item("unknown_host")
         .and_then(|item| item.choice(&[("421", false), ("close", true)]));
     Sockets {
+        quic: quic(table, &https, certificates),
         https,
         http,
         redirect,
         close_unknown: unknown.unwrap_or(false),
     }
+}
+
+/// Where HTTP/3 is served: like HTTPS, unless the file says otherwise.
+fn quic(
+    table: &Table<'_>,
+    https: &[Spanned<SocketAddr>],
+    certificates: bool,
+) -> Vec<Spanned<SocketAddr>> {
+    let Some(item) = table.item("quic") else {
+        let same = |address: &Spanned<SocketAddr>| Spanned::new(0..0, *address.get_ref());
+        return https.iter().map(same).collect();
+    };
+    if item.is("off") {
+        return Vec::new();
+    }
+    let quic = addresses(table, "quic").unwrap_or_default();
+    if !quic.is_empty() && !certificates {
+        item.error(
+            "no [[host]] has a certificate; add `certificate` and `key` to one, or write `quic = []`",
+        );
+    }
+    quic
 }
 
 /// The list under a key; `None` when it is not there or not right.
@@ -86,10 +111,13 @@ impl Sockets {
         let https = self.https.iter().map(|address| ("https", address));
         let http = self.http.iter().map(|address| ("http", address));
         let metrics = metrics.into_iter().map(|address| ("metrics", address));
-        for (what, address) in https.chain(http).chain(metrics) {
-            let overlap = earlier
-                .iter()
-                .find(|(_, other)| overlaps(*other.get_ref(), *address.get_ref()));
+        let quic = self.quic.iter().map(|address| ("quic", address));
+        for (what, address) in https.chain(http).chain(metrics).chain(quic) {
+            let overlap = earlier.iter().find(|(other_what, other)| {
+                // UDP and TCP have their own ports.
+                (what == "quic") == (*other_what == "quic")
+                    && overlaps(*other.get_ref(), *address.get_ref())
+            });
             if let Some((other_what, other)) = overlap {
                 table.report().error(
                     if address.span() == (0..0) {
@@ -126,6 +154,7 @@ impl Sockets {
         let plain = |list: Vec<Spanned<SocketAddr>>| list.into_iter().map(Spanned::into_inner);
         Listen {
             https: plain(self.https).collect(),
+            quic: plain(self.quic).collect(),
             http: plain(self.http).collect(),
             redirect: self.redirect,
             close_unknown: self.close_unknown,

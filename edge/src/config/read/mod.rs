@@ -10,6 +10,7 @@ mod lists;
 mod machine;
 mod mcp;
 mod output;
+mod quic;
 mod rate;
 mod route;
 mod shield;

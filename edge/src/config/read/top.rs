@@ -2,10 +2,12 @@
 
 use super::host::{HostPlaces, Hosts};
 use super::upstream::Upstreams;
-use super::{Machine, bounds, limit, listen, output, shield, syntax, timeouts};
+use super::{Machine, bounds, limit, listen, output, quic, shield, syntax, timeouts};
 use crate::config::Config;
 use crate::config::report::Report;
-use crate::config::schema::{ADMIN, BOUNDS, LIMIT, LISTEN, LOG, METRICS, SHIELD, TIMEOUTS, TOP};
+use crate::config::schema::{
+    ADMIN, BOUNDS, LIMIT, LISTEN, LOG, METRICS, QUIC, SHIELD, TIMEOUTS, TOP,
+};
 use crate::config::table::Table;
 use crate::config::value::{check_account, quote};
 
@@ -40,6 +42,7 @@ pub(in crate::config) fn read(
         hosts,
         upstreams: upstreams.finish(),
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),
+        quic: quic::read(&top.table("quic", QUIC)),
         bounds: bounds::read(&top.table("bounds", BOUNDS)),
         limit: limit::read(&top.table("limit", LIMIT)),
         shield: shield::read(&top.table("shield", SHIELD), machine),

@@ -289,6 +289,15 @@ fn the_table_of_bounds_is_what_is_enforced() {
     );
     expect("`websocket_age`", &[("timeouts", "websocket_age", long)]);
     expect("`drain`", &[("timeouts", "drain", long)]);
+    expect("`retry_above`", &[("quic", "retry_above", many)]);
+    expect(
+        "`connections_per_address`",
+        &[("quic", "connections_per_address", many)],
+    );
+    expect(
+        "`quic.idle_timeout`, `quic.keep_alive`",
+        &[("quic", "idle_timeout", long), ("quic", "keep_alive", long)],
+    );
     expect("`idle_max`", &[("upstream", "idle_max", many)]);
     expect("`bounds.head`", &[("bounds", "head", many)]);
     expect("`head_fields`", &[("bounds", "head_fields", many)]);

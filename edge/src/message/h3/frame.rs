@@ -135,9 +135,12 @@ pub fn goaway(stream: u64, out: &mut Vec<u8>) {
 pub struct Settings {
     /// The largest field section it takes; `None` is without bound.
     pub field_section_bytes: Option<u64>,
+    /// Whether it takes extended CONNECT (RFC 9220).
+    pub extended_connect: bool,
 }
 
 const MAX_FIELD_SECTION_SIZE: u64 = 0x6;
+const ENABLE_CONNECT_PROTOCOL: u64 = 0x8;
 /// Those of HTTP/2 that may not appear (§7.2.4.1).
 const RESERVED_SETTINGS: [u64; 4] = [0x2, 0x3, 0x4, 0x5];
 
@@ -150,6 +153,10 @@ impl Settings {
         if let Some(bytes) = self.field_section_bytes {
             encode_varint(MAX_FIELD_SECTION_SIZE, &mut payload);
             encode_varint(bytes, &mut payload);
+        }
+        if self.extended_connect {
+            encode_varint(ENABLE_CONNECT_PROTOCOL, &mut payload);
+            encode_varint(1, &mut payload);
         }
         out.push(SETTINGS as u8);
         encode_varint(payload.len() as u64, out);
@@ -171,8 +178,11 @@ impl Settings {
             if seen.len() < 64 {
                 seen.push(id);
             }
-            if id == MAX_FIELD_SECTION_SIZE {
-                settings.field_section_bytes = Some(value);
+            match id {
+                MAX_FIELD_SECTION_SIZE => settings.field_section_bytes = Some(value),
+                ENABLE_CONNECT_PROTOCOL if value > 1 => return Err(Error::Settings),
+                ENABLE_CONNECT_PROTOCOL => settings.extended_connect = value == 1,
+                _ => {}
             }
         }
         Ok(settings)
@@ -187,6 +197,7 @@ mod tests {
     fn settings_come_back() {
         let settings = Settings {
             field_section_bytes: Some(32 * 1024),
+            extended_connect: true,
         };
         let mut out = Vec::new();
         settings.encode(&mut out);

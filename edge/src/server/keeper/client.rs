@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use super::handed::Handed;
 use super::protocol::{Reply, Request};
 use crate::net::{packet_pair, recv_packet, send_packet};
 use crate::server::error::explain;
+use crate::server::update::{Endpoint, ListenSocket};
 
 /// For one packet of the keeper's: a disk may have to wake up.
 const PATIENCE_SECS: i64 = 10;
@@ -95,19 +96,19 @@ impl Keeper {
     /// Listening sockets for addresses that the configuration names, `each` for every one.
     pub(in crate::server) fn bind(
         &self,
-        addrs: Vec<SocketAddr>,
+        endpoints: Vec<Endpoint>,
         each: usize,
-        own_ports: Vec<u16>,
-    ) -> Result<Vec<(SocketAddr, TcpListener)>, KeeperError> {
+        own: Vec<Endpoint>,
+    ) -> Result<Vec<ListenSocket>, KeeperError> {
         let request = Request::Bind {
-            addrs,
+            endpoints,
             each,
-            own_ports,
+            own,
         };
         let mut sockets = Vec::new();
         let mut failed = None;
         self.ask(&request, |reply, passed| match (reply, passed) {
-            (Reply::Socket(addr), Some(fd)) => sockets.push((addr, TcpListener::from(fd))),
+            (Reply::Socket(endpoint), Some(fd)) => sockets.push(ListenSocket::new(endpoint, fd)),
             (Reply::NoSocket(addr, errno), _) => {
                 let source = io::Error::from_raw_os_error(errno);
                 failed = Some(KeeperError::Bind { addr, source });

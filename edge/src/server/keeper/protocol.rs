@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::server::update::Endpoint;
+
 /// What the keeper can be asked for.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -13,12 +15,12 @@ pub(super) enum Request {
     Files,
     /// Bind addresses that the configuration listens on.
     Bind {
-        /// The addresses.
-        addrs: Vec<SocketAddr>,
+        /// The addresses, and what for.
+        endpoints: Vec<Endpoint>,
         /// How many sockets for each.
         each: usize,
-        /// Ports that the serving process listens on already.
-        own_ports: Vec<u16>,
+        /// Those that the serving process listens on already.
+        own: Vec<Endpoint>,
     },
     /// Open the access log that the configuration names.
     Log,
@@ -33,7 +35,7 @@ pub(super) enum Reply {
     /// A file that cannot be opened, and the error number.
     NoFile(PathBuf, i32),
     /// A listening socket.
-    Socket(SocketAddr),
+    Socket(Endpoint),
     /// An address that cannot be bound, and the error number.
     NoSocket(SocketAddr, i32),
     /// That was all.

@@ -2,7 +2,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -33,10 +32,10 @@ pub fn serve(config: &Path) -> io::Result<()> {
         match serde_json::from_slice(&packet)? {
             Request::Files => parent.hand_files(config)?,
             Request::Bind {
-                addrs,
+                endpoints,
                 each,
-                own_ports,
-            } => parent.hand_sockets(config, &addrs, each, &own_ports)?,
+                own,
+            } => parent.hand_sockets(config, &endpoints, each, &own)?,
             Request::Log => parent.hand_log(config)?,
         }
         parent.send(&Reply::End, None)?;
@@ -94,22 +93,22 @@ impl Parent {
     fn hand_sockets(
         &self,
         path: &Path,
-        addrs: &[SocketAddr],
+        wanted: &[Endpoint],
         each: usize,
-        own_ports: &[u16],
+        own: &[Endpoint],
     ) -> io::Result<()> {
         let Ok(config) = Config::load_unresolved(path) else {
             return Ok(());
         };
         let named = Endpoint::all(&config.listen);
-        for Endpoint { addr, .. } in named.into_iter().filter(|e| addrs.contains(&e.addr)) {
-            match bind(addr, each.min(EACH_MAX), own_ports) {
+        for endpoint in named.into_iter().filter(|named| wanted.contains(named)) {
+            match bind(endpoint, each.min(EACH_MAX), own) {
                 Ok(sockets) => {
                     for socket in sockets {
-                        self.send(&Reply::Socket(addr), Some(socket.as_fd()))?;
+                        self.send(&Reply::Socket(endpoint), Some(socket.as_fd()))?;
                     }
                 }
-                Err(error) => self.send(&Reply::NoSocket(addr, errno(&error)), None)?,
+                Err(error) => self.send(&Reply::NoSocket(endpoint.addr, errno(&error)), None)?,
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::changes;
 use crate::config::{Config, ConfigErrors, Diagnostic, LogTarget};
 use crate::observe::access::{AccessOutput, AccessTarget};
 use crate::observe::admin::Reloaded;
-use crate::proxy::Snapshot;
+use crate::quic::Keys;
 use crate::server::Error;
 use crate::server::control::Configured;
 use crate::server::keeper::Keeper;
@@ -29,6 +29,8 @@ pub(in crate::server) struct Reloader {
     pub(in crate::server) keeper: Keeper,
     pub(in crate::server) tickets: Tickets,
     pub(in crate::server) log: AccessOutput,
+    /// Stay as they are, for connection IDs and tokens that are out there.
+    pub(in crate::server) keys: Option<Keys>,
     /// What is in force.
     pub(in crate::server) serving: Serving,
     pub(in crate::server) workers: Vec<mpsc::Sender<Update>>,
@@ -93,10 +95,7 @@ impl Reloader {
             ),
         };
         Ok(Prepared {
-            serving: Serving {
-                snapshot: Arc::new(Snapshot::new(config, Some(now))),
-                tls,
-            },
+            serving: Serving::new(config, Some(now), tls, self.keys.as_ref()),
             sockets,
             log,
             warnings,
@@ -110,16 +109,12 @@ impl Reloader {
         new.retain(|endpoint| !there.contains(endpoint));
         let sockets = match new.is_empty() {
             true => Vec::new(),
-            false => self.keeper.bind(
-                new.iter().map(|endpoint| endpoint.addr).collect(),
-                self.workers.len(),
-                there.iter().map(|endpoint| endpoint.addr.port()).collect(),
-            )?,
+            false => self.keeper.bind(new.clone(), self.workers.len(), there)?,
         };
         if sockets.len() < new.len() * self.workers.len() {
             return Err(Error::Changed);
         }
-        Ok(deal(&new, sockets, self.workers.len()))
+        Ok(deal(sockets, self.workers.len()))
     }
 
     /// Opens the access log's file anew, for it has been renamed.

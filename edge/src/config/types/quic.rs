@@ -1,0 +1,29 @@
+//! `[quic]`.
+
+use std::time::Duration;
+
+/// HTTP/3's transport.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quic {
+    /// When a client must prove its address before anything is kept for it.
+    pub retry: RetryPolicy,
+    /// Handshakes under way per worker beyond which [`RetryPolicy::Auto`] asks for proof.
+    pub retry_above: u32,
+    /// Connections of one client address (IPv6: per prefix) per worker.
+    pub connections_per_address: u32,
+    /// A connection from which nothing has come for so long is gone.
+    pub idle_timeout: Duration,
+    /// How often a quiet connection is asked for a sign of life; `None` never.
+    pub keep_alive: Option<Duration>,
+}
+
+/// When Retry packets are sent (RFC 9000 §8.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryPolicy {
+    /// Under load.
+    Auto,
+    /// To every new client.
+    Always,
+    /// Never.
+    Off,
+}

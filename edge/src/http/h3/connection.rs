@@ -1,0 +1,192 @@
+//! A client connection: accepts streams, watches for idleness and for the end.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use http::StatusCode;
+use quinn::{Connection, RecvStream, SendStream, VarInt};
+
+use super::control;
+use super::goodbye::{Goodbye, LAST_STREAM};
+use super::reader::{Fault, Reader};
+use super::request::{self, HeadError};
+use super::shared::{OpenStream, Shared};
+use super::stream::Stream;
+use crate::clock::monotonic_ns;
+use crate::http::opening;
+use crate::message::h3::Error;
+use crate::message::{BodyLength, Fields, RequestHead, ResponseHead};
+use crate::net::{self, Timer};
+use crate::observe::Protocol;
+use crate::proxy::{Downstream as _, Exchange, Peer, Service};
+
+/// Serves a client until either side is done with the connection.
+pub async fn serve(connection: Connection, service: Rc<Service>) {
+    let shared = Shared::new(connection, Rc::clone(&service));
+    let connection = &shared.connection;
+    net::spawn(control::open(Rc::clone(&shared)));
+    let mut goodbye = {
+        let proxy = service.current();
+        Goodbye::new(
+            proxy.bounds().requests_per_connection,
+            proxy.timeouts().idle,
+        )
+    };
+    let mut timer = Timer::default();
+    loop {
+        let draining = service.drain().started();
+        let drained = service.drain().is_started();
+        if goodbye.is_due(drained, connection.rtt()) {
+            net::spawn(control::goaway(Rc::clone(&shared), LAST_STREAM));
+        }
+        let idle = shared.streams.count() == 0;
+        let deadline_ns = goodbye.deadline_ns();
+        tokio::select! {
+            biased;
+            accepted = connection.accept_bi() => {
+                let Ok((send, recv)) = accepted else { return };
+                match goodbye.admit() {
+                    true => {
+                        let open = shared.streams.open();
+                        net::spawn(exchange(Rc::clone(&shared), send, recv, open));
+                    }
+                    false => refuse(send, recv),
+                }
+            }
+            accepted = connection.accept_uni() => {
+                let Ok(recv) = accepted else { return };
+                net::spawn(control::serve(Rc::clone(&shared), recv));
+            }
+            () = shared.streams.idle.notified() => goodbye.active(),
+            () = draining, if !drained => {}
+            () = poll_fn(|cx| timer.poll(cx, deadline_ns)), if idle => {
+                if goodbye.is_over() {
+                    break;
+                }
+            }
+        }
+    }
+    shared.fail(Error::NoError);
+}
+
+/// RFC 9114 §4.1.1: not looked at, so the client may send it again elsewhere.
+fn refuse(mut send: SendStream, mut recv: RecvStream) {
+    let code = VarInt::from_u32(Error::RequestRejected.code());
+    // Both fail only on a stream that is over.
+    let _ = send.reset(code);
+    let _ = recv.stop(code);
+}
+
+async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open: OpenStream) {
+    let proxy = shared.service.current();
+    let mut stream = Stream::new(
+        Rc::clone(&shared),
+        Reader::new(recv, shared.section_bytes_max()),
+        send,
+    );
+    // Where the client is now: it may have moved since the connection began.
+    let peer = Peer {
+        addr: canonical(shared.connection.remote_address()),
+        tls: Some("TLSv1.3"),
+    };
+    let answered = match tokio::time::timeout(
+        proxy.timeouts().head,
+        head(&shared, &mut stream, proxy.bounds().head_fields),
+    )
+    .await
+    {
+        Ok(Ok(head)) => {
+            stream.begin(&head);
+            let client = &mut stream;
+            let exchange = Exchange {
+                head,
+                client,
+                peer: &peer,
+            };
+            proxy.handle(exchange).await;
+            stream.is_answered()
+        }
+        Ok(Err(Stop::Refused(status))) => {
+            proxy.refused(&peer, Protocol::H3, status);
+            answer(&mut stream, status).await;
+            true
+        }
+        Ok(Err(Stop::Malformed)) => {
+            proxy.refused(&peer, Protocol::H3, StatusCode::BAD_REQUEST);
+            stream.reset(Error::Message);
+            true
+        }
+        Ok(Err(Stop::Fault(fault))) => {
+            stream.fault(fault);
+            false
+        }
+        Err(_) => {
+            proxy.refused(&peer, Protocol::H3, StatusCode::REQUEST_TIMEOUT);
+            stream.reset(Error::RequestRejected);
+            true
+        }
+    };
+    shared.ended(answered);
+    let send_ns = proxy.timeouts().send.as_nanos() as u64;
+    stream.settle(monotonic_ns() + send_ns).await;
+}
+
+fn canonical(addr: std::net::SocketAddr) -> std::net::SocketAddr {
+    std::net::SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// Why there is no head to hand on.
+enum Stop {
+    Fault(Fault),
+    Malformed,
+    Refused(StatusCode),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        match fault {
+            Fault::TooLarge => Stop::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            fault => Stop::Fault(fault),
+        }
+    }
+}
+
+impl From<HeadError> for Stop {
+    fn from(error: HeadError) -> Stop {
+        match error {
+            HeadError::Connection(error) => Stop::Fault(Fault::Connection(error)),
+            HeadError::Malformed => Stop::Malformed,
+            HeadError::Refused(status) => Stop::Refused(status),
+        }
+    }
+}
+
+async fn head(
+    shared: &Shared,
+    stream: &mut Stream,
+    fields_max: usize,
+) -> Result<RequestHead, Stop> {
+    let encoded = poll_fn(|cx| stream.poll_section(cx)).await?;
+    let section = request::section(&encoded, shared.section_bytes_max(), fields_max)?;
+    // Content of a request that need not have any is waited for, so that one without it does not
+    // reach the upstream as one whose length is unknown.
+    let ended = match section.may_stream() {
+        false => poll_fn(|cx| stream.poll_is_ended(cx)).await?,
+        true => {
+            let now = poll_fn(|cx| std::task::Poll::Ready(stream.poll_is_ended(cx))).await;
+            matches!(now, std::task::Poll::Ready(Ok(true)))
+        }
+    };
+    Ok(opening::as_get(request::head(section, ended)?))
+}
+
+/// A request that never became an exchange still gets its status.
+async fn answer(stream: &mut Stream, status: StatusCode) {
+    stream.send_head(&ResponseHead {
+        status,
+        fields: Fields::default(),
+        length: BodyLength::Empty,
+    });
+    // A client that takes nothing is left to the idle timeout of the connection.
+    let _ = poll_fn(|cx| stream.poll_flush(cx)).await;
+}

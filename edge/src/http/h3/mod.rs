@@ -1,0 +1,12 @@
+//! The HTTP/3 front (RFC 9114) over `quinn`: one task per stream.
+
+mod connection;
+mod control;
+mod goodbye;
+mod input;
+mod reader;
+mod request;
+mod shared;
+mod stream;
+
+pub use connection::serve;

@@ -1,0 +1,199 @@
+//! The receiving half of a request stream: frames in, content and field sections out.
+//!
+//! Content is handed on as it arrives, in the buffers it arrived in. Nothing is gathered but field
+//! sections, and those only up to their bound.
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use quinn::{ReadError, RecvStream, VarInt};
+
+use crate::message::h3::{Error, FrameHead, FrameKind};
+
+/// What is taken from the stream at a time.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
+
+/// A piece of a request.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// An encoded field section.
+    Section(Vec<u8>),
+    /// Content.
+    Data(Bytes),
+    /// The end of the stream.
+    End,
+}
+
+/// Why reading cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The client has reset the stream or is gone altogether.
+    Gone,
+    /// A field section larger than its bound.
+    TooLarge,
+    /// The whole connection is at fault.
+    Connection(Error),
+}
+
+/// Where in the message the stream stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Head,
+    Body,
+    Trailers,
+}
+
+enum State {
+    FrameHead,
+    Data(u64),
+    Section(u64),
+    Skip(u64),
+    Ended,
+}
+
+pub(super) struct Reader {
+    recv: RecvStream,
+    chunk: Bytes,
+    /// A frame head or field section that is not whole yet.
+    partial: Vec<u8>,
+    state: State,
+    part: Part,
+    section_bytes_max: usize,
+}
+
+impl Reader {
+    pub(super) fn new(recv: RecvStream, section_bytes_max: usize) -> Reader {
+        Reader {
+            recv,
+            chunk: Bytes::new(),
+            partial: Vec::new(),
+            state: State::FrameHead,
+            part: Part::Head,
+            section_bytes_max,
+        }
+    }
+
+    /// The next piece of the request.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Fault>> {
+        loop {
+            if let Some(piece) = self.advance()? {
+                return Poll::Ready(Ok(piece));
+            }
+            match ready!(self.poll_chunk(cx))? {
+                Some(chunk) => self.chunk = chunk,
+                None => return Poll::Ready(self.end()),
+            }
+        }
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Fault>> {
+        // A future made for one poll: what it leaves behind is the waker, inside the connection.
+        let read = pin!(self.recv.read_chunk(CHUNK_BYTES_MAX, true));
+        read.poll(cx).map(|outcome| match outcome {
+            Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
+            Err(ReadError::Reset(_) | ReadError::ConnectionLost(_) | _) => Err(Fault::Gone),
+        })
+    }
+
+    /// RFC 9114 §7.1: a stream that ends inside a frame is an error of the connection.
+    fn end(&mut self) -> Result<Piece, Fault> {
+        match self.state {
+            State::FrameHead if self.partial.is_empty() => self.state = State::Ended,
+            State::Ended => {}
+            _ => return Err(Fault::Connection(Error::Frame)),
+        }
+        Ok(Piece::End)
+    }
+
+    /// Works through what has arrived; `None` when more is needed.
+    fn advance(&mut self) -> Result<Option<Piece>, Fault> {
+        loop {
+            match &mut self.state {
+                State::Ended => return Ok(Some(Piece::End)),
+                State::FrameHead => match self.frame_head()? {
+                    Some(state) => self.state = state,
+                    None => return Ok(None),
+                },
+                State::Data(0) | State::Skip(0) => self.state = State::FrameHead,
+                State::Section(0) => {
+                    self.state = State::FrameHead;
+                    return Ok(Some(Piece::Section(std::mem::take(&mut self.partial))));
+                }
+                _ if self.chunk.is_empty() => return Ok(None),
+                State::Data(left) => {
+                    let len = clamp(*left, self.chunk.len());
+                    *left -= len as u64;
+                    return Ok(Some(Piece::Data(self.chunk.split_to(len))));
+                }
+                State::Skip(left) => {
+                    let len = clamp(*left, self.chunk.len());
+                    *left -= len as u64;
+                    self.chunk.advance(len);
+                }
+                State::Section(left) => {
+                    let len = clamp(*left, self.chunk.len());
+                    *left -= len as u64;
+                    self.partial.extend_from_slice(&self.chunk[..len]);
+                    self.chunk.advance(len);
+                }
+            }
+        }
+    }
+
+    /// Reads the head of the next frame, whose bytes may come one at a time.
+    fn frame_head(&mut self) -> Result<Option<State>, Fault> {
+        let head = loop {
+            let gathered = match self.partial.is_empty() {
+                true => FrameHead::decode(&self.chunk),
+                false => FrameHead::decode(&self.partial),
+            };
+            match gathered {
+                Some((head, len)) => {
+                    match self.partial.is_empty() {
+                        true => self.chunk.advance(len),
+                        false => self.partial.clear(),
+                    }
+                    break head;
+                }
+                None if self.chunk.is_empty() => return Ok(None),
+                // At most fifteen times: the head is whole after sixteen bytes.
+                None => self.partial.push(self.chunk.get_u8()),
+            }
+        };
+        self.begin(head).map(Some)
+    }
+
+    /// RFC 9114 §4.1: HEADERS, any number of DATA, at most one HEADERS more; others in between.
+    fn begin(&mut self, head: FrameHead) -> Result<State, Fault> {
+        match (head.kind, self.part) {
+            (FrameKind::Unknown, _) => Ok(State::Skip(head.len)),
+            (FrameKind::Data, Part::Body) => Ok(State::Data(head.len)),
+            (FrameKind::Headers, Part::Head | Part::Body) => {
+                self.part = match self.part {
+                    Part::Head => Part::Body,
+                    _ => Part::Trailers,
+                };
+                if head.len > self.section_bytes_max as u64 {
+                    return Err(Fault::TooLarge);
+                }
+                Ok(State::Section(head.len))
+            }
+            _ => Err(Fault::Connection(Error::FrameUnexpected)),
+        }
+    }
+
+    /// Asks the client to stop sending, unless it is done.
+    pub(super) fn stop(&mut self, error: Error) {
+        if !matches!(self.state, State::Ended) {
+            self.state = State::Ended;
+            // Fails only on a stream that is over.
+            let _ = self.recv.stop(VarInt::from_u32(error.code()));
+        }
+    }
+}
+
+fn clamp(left: u64, room: usize) -> usize {
+    usize::try_from(left).unwrap_or(usize::MAX).min(room)
+}

@@ -1,0 +1,104 @@
+//! What the tasks of one connection share.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use quinn::{Connection, SendStream, VarInt};
+use tokio::sync::Notify;
+
+use crate::message::h3::Error;
+use crate::proxy::Service;
+
+/// Requests that a client gave up before they were answered, beyond those that were: more is an
+/// attack (CVE-2023-44487 in its HTTP/3 form).
+const ABANDONED_MAX: u32 = 100;
+
+/// A connection, as its streams see it.
+pub(super) struct Shared {
+    pub(super) connection: Connection,
+    pub(super) service: Rc<Service>,
+    section_bytes_max: usize,
+    /// Our control stream, once it is open.
+    pub(super) control: RefCell<Option<SendStream>>,
+    /// Which of the client's own streams there can be one of have been seen.
+    pub(super) seen: Cell<Seen>,
+    pub(super) streams: Rc<OpenStreams>,
+    abandoned: Cell<u32>,
+}
+
+/// Control and QPACK streams of the client that were opened.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) control: bool,
+    pub(super) encoder: bool,
+    pub(super) decoder: bool,
+}
+
+impl Shared {
+    pub(super) fn new(connection: Connection, service: Rc<Service>) -> Rc<Shared> {
+        // What was said in SETTINGS holds for the whole connection.
+        let section_bytes_max = service.current().bounds().head_bytes;
+        Rc::new(Shared {
+            connection,
+            service,
+            section_bytes_max,
+            control: RefCell::new(None),
+            seen: Cell::new(Seen::default()),
+            streams: Rc::default(),
+            abandoned: Cell::new(0),
+        })
+    }
+
+    /// Ends the connection by an error of the client's.
+    pub(super) fn fail(&self, error: Error) {
+        self.connection.close(VarInt::from_u32(error.code()), b"");
+    }
+
+    /// The largest field section taken from the client.
+    pub(super) fn section_bytes_max(&self) -> usize {
+        self.section_bytes_max
+    }
+
+    /// Takes note of how a request ended.
+    pub(super) fn ended(&self, answered: bool) {
+        let abandoned = match answered {
+            true => self.abandoned.get().saturating_sub(1),
+            false => self.abandoned.get() + 1,
+        };
+        self.abandoned.set(abandoned);
+        if abandoned > ABANDONED_MAX {
+            self.fail(Error::ExcessiveLoad);
+        }
+    }
+}
+
+/// How many requests are open, and word when none is.
+#[derive(Default)]
+pub(super) struct OpenStreams {
+    count: Cell<usize>,
+    pub(super) idle: Notify,
+}
+
+impl OpenStreams {
+    pub(super) fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    pub(super) fn open(self: &Rc<Self>) -> OpenStream {
+        self.count.set(self.count.get() + 1);
+        OpenStream(Rc::clone(self))
+    }
+}
+
+/// Counts a request as open until it is dropped, a panic included.
+pub(super) struct OpenStream(Rc<OpenStreams>);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let count = self.0.count.get() - 1;
+        self.0.count.set(count);
+        if count == 0 {
+            self.0.idle.notify_one();
+        }
+    }
+}

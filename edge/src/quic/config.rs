@@ -1,0 +1,72 @@
+//! What endpoints and connections are allowed.
+
+use std::sync::Arc;
+
+use edge_common::Owner;
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+
+use super::ids::Generator;
+use super::keys::Keys;
+use crate::config::Config;
+use crate::tls;
+
+/// Credit for request content per stream: a JSON-RPC message arrives in one go, an upload at
+/// 40 Mbit/s over 100 ms.
+const STREAM_WINDOW: u32 = 512 * 1024;
+/// Credit for request content of a whole connection.
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// Response bytes that a connection holds until the client has them: 160 Mbit/s over 100 ms. A
+/// client that acknowledges nothing costs this much and no more.
+const SEND_WINDOW: u64 = 2 * 1024 * 1024;
+/// Control and two for QPACK, and a few of kinds that are not known.
+const UNI_STREAMS: u32 = 8;
+/// Handshake bytes out of order: certificates of clients are not taken.
+const CRYPTO_BYTES_MAX: usize = 16 * 1024;
+/// Attempts that wait for a worker to look at them, which is one turn of its loop.
+const INCOMING_MAX: usize = 1024;
+/// What is kept of an attempt meanwhile: a hello of several packets.
+const INCOMING_BYTES: u64 = 16 * 1024;
+/// What is kept of all of them.
+const INCOMING_BYTES_TOTAL: u64 = 4 * 1024 * 1024;
+
+/// The settings of one worker's endpoint.
+pub fn endpoint_config(keys: &Keys, owner: Owner) -> EndpointConfig {
+    let mut config = EndpointConfig::new(Arc::clone(&keys.reset) as _);
+    let key = keys.steer;
+    config.cid_generator(move || Box::new(Generator { key, owner }));
+    config
+}
+
+/// The settings of every connection that begins under this configuration; `None` if its TLS has
+/// nothing that QUIC can use.
+pub fn server_config(
+    config: &Config,
+    tcp: &rustls::ServerConfig,
+    keys: &Keys,
+) -> Option<Arc<ServerConfig>> {
+    let crypto = QuicServerConfig::try_from(tls::for_quic(tcp)).ok()?;
+    let mut server = ServerConfig::new(Arc::new(crypto), Arc::clone(&keys.token) as _);
+    server
+        .transport_config(Arc::new(transport(config)))
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BYTES)
+        .incoming_buffer_size_total(INCOMING_BYTES_TOTAL);
+    Some(Arc::new(server))
+}
+
+fn transport(config: &Config) -> TransportConfig {
+    let quic = &config.quic;
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(config.bounds.streams))
+        .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .send_window(SEND_WINDOW)
+        .crypto_buffer_size(CRYPTO_BYTES_MAX)
+        .datagram_receive_buffer_size(None)
+        .max_idle_timeout(IdleTimeout::try_from(quic.idle_timeout).ok())
+        .keep_alive_interval(quic.keep_alive);
+    transport
+}

@@ -1,0 +1,37 @@
+//! The connection IDs of one worker.
+
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use edge_common::{CONNECTION_ID_BYTES, Owner, SteerKey};
+use quinn::{ConnectionId, ConnectionIdGenerator};
+use quinn_proto::InvalidCid;
+
+/// Issues IDs that name the worker (`edge_common::SteerKey`).
+pub(super) struct Generator {
+    pub(super) key: SteerKey,
+    pub(super) owner: Owner,
+}
+
+impl ConnectionIdGenerator for Generator {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let mut random = [0; 8];
+        rand::fill(&mut random).expect("the operating system has random numbers");
+        ConnectionId::new(&self.key.seal(u64::from_le_bytes(random), self.owner))
+    }
+
+    /// A packet for a connection that is not there is answered with a stateless reset only if the ID
+    /// is one of ours: nobody can be made to receive resets he did not ask for.
+    fn validate(&self, cid: &ConnectionId) -> Result<(), InvalidCid> {
+        let id = cid[..].try_into().map_err(|_| InvalidCid)?;
+        self.key.open(id).map(|_| ()).ok_or(InvalidCid)
+    }
+
+    fn cid_len(&self) -> usize {
+        CONNECTION_ID_BYTES
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}

@@ -1,0 +1,11 @@
+//! QUIC without routes or sockets: keys, connection IDs, the settings of endpoints and whom to let
+//! in. Streams and packets are `quinn`'s; `http::h3` speaks HTTP over them.
+
+mod admission;
+mod config;
+mod ids;
+mod keys;
+
+pub use admission::{Admission, Decision, Load};
+pub use config::{endpoint_config, server_config};
+pub use keys::Keys;

@@ -1,0 +1,224 @@
+//! From a UDP socket to connections handed to the HTTP/3 front.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_common::Owner;
+use quinn::{Connecting, Endpoint, Incoming, TokioRuntime, VarInt};
+use tokio::sync::oneshot;
+
+use super::accept::Counted;
+use super::worker::Worker;
+use crate::http::h3;
+use crate::net::{self, UdpSocket};
+use crate::observe::Protocol;
+use crate::observe::metrics::{Handshake, TlsVersion};
+use crate::quic::{Admission, Decision, Keys, Load, endpoint_config};
+
+/// For the last packets of a worker that ends: what is said in them is not repeated.
+const CLOSE_WAIT: Duration = Duration::from_millis(20);
+/// H3_NO_ERROR.
+const NO_ERROR: VarInt = VarInt::from_u32(0x100);
+
+/// What the QUIC endpoints of one worker share.
+pub(super) struct Quic {
+    keys: Keys,
+    owner: Owner,
+    handshakes: Cell<usize>,
+    admission: RefCell<Admission>,
+    endpoints: RefCell<HashMap<SocketAddr, Endpoint>>,
+}
+
+impl Quic {
+    /// For the worker of that number.
+    pub(super) fn new(keys: Keys, worker: usize, ipv6_prefix: u8) -> Quic {
+        Quic {
+            keys,
+            owner: Owner {
+                worker: worker as u8,
+                generation: 0,
+            },
+            handshakes: Cell::new(0),
+            admission: RefCell::new(Admission::new(ipv6_prefix)),
+            endpoints: RefCell::default(),
+        }
+    }
+}
+
+/// Accepts until `closing` says that the address is no longer listened on. The connections there are
+/// live on: their packets keep coming to the same socket. A worker that drains says no, which sends
+/// clients elsewhere at once.
+pub(super) async fn accept_loop(
+    worker: Rc<Worker>,
+    socket: StdSocket,
+    mut closing: oneshot::Receiver<()>,
+) {
+    let Some((quic, addr, endpoint)) = open(&worker, socket) else {
+        return;
+    };
+    quic.endpoints.borrow_mut().insert(addr, endpoint.clone());
+    loop {
+        let incoming = tokio::select! {
+            incoming = endpoint.accept() => incoming,
+            _ = &mut closing => break,
+        };
+        let Some(incoming) = incoming else {
+            // Its driver has panicked: nobody reads this socket any more.
+            tracing::error!("a QUIC endpoint has ended, giving up");
+            std::process::exit(1);
+        };
+        match worker.service.drain().is_started() {
+            true => incoming.refuse(),
+            false => consider(&worker, quic, incoming),
+        }
+    }
+    endpoint.set_server_config(None);
+    // It goes away with its last connection.
+    quic.endpoints.borrow_mut().remove(&addr);
+}
+
+fn open(worker: &Worker, socket: StdSocket) -> Option<(&Quic, SocketAddr, Endpoint)> {
+    let quic = worker.quic.as_ref()?;
+    let config = worker.quic_config()?;
+    let addr = socket.local_addr().ok()?;
+    let endpoint = UdpSocket::new(socket).and_then(|socket| {
+        Endpoint::new_with_abstract_socket(
+            endpoint_config(&quic.keys, quic.owner),
+            Some((*config).clone()),
+            socket,
+            Arc::new(TokioRuntime),
+        )
+    });
+    match endpoint {
+        Ok(endpoint) => Some((quic, addr, endpoint)),
+        Err(error) => {
+            tracing::error!(%error, "cannot serve HTTP/3");
+            None
+        }
+    }
+}
+
+/// Decides what becomes of an attempt.
+fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
+    let addr = incoming.remote_address().ip().to_canonical();
+    let Some(config) = worker.quic_config() else {
+        return incoming.refuse();
+    };
+    let permit = Arc::clone(&worker.connections).try_acquire_owned();
+    let load = Load {
+        handshakes: quic.handshakes.get(),
+        is_validated: incoming.remote_address_validated(),
+        has_room: permit.is_ok(),
+    };
+    let rules = worker.snapshot().config.quic;
+    let decision = quic.admission.borrow().decide(&rules, addr, load);
+    match decision {
+        Decision::Ignore => incoming.ignore(),
+        Decision::Refuse => incoming.refuse(),
+        Decision::Retry => {
+            if let Err(error) = incoming.retry() {
+                error.into_incoming().refuse();
+            }
+        }
+        Decision::Accept => {
+            // An error here has been answered, where it deserved an answer.
+            let Ok(connecting) = incoming.accept_with(config) else {
+                return;
+            };
+            let open = Open::new(worker, addr);
+            net::spawn(async move {
+                serve(&open.worker, connecting).await;
+                drop((open, permit));
+            });
+        }
+    }
+}
+
+async fn serve(worker: &Rc<Worker>, connecting: Connecting) {
+    let metrics = worker.service.metrics();
+    let deadline = worker.service.current().timeouts().handshake;
+    let handshaking = Handshaking::new(worker);
+    let connection = match tokio::time::timeout(deadline, connecting).await {
+        Ok(Ok(connection)) => {
+            metrics.handshake(Handshake::Done(TlsVersion::Tls13));
+            connection
+        }
+        Ok(Err(error)) => {
+            metrics.handshake(Handshake::Failed);
+            tracing::debug!(%error, "QUIC handshake failed");
+            return;
+        }
+        Err(_) => {
+            metrics.handshake(Handshake::TimedOut);
+            return;
+        }
+    };
+    drop(handshaking);
+    let _counted = Counted::new(worker, Protocol::H3);
+    Box::pin(h3::serve(connection, Rc::clone(&worker.service))).await;
+}
+
+/// Ends what is left of the connections, so that clients need not find out by themselves.
+pub(super) async fn close_all(worker: &Worker) {
+    let Some(quic) = &worker.quic else { return };
+    let endpoints = quic.endpoints.take();
+    if endpoints
+        .values()
+        .all(|endpoint| endpoint.open_connections() == 0)
+    {
+        return;
+    }
+    for endpoint in endpoints.values() {
+        endpoint.close(NO_ERROR, b"");
+    }
+    tokio::time::sleep(CLOSE_WAIT).await;
+}
+
+/// A connection that counts for its client and its worker, a handshake included.
+struct Open {
+    worker: Rc<Worker>,
+    addr: IpAddr,
+    _open: super::worker::OpenConnection,
+}
+
+impl Open {
+    fn new(worker: &Rc<Worker>, addr: IpAddr) -> Open {
+        if let Some(quic) = &worker.quic {
+            quic.admission.borrow_mut().opened(addr);
+        }
+        Open {
+            worker: Rc::clone(worker),
+            addr,
+            _open: worker.open_connection(),
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(quic) = &self.worker.quic {
+            quic.admission.borrow_mut().closed(self.addr);
+        }
+    }
+}
+
+/// A handshake under way.
+struct Handshaking<'a>(&'a Cell<usize>);
+
+impl<'a> Handshaking<'a> {
+    fn new(worker: &'a Worker) -> Option<Handshaking<'a>> {
+        let count = &worker.quic.as_ref()?.handshakes;
+        count.set(count.get() + 1);
+        Some(Handshaking(count))
+    }
+}
+
+impl Drop for Handshaking<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
