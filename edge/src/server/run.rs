@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
@@ -18,12 +18,12 @@ use super::error::Error;
 use super::keeper::Keeper;
 use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
-use super::reload::{self, Reloader};
+use super::reload::{self, Reloader, Watch};
 use super::shield;
 use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
+use crate::clock::monotonic_ns;
 use crate::config::Config;
-use crate::files::Disk;
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
@@ -42,16 +42,20 @@ const JOBS_MAX: usize = 4;
 /// Serves until a signal ends it; a reload reads `path` again.
 pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let keeper = Keeper::start(&path)?;
+    let files = keeper.files()?;
     let tickets = Tickets::new()?;
     let tls = match config.listen.https.is_empty() {
         true => None,
-        false => Some(tls::server_config(&config.hosts, &Disk, &tickets)?),
+        false => Some(tls::server_config(&config.hosts, &files, &tickets)?),
     };
     let mut certificates = config
         .hosts
         .iter()
         .filter_map(|host| host.certificate.as_ref());
     let keys = certificates.next().map(|files| Keys::derive(&files.key));
+    let watch = Watch::read(&config, &files);
+    let expiries = tls::inspect(&config.hosts, &files, SystemTime::now()).into_expiries();
+    drop(files);
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
     let sockets = bind_all(&Endpoint::all(&config.listen), config.workers)?;
@@ -65,6 +69,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
 
     let log = AccessWriter::start(access)?;
     let metrics = Metrics::new(&config);
+    metrics.certificates(expiries);
     let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
     let parts = ControlParts {
         metrics: metrics.clone(),
@@ -110,6 +115,9 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         tickets,
         log: log.output(),
         keys,
+        metrics,
+        watch,
+        warned_ns: monotonic_ns(),
         serving: serving.clone(),
         workers: updates,
         control: control.configurations(),

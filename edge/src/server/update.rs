@@ -29,12 +29,23 @@ impl Serving {
         tls: Option<Arc<ServerConfig>>,
         keys: Option<&Keys>,
     ) -> Serving {
+        let serving = Serving {
+            snapshot: Arc::new(Snapshot::new(config, previous)),
+            tls: None,
+            quic: None,
+        };
+        serving.with_tls(tls, keys)
+    }
+
+    /// The same with other certificates.
+    pub(super) fn with_tls(&self, tls: Option<Arc<ServerConfig>>, keys: Option<&Keys>) -> Serving {
+        let config = &self.snapshot.config;
         let wanted = tls.as_deref().zip(keys);
         let wanted = wanted.filter(|_| !config.listen.quic.is_empty());
         Serving {
-            quic: wanted.and_then(|(tls, keys)| quic::server_config(&config, tls, keys)),
+            snapshot: Arc::clone(&self.snapshot),
+            quic: wanted.and_then(|(tls, keys)| quic::server_config(config, tls, keys)),
             tls,
-            snapshot: Arc::new(Snapshot::new(config, previous)),
         }
     }
 }

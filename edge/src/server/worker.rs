@@ -109,7 +109,10 @@ impl Worker {
         let config = &update.serving.snapshot.config;
         self.bound_connections(config.bounds.connections);
         let endpoints = Endpoint::all(&config.listen);
-        self.service.replace(Arc::clone(&update.serving.snapshot));
+        // With new certificates alone it is the snapshot there was.
+        if !Arc::ptr_eq(&update.serving.snapshot, &self.snapshot()) {
+            self.service.replace(Arc::clone(&update.serving.snapshot));
+        }
         self.serving.replace(update.serving);
         let mut listening = self.listening.borrow_mut();
         listening.retain(|endpoint, _| endpoints.contains(endpoint));

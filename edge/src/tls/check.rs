@@ -27,6 +27,16 @@ pub struct Report {
     pub expiries: Vec<Expiry>,
 }
 
+impl Report {
+    /// The host's first name and the end of its certificate.
+    pub fn into_expiries(self) -> Vec<(String, SystemTime)> {
+        let expiries = self.expiries.into_iter();
+        expiries
+            .map(|Expiry { host, not_after }| (host, not_after))
+            .collect()
+    }
+}
+
 /// When the certificate of a host ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expiry {

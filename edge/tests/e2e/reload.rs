@@ -170,6 +170,44 @@ fn what_only_root_may_do_is_done_on_reload() {
     assert_eq!(Client::plain(low).exchange(GET).text(), "ok");
 }
 
+#[test]
+fn a_renewed_certificate_is_taken_over_by_itself() {
+    let _machine = light();
+    let upstream = says("ok");
+    let setup = Setup::new(upstream.address);
+    set_mode(&setup.dir.path().join("localhost.key"), 0o600);
+    let edge = setup.start();
+    let ends = |year: i32| {
+        let not_after = edge
+            .metrics()
+            .sum("edge_certificate_not_after_seconds", &["localhost"]);
+        (not_after / 31_556_952.0) as i32 + 1970 == year
+    };
+    assert!(ends(2090), "{}", edge.metrics().text);
+    let mut open = edge.tls();
+    assert_eq!(open.exchange(GET).text(), "ok");
+    // A pair that does not belong together, as in the middle of a renewal.
+    let old_key = std::fs::read(edge.file("localhost.key")).expect("our own");
+    let renewed = Authority::new();
+    renewed.leaf_until(edge.dir(), "localhost", &["localhost"], 2080);
+    let new_key = std::fs::read(edge.file("localhost.key")).expect("our own");
+    std::fs::write(edge.file("localhost.key"), old_key).expect("our own");
+    let warned = || edge.process.stderr().contains("the old ones stay");
+    assert!(
+        wait_until(Duration::from_secs(20), warned),
+        "{}",
+        edge.process.output()
+    );
+    assert_eq!(edge.tls().exchange(GET).text(), "ok");
+    std::fs::write(edge.file("localhost.key"), new_key).expect("our own");
+    let renewed_by_itself = wait_until(Duration::from_secs(20), || {
+        Client::try_tls(edge.https, "localhost", &renewed.roots(), ALPN_H1).is_ok()
+    });
+    assert!(renewed_by_itself, "{}", edge.process.output());
+    assert_eq!(open.exchange(GET).text(), "ok");
+    assert!(ends(2080), "{}", edge.metrics().text);
+}
+
 /// A port of the loopback network that takes a privilege.
 fn low_port() -> SocketAddr {
     let [a, b] = (std::process::id() as u16).to_be_bytes();

@@ -25,6 +25,7 @@ pub(super) const MCP_SESSIONS: &str = "edge_mcp_sessions";
 pub(super) const MCP_SESSIONS_FORGOTTEN: &str = "edge_mcp_sessions_forgotten_total";
 pub(super) const ACCESS_LOG_DROPPED: &str = "edge_access_log_dropped_total";
 pub(super) const BUILD_INFO: &str = "edge_build_info";
+pub(super) const CERTIFICATE_NOT_AFTER: &str = "edge_certificate_not_after_seconds";
 pub(super) const SHIELD_ATTACHED: &str = "edge_shield_attached";
 pub(super) const SHIELD_PACKETS: &str = "edge_shield_packets_total";
 
@@ -35,6 +36,8 @@ pub(super) const UPSTREAM_HEAD_HELP: &str =
     "Time from a request sent to an upstream to its response head.";
 pub(super) const MCP_STREAM_AGE_HELP: &str =
     "Age of event streams on MCP routes when they ended, from the first byte of the request.";
+pub(super) const CERTIFICATE_NOT_AFTER_HELP: &str =
+    "The last moment of the certificate that a host is served with, in Unix time.";
 pub(super) const SHIELD_ATTACHED_HELP: &str =
     "Whether the kernel program protects the interface: 1 attached, 0 not.";
 pub(super) const SHIELD_PACKETS_HELP: &str =

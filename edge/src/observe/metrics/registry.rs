@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, Gauge, Key, Label as KeyLabel, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     /// Times to the response head by upstream.
     pub(super) heads: Histograms<String>,
     pub(super) mcp: SharedMcp,
+    /// Host and end of each certificate served.
+    certificates: Mutex<Vec<(String, SystemTime)>>,
     bans: Vec<Counter>,
     ban_requests_dropped: Counter,
     access_log_dropped: Counter,
@@ -46,6 +49,7 @@ impl Metrics {
             durations: Histograms::default(),
             heads: Histograms::default(),
             mcp: SharedMcp::default(),
+            certificates: Mutex::default(),
             bans: BanOrigin::ALL
                 .iter()
                 .map(|origin| counter(&recorder, describe::BANS, &[("origin", origin.as_str())]))
@@ -74,6 +78,15 @@ impl Metrics {
         self.shared.bans[origin.index()].increment(1);
     }
 
+    /// Takes note of the certificates served from now on: the host's first name and their last
+    /// moment.
+    pub fn certificates(&self, certificates: Vec<(String, SystemTime)>) {
+        let mut known = self.shared.certificates.lock();
+        *known
+            .as_deref_mut()
+            .expect("nothing panics while holding it") = certificates;
+    }
+
     /// The page in the Prometheus text format, in a stable order.
     pub fn render(&self, scrape: &Scrape) -> String {
         let shared = &self.shared;
@@ -85,9 +98,24 @@ impl Metrics {
             .absolute(scrape.ban_requests_dropped);
         let mut page = text::sorted(&shared.recorder.handle().render());
         self.render_histograms(&mut page);
+        self.render_certificates(&mut page);
         scrape::render_shield(&mut page, scrape);
         super::process::render(&mut page);
         page
+    }
+
+    fn render_certificates(&self, page: &mut String) {
+        let certificates = self.shared.certificates.lock();
+        let certificates = certificates.expect("nothing panics while holding it");
+        if certificates.is_empty() {
+            return;
+        }
+        let name = describe::CERTIFICATE_NOT_AFTER;
+        text::head(page, name, "gauge", describe::CERTIFICATE_NOT_AFTER_HELP);
+        for (host, not_after) in &*certificates {
+            let since_epoch = not_after.duration_since(UNIX_EPOCH).unwrap_or_default();
+            text::sample(page, name, &[("host", host)], since_epoch.as_secs());
+        }
     }
 
     fn render_histograms(&self, page: &mut String) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, UNIX_EPOCH};
 
 use edge_common::{Family, Verdict};
 
@@ -57,6 +58,8 @@ fn page() -> String {
     series.upstream_connections(UpstreamId(0), 0);
     series.upstream_error(UpstreamId(0), UpstreamFault::ResponseTimeout);
     metrics.banned(BanOrigin::Limit);
+    let not_after = UNIX_EPOCH + Duration::from_secs(1_900_000_000);
+    metrics.certificates(vec![("mcp.example.com".into(), not_after)]);
     drop(workers);
     metrics.render(&Scrape {
         access_log_dropped: 12,

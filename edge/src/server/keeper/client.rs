@@ -84,8 +84,17 @@ impl Keeper {
 
     /// The configuration and every file that it names.
     pub(in crate::server) fn files(&self) -> Result<Handed, KeeperError> {
+        self.hand(&Request::Files)
+    }
+
+    /// The files that configurations have named so far, without a look at the configuration.
+    pub(in crate::server) fn files_again(&self) -> Result<Handed, KeeperError> {
+        self.hand(&Request::Again)
+    }
+
+    fn hand(&self, request: &Request) -> Result<Handed, KeeperError> {
         let mut handed = Handed::default();
-        self.ask(&Request::Files, |reply, passed| match (reply, passed) {
+        self.ask(request, |reply, passed| match (reply, passed) {
             (Reply::File(path), Some(fd)) => handed.add(path, Ok(File::from(fd))),
             (Reply::NoFile(path, errno), _) => handed.add(path, Err(errno)),
             _ => {}

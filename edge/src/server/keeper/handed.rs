@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::files::Files;
@@ -13,8 +13,26 @@ use crate::files::Files;
 pub(in crate::server) struct Handed(HashMap<PathBuf, Result<File, i32>>);
 
 impl Handed {
-    pub(super) fn add(&mut self, path: PathBuf, file: Result<File, i32>) {
+    pub(in crate::server) fn add(&mut self, path: PathBuf, file: Result<File, i32>) {
         self.0.insert(path, file);
+    }
+}
+
+/// What changes when a file does: device, inode, size, time of the last change.
+pub(in crate::server) type Fingerprint = (u64, u64, u64, i64, i64);
+
+impl Handed {
+    /// `None` for a file that cannot be opened.
+    pub(in crate::server) fn fingerprint(&self, path: &Path) -> Option<Fingerprint> {
+        let file = self.0.get(path)?.as_ref().ok()?;
+        let data = file.metadata().ok()?;
+        Some((
+            data.dev(),
+            data.ino(),
+            data.len(),
+            data.mtime(),
+            data.mtime_nsec(),
+        ))
     }
 }
 

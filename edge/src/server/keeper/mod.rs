@@ -18,4 +18,5 @@ mod rights;
 mod serve;
 
 pub use client::{Keeper, KeeperError};
+pub(super) use handed::{Fingerprint, Handed};
 pub use serve::serve;

@@ -13,6 +13,8 @@ use crate::server::update::Endpoint;
 pub(super) enum Request {
     /// Open the configuration and every file that it names.
     Files,
+    /// Open every file that a configuration has named since the start, as it is now.
+    Again,
     /// Bind addresses that the configuration listens on.
     Bind {
         /// The addresses, and what for.

@@ -1,10 +1,11 @@
 //! The keeper's side: one request after the other, until the parent is gone.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
@@ -17,6 +18,8 @@ use crate::observe::access;
 use crate::server::listen::bind;
 use crate::server::update::Endpoint;
 
+/// Files remembered: those of the configuration in force and of a few before it.
+const NAMED_MAX: usize = 4096;
 /// More workers than there can be.
 const EACH_MAX: usize = 256;
 
@@ -27,10 +30,12 @@ pub fn serve(config: &Path) -> io::Result<()> {
     ignore_signals()?;
     // After that, for a change of rights clears it (prctl(2)).
     set_pdeathsig(Signal::SIGKILL)?;
+    let mut named = BTreeSet::new();
     let parent = Parent { socket };
     while let Some((packet, _)) = recv_packet(&parent.socket)? {
         match serde_json::from_slice(&packet)? {
-            Request::Files => parent.hand_files(config)?,
+            Request::Files => parent.hand_files(config, &mut named)?,
+            Request::Again => named.iter().try_for_each(|path| parent.hand_file(path))?,
             Request::Bind {
                 endpoints,
                 each,
@@ -61,15 +66,17 @@ struct Parent {
 
 impl Parent {
     /// A configuration with errors goes alone: the parent finds them itself.
-    fn hand_files(&self, path: &Path) -> io::Result<()> {
+    fn hand_files(&self, path: &Path, named: &mut BTreeSet<PathBuf>) -> io::Result<()> {
         self.hand_file(path)?;
         let Ok(config) = Config::load_unresolved(path) else {
             return Ok(());
         };
-        config
-            .files()
-            .into_iter()
-            .try_for_each(|path| self.hand_file(path))
+        let files = config.files();
+        if named.len() + files.len() > NAMED_MAX {
+            named.clear();
+        }
+        named.extend(files.iter().map(|&path| path.to_owned()));
+        files.into_iter().try_for_each(|path| self.hand_file(path))
     }
 
     fn hand_file(&self, path: &Path) -> io::Result<()> {

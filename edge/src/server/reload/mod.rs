@@ -9,8 +9,10 @@
 mod changes;
 mod reloader;
 mod thread;
+mod watch;
 
 pub use thread::Job;
 
 pub(super) use reloader::Reloader;
 pub(super) use thread::start;
+pub(super) use watch::Watch;

@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc as std_mpsc};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use super::changes;
+use super::watch::Watch;
+use crate::clock::monotonic_ns;
 use crate::config::{Config, ConfigErrors, Diagnostic, LogTarget};
 use crate::observe::access::{AccessOutput, AccessTarget};
 use crate::observe::admin::Reloaded;
+use crate::observe::metrics::Metrics;
 use crate::quic::Keys;
 use crate::server::Error;
 use crate::server::control::Configured;
-use crate::server::keeper::Keeper;
+use crate::server::keeper::{Handed, Keeper};
 use crate::server::listen::deal;
 use crate::server::load::{load, with_causes};
 use crate::server::update::{Endpoint, ListenSocket, Serving, Update};
@@ -21,6 +25,9 @@ use crate::tls::{self, Tickets};
 
 /// For one more worker to take over, which needs one turn of its loop.
 const WORKER_WAIT: Duration = Duration::from_secs(5);
+
+/// Between two warnings about the same certificate.
+const WARN_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What it takes to reload.
 pub(in crate::server) struct Reloader {
@@ -31,6 +38,10 @@ pub(in crate::server) struct Reloader {
     pub(in crate::server) log: AccessOutput,
     /// Stay as they are, for connection IDs and tokens that are out there.
     pub(in crate::server) keys: Option<Keys>,
+    pub(in crate::server) metrics: Metrics,
+    pub(in crate::server) watch: Watch,
+    /// When warnings about certificates were last repeated.
+    pub(in crate::server) warned_ns: u64,
     /// What is in force.
     pub(in crate::server) serving: Serving,
     pub(in crate::server) workers: Vec<mpsc::Sender<Update>>,
@@ -40,7 +51,10 @@ pub(in crate::server) struct Reloader {
 /// Something else to serve, checked, with its new sockets for each worker.
 struct Prepared {
     serving: Serving,
+    watch: Watch,
     sockets: Vec<Vec<ListenSocket>>,
+    /// When the certificates end.
+    certificates: Vec<(String, SystemTime)>,
     /// If it goes elsewhere.
     log: Option<AccessTarget>,
     warnings: Vec<String>,
@@ -53,6 +67,8 @@ impl Reloader {
             Ok(prepared) => {
                 let mut warnings = prepared.warnings;
                 self.serving = prepared.serving;
+                self.watch = prepared.watch;
+                self.metrics.certificates(prepared.certificates);
                 if let Some(log) = prepared.log {
                     self.log.set(log);
                 }
@@ -79,13 +95,7 @@ impl Reloader {
         let now = &self.serving.snapshot;
         warnings.extend(changes::needing_restart(&now.config, &config));
         changes::keep(&now.config, &mut config);
-        let tls = match config.listen.https.is_empty() {
-            true => None,
-            false => Some(
-                tls::server_config(&config.hosts, &files, &self.tickets)
-                    .map_err(|error| cannot(&error))?,
-            ),
-        };
+        let tls = self.tls(&config, &files).map_err(|error| cannot(&error))?;
         let sockets = self.bind(&config).map_err(|error| cannot(&error))?;
         let log = match config.log.access == now.config.log.access {
             true => None,
@@ -95,11 +105,70 @@ impl Reloader {
             ),
         };
         Ok(Prepared {
+            watch: Watch::read(&config, &files),
+            certificates: tls::inspect(&config.hosts, &files, SystemTime::now()).into_expiries(),
             serving: Serving::new(config, Some(now), tls, self.keys.as_ref()),
             sockets,
             log,
             warnings,
         })
+    }
+
+    fn tls(
+        &self,
+        config: &Config,
+        files: &Handed,
+    ) -> Result<Option<Arc<ServerConfig>>, tls::Error> {
+        match config.listen.https.is_empty() {
+            true => Ok(None),
+            false => tls::server_config(&config.hosts, files, &self.tickets).map(Some),
+        }
+    }
+
+    /// Takes over certificates whose files have changed; called every few seconds.
+    pub(super) fn renew_certificates(&mut self) {
+        let snapshot = Arc::clone(&self.serving.snapshot);
+        let config = &snapshot.config;
+        if config.listen.https.is_empty() {
+            return;
+        }
+        // A keeper that is lost is reported where somebody waits for it.
+        let Ok(files) = self.keeper.files_again() else {
+            return;
+        };
+        if !self.watch.is_due(config, &files) {
+            return self.repeat_warnings(config, &files);
+        }
+        // Also when they are wrong: they are looked at again once they have changed again.
+        self.watch = Watch::read(config, &files);
+        match self.tls(config, &files) {
+            Ok(tls) => {
+                self.serving = self.serving.with_tls(tls, self.keys.as_ref());
+                if let Some(problem) = self.tell_workers(Vec::new()) {
+                    tracing::warn!("{problem}");
+                }
+                let report = tls::inspect(&config.hosts, &files, SystemTime::now());
+                log_certificates(&report.warnings);
+                self.metrics.certificates(report.into_expiries());
+                tracing::info!("certificates renewed");
+            }
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::warn!(
+                    error,
+                    "changed certificates cannot be used, the old ones stay"
+                );
+            }
+        }
+    }
+
+    /// A certificate that nobody renews is worth a line a day.
+    fn repeat_warnings(&mut self, config: &Config, files: &Handed) {
+        let now_ns = monotonic_ns();
+        if now_ns.saturating_sub(self.warned_ns) >= WARN_EVERY.as_nanos() as u64 {
+            self.warned_ns = now_ns;
+            log_certificates(&tls::inspect(&config.hosts, files, SystemTime::now()).warnings);
+        }
     }
 
     /// Sockets for what is listened on beyond what there is.
@@ -142,6 +211,7 @@ impl Reloader {
     fn tell_workers(&self, sockets: Vec<Vec<ListenSocket>>) -> Option<String> {
         let (done, taken_over) = std_mpsc::channel();
         let mut waiting = 0;
+        let sockets = sockets.into_iter().chain(std::iter::repeat_with(Vec::new));
         for (worker, sockets) in self.workers.iter().zip(sockets) {
             let update = Update {
                 serving: self.serving.clone(),
@@ -171,6 +241,12 @@ impl Reloader {
             // The process is about to end.
             Err(_) => Vec::new(),
         }
+    }
+}
+
+fn log_certificates(warnings: &[tls::Warning]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
     }
 }
 

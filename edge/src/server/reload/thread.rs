@@ -1,12 +1,13 @@
 //! The thread that reloads.
 
 use std::io;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 
 use tokio::sync::oneshot;
 
 use super::reloader::Reloader;
+use super::watch::LOOK_EVERY;
 use crate::observe::admin::{Answer, Reloaded};
 
 /// What the thread is asked for.
@@ -21,9 +22,11 @@ pub enum Job {
 /// Starts the thread; it ends with the process.
 pub(in crate::server) fn start(mut reloader: Reloader, jobs: Receiver<Job>) -> io::Result<()> {
     let work = move || {
-        while let Ok(job) = jobs.recv() {
-            match job {
-                Job::Reload(waiting) => {
+        loop {
+            match jobs.recv_timeout(LOOK_EVERY) {
+                Err(RecvTimeoutError::Timeout) => reloader.renew_certificates(),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Job::Reload(waiting)) => {
                     let outcome = reloader.reload();
                     report(&outcome);
                     if let Some(waiting) = waiting {
@@ -31,7 +34,7 @@ pub(in crate::server) fn start(mut reloader: Reloader, jobs: Receiver<Job>) -> i
                         let _ = waiting.send(Ok(Answer::Reloaded(outcome)));
                     }
                 }
-                Job::ReopenLog => match reloader.reopen_log() {
+                Ok(Job::ReopenLog) => match reloader.reopen_log() {
                     Ok(()) => tracing::info!("access log opened anew"),
                     Err(error) => tracing::error!(%error, "the access log stays as it is"),
                 },
