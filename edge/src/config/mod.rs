@@ -25,7 +25,7 @@ pub use types::{
     Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN,
     FieldMatch, FieldWant, Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpKey,
     McpLimit, PathMatch, Penalty, Piece, ProxyAction, Quic, Rate, RedirectAction, RequestLimit,
-    RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Shield, ShieldMode, Template, Timeouts,
-    ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable,
+    RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Template,
+    Timeouts, ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable,
 };
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

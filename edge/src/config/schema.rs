@@ -75,6 +75,7 @@ pub(super) const MCP: Schema = Schema {
         "tools_allow",
         "tools_deny",
         "session_idle",
+        "session_secrets",
         "limit",
         "tool",
     ],

@@ -10,7 +10,7 @@ mod route;
 mod shield;
 mod template;
 
-pub use mcp::{Mcp, McpKey, McpLimit, ToolLimit};
+pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
 pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};

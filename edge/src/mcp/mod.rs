@@ -14,6 +14,7 @@ mod media_type;
 mod origin;
 mod rpc_error;
 mod scan;
+mod sealed;
 mod session;
 mod text;
 
@@ -28,5 +29,6 @@ pub use media_type::is_event_stream;
 pub use origin::origin_allowed;
 pub use rpc_error::Refusal;
 pub use scan::{BodyScan, ID_MAX, METHOD_MAX, NAME_MAX, Scanned, needs_name};
+pub use sealed::Sealer;
 pub use session::{ServerTag, SessionKey, Sessions};
 pub use text::Text;

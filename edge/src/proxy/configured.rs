@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::drain::Drain;
-use super::mcp::Tables;
+use super::mcp::{Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
@@ -22,6 +22,7 @@ pub struct Proxy {
     pub(super) upstreams: Upstreams,
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) mcp: Option<Arc<Tables>>,
+    pub(super) sealers: Arc<Sealers>,
     pub(super) series: Series,
     pub(super) timeouts: Timeouts,
     pub(super) bounds: Bounds,
@@ -51,6 +52,7 @@ impl Proxy {
             upstreams: Upstreams::new(&config.upstreams, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
             mcp: snapshot.mcp.clone(),
+            sealers: Arc::clone(&snapshot.sealers),
             series: lasting.metrics.series(config),
             timeouts: config.timeouts,
             bounds: config.bounds,

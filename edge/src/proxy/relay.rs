@@ -365,7 +365,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             self.cut = Some(Box::pin(self.worker.drain().is_cut()));
         }
         if let Some(call) = &mut self.call {
-            call.responds(&head, self.progress.is_stream, self.worker);
+            call.responds(&mut head, self.progress.is_stream, self.worker);
         }
         self.client.send_head(&head);
         self.phase = Phase::Body;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::mcp::Tables;
+use super::mcp::{Sealers, Tables};
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
 
@@ -12,6 +12,7 @@ pub struct Snapshot {
     pub config: Config,
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) mcp: Option<Arc<Tables>>,
+    pub(super) sealers: Arc<Sealers>,
 }
 
 impl Snapshot {
@@ -27,6 +28,7 @@ impl Snapshot {
         let tables = previous.and_then(|previous| previous.mcp.as_ref());
         let mcp = Tables::wanted(&config, tables);
         Snapshot {
+            sealers: Arc::new(Sealers::new(&config)),
             config,
             limits,
             mcp,

@@ -16,6 +16,8 @@ mod http1;
 mod http2;
 mod limits;
 mod mcp;
+mod mcp_routes;
+mod mcp_sessions;
 mod reload;
 mod reload_storm;
 mod routes;

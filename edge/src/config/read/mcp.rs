@@ -11,7 +11,7 @@ use crate::config::table::Table;
 use crate::config::value::{
     Invalid, NamePattern, NameRules, check_origin, check_param_name, check_route_path,
 };
-use crate::config::{Mcp, McpKey, McpLimit, Rate, ToolLimit};
+use crate::config::{Mcp, McpKey, McpLimit, Rate, Secrets, ToolLimit};
 
 const KIB: u64 = 1024;
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,6 +24,7 @@ const OPENS_DEFAULT: Rate = Rate {
     burst: STREAMS_DEFAULT,
 };
 const COUNT_MAX: u64 = 60_000;
+const SECRET_LEAST: usize = 32;
 
 /// `mcp = true`, `mcp = false`, or a table.
 pub(super) fn read(route: &Table<'_>) -> Option<Mcp> {
@@ -48,10 +49,33 @@ fn options(table: &Table<'_>) -> Mcp {
         verify: table.flag("verify").unwrap_or(false),
         methods: rules(table, "methods_allow", "methods_deny"),
         tools: rules(table, "tools_allow", "tools_deny"),
+        session_secrets: secrets(table, &limit),
         session_idle: table.duration("session_idle", 3600 * SECOND, SECOND..=30 * DAY),
         tool_limits: tools(table, &limit, table),
         limit,
     }
+}
+
+/// Secrets are never repeated in a message.
+fn secrets(table: &Table<'_>, limit: &McpLimit) -> Secrets {
+    let Some(list) = table.item("session_secrets") else {
+        return Secrets::default();
+    };
+    let items = list.list("a list of secrets").unwrap_or_default();
+    let secret = |item: &Item<'_>| {
+        let text = item.value().as_str();
+        if text.is_none_or(|text| text.len() < SECRET_LEAST) {
+            item.error(format!(
+                "must be texts of at least {SECRET_LEAST} characters; `openssl rand -hex 32` makes one"
+            ));
+        }
+        text.map(str::to_owned)
+    };
+    let secrets: Vec<String> = items.iter().filter_map(secret).collect();
+    if !secrets.is_empty() && limit.sessions.is_some() {
+        list.error("sessions that are sealed are not counted; leave out `sessions` in [host.route.mcp.limit]");
+    }
+    Secrets(secrets)
 }
 
 fn origins(table: &Table<'_>) -> Option<Vec<String>> {

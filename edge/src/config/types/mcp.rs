@@ -1,5 +1,6 @@
 //! What a route knows of the Model Context Protocol.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::Rate;
@@ -22,6 +23,8 @@ pub struct Mcp {
     pub tools: NameRules,
     /// Sessions silent for longer are forgotten.
     pub session_idle: Duration,
+    /// Sessions are sealed into their ids rather than remembered; the first secret seals.
+    pub session_secrets: Secrets,
     /// Limits per client.
     pub limit: McpLimit,
     /// Limits and costs of single tools; the first that matches counts.
@@ -79,4 +82,14 @@ pub struct ToolLimit {
     pub key: McpKey,
     /// How many calls one of these is for the limit of the route.
     pub cost: u32,
+}
+
+/// Texts that no message, log or listing shows.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(pub Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
 }

@@ -26,6 +26,8 @@ const RETRY_MS: u64 = 1000;
 /// What is known of a request.
 pub(in crate::proxy) struct Call {
     upstream: UpstreamId,
+    pub(super) route: usize,
+    pub(super) seals: bool,
     idle_s: u32,
     pub(super) strict: bool,
     pub(super) posts: bool,
@@ -50,9 +52,11 @@ pub(in crate::proxy) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(upstream: UpstreamId, mcp: &Mcp) -> Call {
+    pub(super) fn new(upstream: UpstreamId, route: usize, mcp: &Mcp) -> Call {
         Call {
             upstream,
+            route,
+            seals: !mcp.session_secrets.0.is_empty(),
             idle_s: mcp.session_idle.as_secs() as u32,
             strict: mcp.is_strict(),
             posts: false,
@@ -121,7 +125,7 @@ impl Call {
     /// The response head, before it goes to the client.
     pub(in crate::proxy) fn responds(
         &mut self,
-        head: &ResponseHead,
+        head: &mut ResponseHead,
         is_events: bool,
         proxy: &Proxy,
     ) {
@@ -133,8 +137,9 @@ impl Call {
             return;
         }
         let ok = head.status.is_success();
-        match head.fields.value(Name::McpSessionId) {
-            Some(id) if ok && !self.ends_session => self.remember(id, proxy),
+        match head.fields.value(Name::McpSessionId).map(<[u8]>::to_vec) {
+            Some(id) if ok && !self.ends_session && self.seals => self.seal(&id, head, proxy),
+            Some(id) if ok && !self.ends_session => self.remember(&id, proxy),
             _ => {}
         }
         if self.ends_session && ok || head.status == StatusCode::NOT_FOUND {
@@ -178,6 +183,20 @@ impl Call {
     pub(in crate::proxy) fn ended(&mut self, proxy: &Proxy) {
         if self.is_old_stream {
             self.forget_session(proxy);
+        }
+    }
+
+    /// The client gets an id that names the server.
+    fn seal(&mut self, id: &[u8], head: &mut ResponseHead, proxy: &Proxy) {
+        let upstream = proxy.upstreams.group(self.upstream).name();
+        let (Some(sealer), Some(server)) = (proxy.sealer(self.route), &self.server) else {
+            return;
+        };
+        if let Some(sealed) = sealer.seal(upstream, ServerTag::of(server), id) {
+            head.fields.set(Name::McpSessionId, sealed.as_bytes());
+        }
+        if let Some(tables) = &proxy.mcp {
+            self.session = Some(tables.sessions.key(upstream, id));
         }
     }
 

@@ -11,7 +11,6 @@ use crate::mcp::{
     session_of,
 };
 use crate::message::{Name, RequestHead};
-use crate::proxy::account::Record;
 use crate::proxy::configured::Proxy;
 use crate::proxy::exchange::{Downstream, Peer};
 
@@ -19,12 +18,11 @@ impl Proxy {
     /// Decides whether a request may go on, and gathers what is known of it in `call`.
     pub(super) async fn judge<D: Downstream>(
         &self,
-        head: &RequestHead,
+        head: &mut RequestHead,
         client: &mut D,
         peer: &Peer,
         mcp: &Mcp,
         call: &mut Call,
-        record: &Record<'_>,
     ) -> Result<(), Stop> {
         let facts = facts(head, mcp);
         call.era = facts.era;
@@ -41,9 +39,12 @@ impl Proxy {
         }
         if !matches!(call.class, Class::Discovery | Class::Health) {
             self.learn(head, client, mcp, call).await?;
-            self.find_session(head, call)?;
+            match call.seals && call.era == Era::Legacy {
+                true => self.open_session(head, call)?,
+                false => self.find_session(head, call)?,
+            }
         }
-        self.limit_mcp(head, peer, mcp, call, record.route.unwrap_or(0))
+        self.limit_mcp(head, peer, mcp, call)
     }
 
     /// What a message asks for, and whether the route allows it.
@@ -74,6 +75,26 @@ impl Proxy {
             }
         }
         call.apply_rules(mcp)
+    }
+
+    /// The same where the client holds the answer in its sealed id; the old transport's ids stand in
+    /// the body of its stream, which is not rewritten, and so in the table.
+    fn open_session(&self, head: &mut RequestHead, call: &mut Call) -> Result<(), Stop> {
+        let Some(sealed) = head.fields.value(Name::McpSessionId) else {
+            return self.find_session(head, call);
+        };
+        let group = self.upstreams.group(call.upstream());
+        let opened = self
+            .sealer(call.route)
+            .and_then(|sealer| sealer.open(group.name(), sealed));
+        let (tag, id) = opened.ok_or(Refusal::Session)?;
+        let server = group.find(|address| ServerTag::of(address) == tag);
+        call.pin = Some(server.ok_or(Refusal::Session)?);
+        if let Some(tables) = &self.mcp {
+            call.session = Some(tables.sessions.key(group.name(), &id[..]));
+        }
+        head.fields.set(Name::McpSessionId, &id);
+        Ok(())
     }
 
     /// Which server knows the session of a legacy request.

@@ -34,8 +34,8 @@ impl Proxy {
         peer: &Peer,
         mcp: &Mcp,
         call: &mut Call,
-        route: usize,
     ) -> Result<(), Stop> {
+        let route = call.route;
         let Some(tables) = &self.mcp else {
             return Ok(());
         };

@@ -11,7 +11,7 @@ mod tables;
 use http::{Method, StatusCode};
 
 pub(super) use call::Call;
-pub(super) use tables::Tables;
+pub(super) use tables::{Sealers, Tables};
 
 use super::account::Record;
 use super::configured::Proxy;
@@ -49,8 +49,8 @@ impl Proxy {
         record: &mut Record<'a>,
     ) {
         // Boxed, for a quiet connection holds the space of every future it may run.
-        let mut call = Box::new(Call::new(action.upstream, mcp));
-        match self.judge(head, client, peer, mcp, &mut call, record).await {
+        let mut call = Box::new(Call::new(action.upstream, record.route.unwrap_or(0), mcp));
+        match self.judge(head, client, peer, mcp, &mut call).await {
             Ok(()) => {
                 self.pass(head, client, peer, action, Some(&mut call), record)
                     .await;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::clock::monotonic_ns;
-use crate::config::Config;
+use crate::config::{Config, Mcp};
 use crate::limit::{Buckets, Counts};
-use crate::mcp::Sessions;
+use crate::mcp::{Sealer, Sessions};
+use crate::proxy::configured::Proxy;
 
 /// Sessions, streams and rates; carried from one configuration to the next.
 pub(crate) struct Tables {
@@ -40,6 +41,28 @@ impl Tables {
     /// Forgets sessions idle for longer, a part of them at a time.
     pub(crate) fn sweep(&self, idle_s: u32) {
         self.sessions.sweep(now_s(), idle_s);
+    }
+}
+
+/// The keys of the routes that seal their sessions, by the number of the route.
+pub(crate) struct Sealers(Vec<Option<Sealer>>);
+
+impl Sealers {
+    /// Derives the keys of a configuration.
+    pub(crate) fn new(config: &Config) -> Sealers {
+        let routes = config.hosts.iter().flat_map(|host| &host.routes);
+        let sealer = |mcp: &Mcp| Sealer::new(&mcp.session_secrets.0);
+        Sealers(
+            routes
+                .map(|route| route.action.mcp().and_then(sealer))
+                .collect(),
+        )
+    }
+}
+
+impl Proxy {
+    pub(super) fn sealer(&self, route: usize) -> Option<&Sealer> {
+        self.sealers.0.get(route)?.as_ref()
     }
 }
 

@@ -105,6 +105,12 @@ impl Setup {
         self
     }
 
+    /// Replaces the keys of the upstream.
+    pub(crate) fn upstream(mut self, keys: &str) -> Setup {
+        self.upstream = format!("{keys}\n");
+        self
+    }
+
     /// Replaces `redirect = false`.
     pub(crate) fn listen(mut self, keys: &str) -> Setup {
         keys.clone_into(&mut self.listen);

@@ -14,6 +14,7 @@ mod pin;
 mod process;
 mod python;
 mod response;
+mod rpc;
 mod system;
 mod upstream;
 
@@ -28,5 +29,6 @@ pub(crate) use load::{heavy, light};
 pub(crate) use netns::{Pair, command as netns_command, inside};
 pub(crate) use process::Process;
 pub(crate) use python::{McpServer, WebSocketServer, driver, peer, run_driver};
+pub(crate) use rpc::{initialize, modern, rpc, tool_call};
 pub(crate) use system::{free_port, rss_bytes, status_field, wait_until};
 pub(crate) use upstream::{Answer, Demo, Upstream};

@@ -1,0 +1,198 @@
+//! Sessions stay with the server that issued them, and start anew when it is gone.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    Answer, Edge, Process, Setup, Upstream, driver, free_port, initialize, light, rpc, run_driver,
+    tool_call, wait_until,
+};
+
+const SESSIONS: usize = 500;
+const SERVERS: usize = 3;
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Servers with sessions, made with the official SDK.
+struct Stateful {
+    addresses: Vec<SocketAddr>,
+    processes: Vec<Process>,
+}
+
+impl Stateful {
+    fn start(transport: &str) -> Stateful {
+        let ports: Vec<u16> = (0..SERVERS).map(|_| free_port()).collect();
+        let start = |port: &u16| {
+            let command = driver(1, "mcp_stateful.py", &[&port.to_string(), transport]);
+            Process::start("mcp_stateful.py", command)
+        };
+        let mut processes: Vec<Process> = ports.iter().map(start).collect();
+        for process in &mut processes {
+            process.wait_for("listening on", Duration::from_secs(40));
+        }
+        Stateful {
+            addresses: ports
+                .iter()
+                .map(|&port| ([127, 0, 0, 1], port).into())
+                .collect(),
+            processes,
+        }
+    }
+
+    fn edge(&self) -> Edge {
+        let servers: Vec<String> = self.addresses.iter().map(|a| format!("\"{a}\"")).collect();
+        Setup::new(self.addresses[0])
+            .top("workers = 2")
+            .upstream(&format!("servers = [{}]", servers.join(", ")))
+            .route("mcp = true")
+            .start()
+    }
+}
+
+/// One call of `count` in a session, on a connection of its own so that any worker gets it.
+fn count(edge: &Edge, session: &str) -> Result<(u16, u64), u16> {
+    let header = format!("Mcp-Session-Id: {session}");
+    let response = edge
+        .plain()
+        .exchange(rpc("/mcp", &[&header], &tool_call(1, "count")));
+    if response.status != 200 {
+        if response.status == 404 {
+            assert_eq!(response.json()["error"]["code"], -32001);
+            assert_eq!(response.json()["id"], 1);
+        }
+        return Err(response.status);
+    }
+    let json = response.json();
+    let text = json["result"]["content"][0]["text"]
+        .as_str()
+        .expect("an answer");
+    let (port, count) = text.split_once(':').expect("PORT:N");
+    Ok((
+        port.parse().expect("a port"),
+        count.parse().expect("a count"),
+    ))
+}
+
+#[test]
+fn five_hundred_sessions_none_misrouted_and_one_server_killed() {
+    let _machine = light();
+    let mut servers = Stateful::start("http");
+    let edge = servers.edge();
+    let mut sessions: HashMap<String, u16> = HashMap::new();
+    let mut client = edge.plain();
+    for _ in 0..SESSIONS {
+        let id = initialize(&mut client).unwrap_or_else(|r| panic!("{} {}", r.status, r.text()));
+        sessions.insert(id, 0);
+    }
+    drop(client);
+    for (id, server) in &mut sessions {
+        let (port, calls) = count(&edge, id).expect("the session is known");
+        assert_eq!(calls, 1);
+        *server = port;
+    }
+    let used: HashSet<u16> = sessions.values().copied().collect();
+    assert_eq!(used.len(), SERVERS, "every server has some");
+    assert_eq!(
+        edge.metrics().sum("edge_mcp_sessions", &[]),
+        SESSIONS as f64
+    );
+
+    // A reload forgets nothing.
+    edge.process.signal(Signal::SIGHUP);
+    std::thread::sleep(Duration::from_millis(500));
+    for (id, server) in sessions.iter().take(100) {
+        assert_eq!(count(&edge, id), Ok((*server, 2)));
+    }
+
+    servers.processes[0].signal(Signal::SIGKILL);
+    servers.processes[0].wait(LIMIT);
+    let killed = servers.addresses[0].port();
+    let mut lost = 0;
+    for (id, server) in &sessions {
+        match (count(&edge, id), *server == killed) {
+            (Err(404), true) => lost += 1,
+            (Ok((port, _)), false) => assert_eq!(port, *server),
+            (answer, is_killed) => {
+                panic!("{answer:?} of a session whose server is killed: {is_killed}")
+            }
+        }
+    }
+    assert!(lost > 0);
+    // 404 tells the client to start anew, and it can.
+    let id = initialize(&mut edge.plain()).unwrap_or_else(|r| panic!("{} {}", r.status, r.text()));
+    let (port, _) = count(&edge, &id).expect("the new session is known");
+    assert_ne!(port, killed);
+
+    // DELETE ends it: for the server, and for the edge.
+    let end = format!("DELETE /mcp HTTP/1.1\r\nHost: localhost:80\r\nMcp-Session-Id: {id}\r\n\r\n");
+    assert_eq!(edge.plain().exchange(&end).status, 200);
+    assert_eq!(count(&edge, &id), Err(404));
+    let line = edge.log_line(|line| line["method"] == "DELETE");
+    assert_eq!(line["mcp_class"], "session_end");
+    let hash = line["mcp_session"].as_str().expect("a hash").to_owned();
+    assert!(
+        hash.len() == 16 && !line.to_string().contains(&id),
+        "{line}"
+    );
+    edge.log_line(|line| line["mcp_session"] == hash.as_str() && line["mcp_tool"] == "count");
+    assert_eq!(count(&edge, "never-issued"), Err(404));
+}
+
+#[test]
+fn the_sdks_own_client_stays_with_its_server_over_both_transports() {
+    let _machine = light();
+    for (transport, path) in [("http", "/mcp"), ("sse", "/sse")] {
+        let servers = Stateful::start(transport);
+        let edge = servers.edge();
+        let url = format!("http://localhost:{}{path}", edge.http.port());
+        let command = driver(1, "mcp_sessions.py", &[&url, transport, "12", "4"]);
+        let result = run_driver(transport, command, Duration::from_secs(60));
+        let mut used = HashSet::new();
+        for session in result.as_array().expect("a list") {
+            let answers: Vec<&str> = session
+                .as_array()
+                .expect("a list")
+                .iter()
+                .filter_map(|a| a.as_str())
+                .collect();
+            let (port, _) = answers[0].split_once(':').expect("PORT:N");
+            let expected: Vec<String> = (1..5).map(|n| format!("{port}:{n}")).collect();
+            assert_eq!(answers, expected, "{transport}");
+            used.insert(port.to_owned());
+        }
+        assert!(used.len() > 1, "{transport}: all on {used:?}");
+        // Ended with DELETE, or with the stream.
+        let none_left = || edge.metrics().sum("edge_mcp_sessions", &[]) == 0.0;
+        assert!(
+            wait_until(LIMIT, none_left),
+            "{transport}\n{}",
+            edge.metrics().text
+        );
+    }
+}
+
+#[test]
+fn sessions_are_bounded_by_client() {
+    let _machine = light();
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nMcp-Session-Id: SESSION\r\n\r\nok";
+    let upstream = Upstream::start(Answer::Keep(answer.into()));
+    let route = "[host.route.mcp]\nsession_idle = \"2s\"\n[host.route.mcp.limit]\nsessions = 1";
+    let edge = Setup::new(upstream.address).route(route).start();
+    let begin = rpc(
+        "/mcp",
+        &[],
+        r#"{"jsonrpc":"2.0","id":5,"method":"initialize"}"#,
+    );
+    assert_eq!(edge.plain().exchange(&begin).status, 200);
+    let refused = edge.plain().exchange(&begin);
+    assert_eq!(refused.status, 429);
+    assert_eq!(
+        (&refused.json()["id"], refused.header("retry-after")),
+        (&5.into(), Some("5"))
+    );
+    // It goes on as long as it likes; what it does not do is begin another.
+    let call = rpc("/mcp", &["Mcp-Session-Id: SESSION"], &tool_call(1, "add"));
+    assert_eq!(edge.plain().exchange(&call).status, 200);
+}
