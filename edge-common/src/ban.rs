@@ -1,6 +1,6 @@
 //! The ban table's value. Its key is a [`SourceKey`](crate::SourceKey).
 
-use crate::SourceKey;
+use crate::{BanCause, SourceKey};
 
 /// Bans that can stand at once. The table is a plain hash that never evicts, so that a flood of
 /// new bans cannot push out old ones. Its index takes 16 MiB, entries are allocated as it fills.
@@ -27,11 +27,49 @@ pub const fn ban_filter(source: &SourceKey) -> (u32, u64) {
 pub struct Ban {
     /// `CLOCK_MONOTONIC` nanoseconds from which the source is let through again; `u64::MAX` never.
     pub expires_ns: u64,
+    cause: u8,
+    reserved: u8,
+    /// Which of the source's bans it is, as far as they are remembered; from 1.
+    pub count: u16,
+    reserved_too: u32,
 }
 
-const _: () = assert!(size_of::<Ban>() == 8 && align_of::<Ban>() == 8);
+const _: () = assert!(size_of::<Ban>() == 16 && align_of::<Ban>() == 8);
 
 impl Ban {
+    /// A ban.
+    pub const fn new(expires_ns: u64, cause: BanCause, count: u16) -> Ban {
+        Ban {
+            expires_ns,
+            cause: cause as u8,
+            reserved: 0,
+            count,
+            reserved_too: 0,
+        }
+    }
+
+    /// A ban as its bytes stand in the map: since the first layout they begin with the time, and
+    /// cause and count follow where there are any.
+    pub fn from_ne_bytes(bytes: &[u8]) -> Option<Ban> {
+        let (expires, rest) = bytes.split_first_chunk()?;
+        let count = rest.get(2..4).and_then(|count| count.first_chunk());
+        Some(Ban {
+            expires_ns: u64::from_ne_bytes(*expires),
+            cause: rest.first().copied().unwrap_or(BanCause::Import as u8),
+            reserved: 0,
+            count: count.map_or(1, |count| u16::from_ne_bytes(*count)),
+            reserved_too: 0,
+        })
+    }
+
+    /// Why; a cause that this version does not know is an operator's.
+    pub const fn cause(&self) -> BanCause {
+        match BanCause::from_number(self.cause) {
+            Some(cause) => cause,
+            None => BanCause::Admin,
+        }
+    }
+
     /// Whether the ban is still in force.
     #[inline(always)]
     pub const fn holds(&self, now_ns: u64) -> bool {
@@ -43,7 +81,7 @@ impl Ban {
 mod pod {
     #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
-    // SAFETY: repr(C), one u64, no padding, every bit pattern valid.
+    // SAFETY: repr(C), no padding, every bit pattern valid.
     unsafe impl aya::Pod for super::Ban {}
 }
 
@@ -72,13 +110,23 @@ mod tests {
 
     #[test]
     fn a_ban_holds_until_its_expiry_and_not_at_it() {
-        let ban = Ban { expires_ns: 10 };
+        let ban = Ban::new(10, BanCause::Auth, 3);
         assert!(ban.holds(9) && !ban.holds(10) && !ban.holds(11));
-        assert!(
-            Ban {
-                expires_ns: u64::MAX
-            }
-            .holds(u64::MAX - 1)
+        assert!(Ban::new(u64::MAX, BanCause::Auth, 3).holds(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_ban_is_read_from_its_bytes_whatever_the_layout() {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&7u64.to_ne_bytes());
+        bytes[8] = BanCause::Auth as u8;
+        bytes[10..12].copy_from_slice(&3u16.to_ne_bytes());
+        assert_eq!(
+            Ban::from_ne_bytes(&bytes),
+            Some(Ban::new(7, BanCause::Auth, 3))
         );
+        let short = Ban::from_ne_bytes(&bytes[..8]);
+        assert_eq!(short, Some(Ban::new(7, BanCause::Import, 1)));
+        assert_eq!(Ban::from_ne_bytes(&bytes[..7]), None);
     }
 }

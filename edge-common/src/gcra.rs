@@ -156,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn a_heavier_arrival_takes_more() {
+        let gcra = Gcra::from_interval(10, 10).unwrap();
+        assert_eq!(gcra.weighted(4).admit(0, 1000), Ok(1040));
+        assert_eq!(gcra.weighted(4).admit(1060, 1000), Ok(1100));
+        assert_eq!(gcra.weighted(4).admit(1061, 1000), Err(1));
+        assert!(
+            gcra.weighted(11).admit(0, 1000).is_err(),
+            "more than the bucket"
+        );
+        assert!(gcra.weighted(u32::MAX).admit(0, u64::MAX - 1).is_err());
+    }
+
+    #[test]
     fn the_default_admits_everything() {
         assert_eq!(Gcra::default().admit(0, 5), Ok(5));
         assert_eq!(Gcra::default().admit(5, 5), Ok(5));

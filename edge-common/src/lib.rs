@@ -7,6 +7,7 @@
 #![no_std]
 
 mod ban;
+mod cause;
 mod config;
 mod connection_id;
 mod cpu;
@@ -20,6 +21,7 @@ mod table;
 mod verdict;
 
 pub use ban::{BAN_FILTER_WORDS, BANS_MAX, Ban, ban_filter};
+pub use cause::BanCause;
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
 pub use connection_id::{CONNECTION_ID_BYTES, Owner, SteerKey};
 pub use cpu::Cpu;

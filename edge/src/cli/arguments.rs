@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, keeper, reload, routes, run, shield, unban};
+use super::{ban, bans, check, keeper, lists, reload, routes, run, shield, status, top, unban};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -18,7 +18,9 @@ Examples:
   edge run --config edge.toml       serve until SIGTERM
   edge reload                       take over a changed configuration
   edge ban 203.0.113.7 --for 10m    drop an address in the kernel
-  edge bans                         who is banned, and for how long
+  edge bans                         who is banned, why, and for how long
+  edge deny add 198.51.100.0/24     drop a network in the kernel
+  edge top                          what the shield does, live
 
 Exit codes: 0 done, 1 the machine did not let it be done, 2 the configuration or the command line
 is wrong."
@@ -37,7 +39,11 @@ enum Command {
     Ban(ban::Ban),
     Unban(unban::Unban),
     Bans(bans::Bans),
+    Allow(lists::Allow),
+    Deny(lists::Deny),
     Shield(shield::Shield),
+    Status(status::Status),
+    Top(top::Top),
     #[command(hide = true)]
     Keeper(keeper::Keeper),
 }
@@ -52,7 +58,11 @@ pub fn main() -> ExitCode {
         Command::Ban(command) => command.run(),
         Command::Unban(command) => command.run(),
         Command::Bans(command) => command.run(),
+        Command::Allow(command) => command.run(),
+        Command::Deny(command) => command.run(),
         Command::Shield(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Top(command) => command.run(),
         Command::Keeper(command) => command.run(),
     };
     match result {
@@ -89,6 +99,13 @@ mod tests {
             "edge ban 2001:db8::7 --for 7d --reason scraper --socket /tmp/admin.sock",
             "edge unban 203.0.113.7 --config edge.toml",
             "edge bans --json",
+            "edge bans export --config edge.toml",
+            "edge bans import bans.json --force",
+            "edge allow list --json",
+            "edge deny add 198.51.100.0/24 2001:db8::/32 --force",
+            "edge deny del 198.51.100.0/24 --socket /tmp/admin.sock",
+            "edge status --json",
+            "edge top --json",
             "edge shield status --json",
             "edge shield detach --pin /sys/fs/bpf/edge --force",
         ] {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::care::CareOptions;
 use super::failure::Failure;
 use super::socket::Socket;
 use super::{address, output};
@@ -17,7 +18,9 @@ const REASON_CHARS_MAX: usize = 200;
 /// Drop every packet of an address to the ports edge listens on
 ///
 /// The kernel drops them before they cost anything. Other ports, such as SSH's, are not touched.
-/// The ban ends by itself and outlives edge. An address that is already banned gets the new time.
+/// The ban ends by itself and outlives edge. An address that is already banned gets the new time if that is
+/// longer. This machine's own addresses, its default gateway, loopback and the address you are
+/// logged in from over SSH are refused without --force.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,6 +38,8 @@ pub(super) struct Ban {
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
     #[command(flatten)]
+    care: CareOptions,
+    #[command(flatten)]
     socket: Socket,
 }
 
@@ -44,6 +49,7 @@ impl Ban {
             addr: self.address,
             for_ms: u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX),
             reason: self.reason,
+            care: self.care.care(),
         })?;
         let time = format_duration(Duration::from_millis(banned.for_ms));
         output::result(&format!("banned {} for {time}", banned.addr));

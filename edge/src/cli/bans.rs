@@ -1,113 +1,234 @@
 //! `edge bans`.
 
-use std::time::Duration;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
 
+use super::care::CareOptions;
 use super::failure::Failure;
 use super::output;
 use super::socket::Socket;
-use crate::observe::admin::{Ban, Request};
+use super::table::{remaining, table};
+use crate::observe::admin::{Ban, IMPORT_MAX, Imported, NewBan, Request};
 
-/// List the banned addresses and how long they remain banned
+/// List the banned addresses, why, and how long they remain banned
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   edge bans
-  edge bans --json | jq -r '.[].addr'")]
+  edge bans --json | jq -r '.[].addr'
+  edge bans export > bans.json
+  edge bans import bans.json"
+)]
 pub(super) struct Bans {
-    /// Print a JSON list of {"addr", "remaining_ms"}
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Print a JSON list of {"addr", "prefix", "remaining_ms", "origin", "reason", "count"}
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     socket: Socket,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the bans as JSON that `import` reads, with the time at which each ends
+    Export {
+        #[command(flatten)]
+        socket: Socket,
+    },
+    /// Enter the bans of an export that have not ended yet
+    Import {
+        /// The file, or - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        care: CareOptions,
+        #[command(flatten)]
+        socket: Socket,
+    },
+}
+
+/// A ban in an export.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Exported {
+    addr: std::net::IpAddr,
+    /// Milliseconds since 1970.
+    until_ms: u64,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
 impl Bans {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let mut bans: Vec<Ban> = self.socket.call(&Request::Bans)?;
-        bans.sort_by_key(|ban| ban.addr);
-        let text = match self.json {
-            true => serde_json::to_string(&bans).context("cannot write JSON")?,
-            false => table(&bans),
-        };
-        output::result(&text);
+        match self.action {
+            None => {
+                let mut bans: Vec<Ban> = self.socket.call(&Request::Bans)?;
+                bans.sort_by_key(|ban| ban.addr);
+                output::result(&match self.json {
+                    true => serde_json::to_string(&bans).context("cannot write JSON")?,
+                    false => shown(&bans),
+                });
+            }
+            Some(Action::Export { socket }) => {
+                let bans: Vec<Ban> = socket.call(&Request::Bans)?;
+                let exported = export(&bans, now_ms());
+                let text = serde_json::to_string_pretty(&exported).context("cannot write JSON")?;
+                output::result(&text);
+            }
+            Some(Action::Import { file, care, socket }) => import(&file, &care, &socket)?,
+        }
         Ok(())
     }
 }
 
-/// Two columns as wide as they need to be.
-fn table(bans: &[Ban]) -> String {
+fn shown(bans: &[Ban]) -> String {
     if bans.is_empty() {
         return "no address is banned".to_owned();
     }
-    let rows: Vec<(String, String)> = bans
+    let rows: Vec<[String; 5]> = bans
         .iter()
-        .map(|ban| (ban.addr.to_string(), remaining(ban.remaining_ms)))
+        .map(|ban| {
+            [
+                address(ban),
+                remaining(ban.remaining_ms),
+                ban.origin.clone(),
+                ban.count.to_string(),
+                ban.reason.clone(),
+            ]
+        })
         .collect();
-    let width = |title: &str, column: fn(&(String, String)) -> &String| {
-        let widest = rows.iter().map(|row| column(row).len()).max();
-        widest.unwrap_or(0).max(title.len())
-    };
-    let left = width("ADDRESS", |row| &row.0);
-    let right = width("REMAINING", |row| &row.1);
-    let mut lines = vec![format!("{:left$}  {:>right$}", "ADDRESS", "REMAINING")];
-    lines.extend(
-        rows.iter()
-            .map(|(address, remaining)| format!("{address:left$}  {remaining:>right$}")),
-    );
-    lines.join("\n")
+    table(
+        ["ADDRESS", "REMAINING", "BY", "TIMES", "REASON"],
+        &[1, 3],
+        &rows,
+    )
 }
 
-/// The two largest units, rounded up to a second: a ban that is listed is not over.
-fn remaining(ms: u64) -> String {
-    let seconds = Duration::from_millis(ms).as_secs() + u64::from(!ms.is_multiple_of(1000));
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m {:02}s", seconds % 60),
-        (0, hours, minutes) => format!("{hours}h {:02}m", minutes % 60),
-        (days, hours, _) => format!("{days}d {:02}h", hours % 24),
+/// With the prefix, where it is not a single address.
+pub(super) fn address(ban: &Ban) -> String {
+    match (ban.addr.is_ipv4(), ban.prefix) {
+        (true, _) | (false, 128) => ban.addr.to_string(),
+        (false, prefix) => format!("{}/{prefix}", ban.addr),
     }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or(Duration::ZERO).as_millis()).unwrap_or(u64::MAX)
+}
+
+fn export(bans: &[Ban], now_ms: u64) -> Vec<Exported> {
+    let bans = bans.iter();
+    bans.map(|ban| Exported {
+        addr: ban.addr,
+        until_ms: now_ms.saturating_add(ban.remaining_ms),
+        reason: Some(ban.reason.clone()),
+    })
+    .collect()
+}
+
+fn still_on(exported: Vec<Exported>, now_ms: u64) -> Vec<NewBan> {
+    let bans = exported.into_iter().filter(|ban| ban.until_ms > now_ms);
+    bans.map(|ban| NewBan {
+        addr: ban.addr,
+        for_ms: ban.until_ms - now_ms,
+        reason: ban.reason,
+    })
+    .collect()
+}
+
+fn import(file: &Path, care: &CareOptions, socket: &Socket) -> Result<(), Failure> {
+    let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let exported: Vec<Exported> = serde_json::from_str(&text).map_err(|error| {
+        Failure::Configuration(format!(
+            "edge: {}: {error}; a list of bans is what `edge bans export` prints",
+            file.display()
+        ))
+    })?;
+    let total = exported.len();
+    let bans = still_on(exported, now_ms());
+    let over = total - bans.len();
+    let mut all = Imported::default();
+    for bans in bans.chunks(IMPORT_MAX) {
+        let request = Request::Import {
+            bans: bans.to_vec(),
+            care: care.care(),
+        };
+        let some: Imported = socket.call(&request)?;
+        all.taken += some.taken;
+        all.left.extend(some.left);
+    }
+    output::result(&format!("took in {} bans, {over} had ended", all.taken));
+    if all.left.is_empty() {
+        return Ok(());
+    }
+    for left in &all.left {
+        output::error(&format!("{}: {}", left.what, left.why));
+    }
+    let count = all.left.len();
+    Err(anyhow::anyhow!("{count} bans were not taken in").into())
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    if file != Path::new("-") {
+        return fs::read_to_string(file);
+    }
+    let mut text = String::new();
+    io::stdin().lock().read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{remaining, table};
+    use super::{Exported, export, shown, still_on};
     use crate::observe::admin::Ban;
 
-    #[test]
-    fn a_table_is_aligned() {
-        let ban = |addr: &str, remaining_ms| Ban {
+    fn ban(addr: &str, prefix: u8, remaining_ms: u64) -> Ban {
+        Ban {
             addr: addr.parse().unwrap(),
+            prefix,
             remaining_ms,
-        };
-        let bans = [
-            ban("203.0.113.7", 598_200),
-            ban("198.51.100.23", 1),
-            ban("2001:db8:1:2::", 86_400_000 * 30),
-        ];
-        insta::assert_snapshot!(table(&bans), @"
-        ADDRESS         REMAINING
-        203.0.113.7        9m 59s
-        198.51.100.23          1s
-        2001:db8:1:2::    30d 00h
-        ");
-        insta::assert_snapshot!(table(&bans[1..2]), @"
-        ADDRESS        REMAINING
-        198.51.100.23         1s
-        ");
-        insta::assert_snapshot!(table(&[]), @"no address is banned");
+            origin: "limit".into(),
+            reason: "refused".into(),
+            count: 2,
+        }
     }
 
     #[test]
-    fn remaining_time_has_two_units_and_is_never_nothing() {
-        assert_eq!(remaining(1), "1s");
-        assert_eq!(remaining(1001), "2s");
-        assert_eq!(remaining(59_001), "1m 00s");
-        assert_eq!(remaining(3_599_999), "1h 00m");
-        assert_eq!(remaining(90_000_000), "1d 01h");
-        assert_eq!(remaining(u64::MAX), "213503982334d 14h");
+    fn a_table_is_aligned() {
+        let bans = [
+            ban("203.0.113.7", 32, 598_200),
+            ban("198.51.100.23", 32, 1),
+            ban("2001:db8:1:2::", 64, 86_400_000 * 30),
+        ];
+        insta::assert_snapshot!(shown(&bans), @"
+        ADDRESS            REMAINING  BY     TIMES  REASON
+        203.0.113.7           9m 59s  limit      2  refused
+        198.51.100.23             1s  limit      2  refused
+        2001:db8:1:2::/64    30d 00h  limit      2  refused
+        ");
+        insta::assert_snapshot!(shown(&[]), @"no address is banned");
+    }
+
+    #[test]
+    fn an_export_can_be_taken_in_until_each_ban_ends() {
+        let bans = [ban("203.0.113.7", 32, 5_000), ban("2001:db8::", 64, 90_000)];
+        let text = serde_json::to_string(&export(&bans, 1_000_000)).unwrap();
+        let exported: Vec<Exported> = serde_json::from_str(&text).unwrap();
+        let later = still_on(exported, 1_010_000);
+        assert_eq!(later.len(), 1);
+        assert_eq!((later[0].addr, later[0].for_ms), (bans[1].addr, 80_000));
+        assert_eq!(later[0].reason.as_deref(), Some("refused"));
+        let by_hand = r#"[{"addr":"192.0.2.1","until_ms":9}]"#;
+        let by_hand: Vec<Exported> = serde_json::from_str(by_hand).unwrap();
+        assert_eq!(by_hand[0].reason, None);
     }
 }

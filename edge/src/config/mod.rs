@@ -26,6 +26,6 @@ pub use types::{
     FieldMatch, FieldWant, Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpKey,
     McpLimit, PathMatch, Penalty, Piece, ProxyAction, Quic, Rate, RedirectAction, RequestLimit,
     RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Template,
-    Timeouts, ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable,
+    Timeouts, ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable, Weights,
 };
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

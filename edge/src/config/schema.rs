@@ -143,7 +143,19 @@ pub(super) const LIMIT: Schema = Schema {
 
 pub(super) const PENALTY: Schema = Schema {
     title: "[limit.penalty]",
-    keys: &["refused", "within", "ban"],
+    keys: &[
+        "refused",
+        "within",
+        "ban",
+        "ban_max",
+        "forget",
+        "handshake",
+        "malformed",
+        "smuggling",
+        "oversize",
+        "resets",
+        "auth",
+    ],
 };
 
 pub(super) const SHIELD: Schema = Schema {

@@ -49,6 +49,8 @@ pub struct Config {
     pub quic: Quic,
     /// Requests per client address; `None` switches the limit off.
     pub limit: Option<RequestLimit>,
+    /// What becomes of clients that misbehave; `None` nothing.
+    pub penalty: Option<Penalty>,
     /// The kernel program.
     pub shield: Shield,
     /// Where the access log goes.
@@ -187,11 +189,9 @@ pub struct Rate {
 pub struct RequestLimit {
     /// Requests admitted.
     pub rate: Rate,
-    /// What happens to clients that ignore 429.
-    pub penalty: Option<Penalty>,
 }
 
-/// When refused requests become a ban in the kernel.
+/// When offences become a ban in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Penalty {
     /// This many refused requests ...
@@ -200,6 +200,29 @@ pub struct Penalty {
     pub within: Duration,
     /// ... ban the address for this long.
     pub ban: Duration,
+    /// Each further ban lasts twice as long as the one before, up to this.
+    pub ban_max: Duration,
+    /// How long after its end a ban still counts as the one before.
+    pub forget: Duration,
+    /// How many refused requests other offences count as.
+    pub weights: Weights,
+}
+
+/// How many refused requests an offence counts as; 0 not at all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// A failed TLS handshake.
+    pub handshake: u32,
+    /// A request that breaks the protocol.
+    pub malformed: u32,
+    /// A message framed in two ways at once.
+    pub smuggling: u32,
+    /// A head beyond the bounds.
+    pub oversize: u32,
+    /// HTTP/2 streams reset in bulk.
+    pub resets: u32,
+    /// A request that failed to authenticate.
+    pub auth: u32,
 }
 
 /// The access log.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use aya::maps::{IterableMap, MapError};
-use edge_common::{BANS_MAX, Ipv6Mask, SourceKey};
+use edge_common::{BANS_MAX, BanCause, Ipv6Mask, SourceKey};
 
 use super::ban_filter::BanFilter;
 use super::error::errno;
@@ -29,6 +29,10 @@ pub struct Ban {
     pub prefix: u8,
     /// Until the source is let through again.
     pub remaining: Duration,
+    /// Why.
+    pub cause: BanCause,
+    /// Which of the source's bans it is, from 1.
+    pub count: u16,
 }
 
 /// Times are `CLOCK_MONOTONIC` nanoseconds, the program's clock.
@@ -36,7 +40,7 @@ pub(super) struct Bans {
     map: BanMap,
     filter: BanFilter,
     mask: Ipv6Mask,
-    expiry: HashMap<SourceKey, u64>,
+    held: HashMap<SourceKey, edge_common::Ban>,
     by_expiry: BTreeSet<(u64, SourceKey)>,
 }
 
@@ -50,27 +54,28 @@ impl Bans {
         let (key, value) = (size_of::<SourceKey>(), size_of::<edge_common::Ban>());
         let (keys, values) = sys::entries(map.map().fd(), key, value).map_err(unreadable)?;
         let entries = keys.chunks_exact(key).zip(values.chunks_exact(value));
-        let expiry: HashMap<SourceKey, u64> = entries
-            .filter_map(|(key, value)| Some((source(key)?, ends(value)?)))
+        let held: HashMap<SourceKey, edge_common::Ban> = entries
+            .filter_map(|(key, value)| Some((source(key)?, ban(value)?)))
             .collect();
+        let by_expiry = held.iter().map(|(key, ban)| (ban.expires_ns, *key));
         Ok(Bans {
             map,
-            filter: BanFilter::over(filter, expiry.keys())?,
+            filter: BanFilter::over(filter, held.keys())?,
             mask,
-            by_expiry: expiry.iter().map(|(key, ends)| (*ends, *key)).collect(),
-            expiry,
+            by_expiry: by_expiry.collect(),
+            held,
         })
     }
 
     /// Takes over the bans of a table of whatever layout, from a time when IPv6 sources were cut
     /// in whatever way: those of IPv4, and those of IPv6 that fit the prefix that is in force.
     pub(super) fn carry(&mut self, old: &OldMap) -> Result<(), ShieldError> {
-        for (key, value) in old.entries::<16, 8>().map_err(unreadable)? {
-            let (Some(key), Some(ends)) = (source(&key), ends(&value)) else {
+        for (key, value) in old.entries().map_err(unreadable)? {
+            let (Some(key), Some(ban)) = (source(&key), ban(&value)) else {
                 continue;
             };
             if SourceKey::from_ip(key.ip(), &self.mask) == key {
-                self.extend(key, ends)?;
+                self.extend(key, ban)?;
             }
         }
         Ok(())
@@ -81,23 +86,25 @@ impl Bans {
         &mut self,
         addr: IpAddr,
         duration: Duration,
+        (cause, count): (BanCause, u16),
         now: u64,
     ) -> Result<(), ShieldError> {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let key = SourceKey::from_ip(addr, &self.mask);
-        self.extend(key, now.saturating_add(nanos))
+        let ban = edge_common::Ban::new(now.saturating_add(nanos), cause, count);
+        self.extend(key, ban)
     }
 
-    fn extend(&mut self, key: SourceKey, expires_ns: u64) -> Result<(), ShieldError> {
-        let current = self.expiry.get(&key).copied();
-        if current.is_some_and(|current| current >= expires_ns) {
+    fn extend(&mut self, key: SourceKey, ban: edge_common::Ban) -> Result<(), ShieldError> {
+        let current = self.held.get(&key).map(|current| current.expires_ns);
+        if current.is_some_and(|current| current >= ban.expires_ns) {
             return Ok(());
         }
         if current.is_none() {
             self.filter.add(&key)?;
         }
         self.map
-            .insert(key, edge_common::Ban { expires_ns }, 0)
+            .insert(key, ban, 0)
             .map_err(|error| match errno(&error) {
                 Some(libc::E2BIG) => ShieldError::BansFull { max: BANS_MAX },
                 _ => inaccessible(error),
@@ -105,15 +112,15 @@ impl Bans {
         if let Some(current) = current {
             self.by_expiry.remove(&(current, key));
         }
-        self.by_expiry.insert((expires_ns, key));
-        self.expiry.insert(key, expires_ns);
+        self.by_expiry.insert((ban.expires_ns, key));
+        self.held.insert(key, ban);
         Ok(())
     }
 
     /// Lets a source through again; whether it was banned.
     pub(super) fn remove(&mut self, addr: IpAddr, now: u64) -> Result<bool, ShieldError> {
         let key = SourceKey::from_ip(addr, &self.mask);
-        match self.expiry.get(&key).copied() {
+        match self.held.get(&key).map(|ban| ban.expires_ns) {
             Some(expires_ns) => {
                 self.forget(expires_ns, key)?;
                 Ok(expires_ns > now)
@@ -125,7 +132,7 @@ impl Bans {
     fn forget(&mut self, expires_ns: u64, key: SourceKey) -> Result<(), ShieldError> {
         self.map.remove(&key).map_err(inaccessible)?;
         self.by_expiry.remove(&(expires_ns, key));
-        self.expiry.remove(&key);
+        self.held.remove(&key);
         self.filter.remove(&key)
     }
 
@@ -134,9 +141,9 @@ impl Bans {
         self.by_expiry
             .iter()
             .filter(|(expires_ns, _)| *expires_ns > now)
-            .map(|(expires_ns, key)| {
-                let addr = key.ip();
-                Ban {
+            .filter_map(|(expires_ns, key)| {
+                let (addr, ban) = (key.ip(), self.held.get(key)?);
+                Some(Ban {
                     addr,
                     prefix: if addr.is_ipv4() {
                         32
@@ -144,7 +151,9 @@ impl Bans {
                         self.mask.prefix()
                     },
                     remaining: Duration::from_nanos(expires_ns - now),
-                }
+                    cause: ban.cause(),
+                    count: ban.count,
+                })
             })
             .collect()
     }
@@ -169,12 +178,12 @@ impl Bans {
         }
         for (expires_ns, key) in self.by_expiry.clone() {
             let addr = key.ip();
-            if addr.is_ipv4() {
+            let Some(ban) = self.held.get(&key).copied().filter(|_| addr.is_ipv6()) else {
                 continue;
-            }
+            };
             self.forget(expires_ns, key)?;
             if mask.prefix() < old.prefix() {
-                self.extend(SourceKey::from_ip(addr, &mask), expires_ns)?;
+                self.extend(SourceKey::from_ip(addr, &mask), ban)?;
             }
         }
         Ok(())
@@ -192,9 +201,8 @@ fn source(bytes: &[u8]) -> Option<SourceKey> {
     Some(SourceKey::from_v6(words, &whole))
 }
 
-/// What every layout's values begin with.
-fn ends(bytes: &[u8]) -> Option<u64> {
-    bytes.first_chunk().map(|ns| u64::from_ne_bytes(*ns))
+fn ban(bytes: &[u8]) -> Option<edge_common::Ban> {
+    edge_common::Ban::from_ne_bytes(bytes)
 }
 
 fn unreadable(cause: std::io::Error) -> ShieldError {

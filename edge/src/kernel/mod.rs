@@ -25,7 +25,7 @@ mod tests;
 
 pub use attach::{AttachMode, Attachment};
 pub use bans::Ban;
-pub use edge_common::{Evidence, Family, ListOrigin, Verdict};
+pub use edge_common::{BanCause, Evidence, Family, ListOrigin, Verdict};
 pub use error::ShieldError;
 pub use lists::Unlisted;
 pub use netlink::InterfaceWatch;

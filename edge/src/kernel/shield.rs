@@ -9,8 +9,8 @@ use std::time::Duration;
 use aya::maps::{MapError, PerCpuValues};
 use aya::programs::ProgramError;
 use edge_common::{
-    BUCKETS, Bucket, CONFIG_SLOTS, COUNTERS, Cpu, Evidence, Family, Known, ListOrigin, SHARED,
-    Shared, ShieldConfig, ShieldFlags, SourceKey, Verdict,
+    BUCKETS, BanCause, Bucket, CONFIG_SLOTS, COUNTERS, Cpu, Evidence, Family, Known, ListOrigin,
+    SHARED, Shared, ShieldConfig, ShieldFlags, SourceKey, Verdict,
 };
 
 use super::attach::{self, Attachment};
@@ -312,9 +312,22 @@ impl Shield {
     /// Drops everything from an address to guarded ports for so long; a ban that already lasts
     /// longer stays as it is. An IPv6 address stands for its prefix (`ipv6_prefix`).
     ///
-    /// Any address can be banned, the operator's own and this machine's too.
+    /// Any address can be banned, the operator's own and this machine's too: that nobody shuts
+    /// himself out is for the caller to see to.
     pub fn ban(&mut self, addr: IpAddr, duration: Duration) -> Result<(), ShieldError> {
-        self.bans.insert(addr, duration, monotonic_ns())
+        self.ban_for(addr, duration, BanCause::Admin, 1)
+    }
+
+    /// The same with what led to it, and which of the source's bans it is.
+    pub fn ban_for(
+        &mut self,
+        addr: IpAddr,
+        duration: Duration,
+        cause: BanCause,
+        count: u16,
+    ) -> Result<(), ShieldError> {
+        let why = (cause, count);
+        self.bans.insert(addr, duration, why, monotonic_ns())
     }
 
     /// Lets an address through again; whether it was banned.

@@ -9,6 +9,9 @@ mod buckets;
 mod counts;
 mod key;
 mod limiter;
+mod marks;
+mod offence;
+mod offenders;
 mod penalties;
 mod table;
 
@@ -16,5 +19,7 @@ pub use buckets::{Buckets, rate};
 pub use counts::{Counts, Full, Held};
 pub use key::ClientKey;
 pub use limiter::{Limiter, RetryAfter};
+pub use offence::Offence;
+pub use offenders::{Offenders, Sentence};
 pub use penalties::Penalties;
 pub use table::CLIENTS;

@@ -53,6 +53,7 @@ pub(crate) fn config() -> Config {
             keep_alive: None,
         },
         limit: None,
+        penalty: None,
         shield: Shield {
             mode: ShieldMode::Off,
             ..Shield::default()

@@ -10,6 +10,7 @@ use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
 use crate::clock::monotonic_ns;
 use crate::config::UpstreamId;
+use crate::limit::Offence;
 use crate::message::{Name, RequestHead, Version};
 use crate::observe::access::Access;
 use crate::observe::metrics::{McpSample, RequestSample, UpstreamFault};
@@ -17,8 +18,18 @@ use crate::observe::{McpFacts, Protocol};
 use crate::upstream::{Lease, UpstreamError};
 
 impl Proxy {
-    /// Accounts for a request that was refused before there was a head to speak of.
-    pub fn refused(&self, peer: &Peer, protocol: Protocol, status: StatusCode) {
+    /// Accounts for a request that was refused before there was a head to speak of, and for the
+    /// offence that it may have been.
+    pub fn refused(
+        &self,
+        peer: &Peer,
+        protocol: Protocol,
+        status: StatusCode,
+        offence: Option<Offence>,
+    ) {
+        if let Some(offence) = offence {
+            self.offence(peer.addr.ip(), offence);
+        }
         self.metrics.request(
             &self.series,
             &RequestSample {

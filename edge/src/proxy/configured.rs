@@ -12,6 +12,7 @@ use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
 use crate::config::{Bounds, Config, Timeouts};
+use crate::limit::Penalties;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Series, WorkerMetrics};
 use crate::upstream::Upstreams;
@@ -23,6 +24,7 @@ pub struct Proxy {
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) mcp: Option<Arc<Tables>>,
     pub(super) sealers: Arc<Sealers>,
+    pub(super) penalties: Option<Arc<Penalties>>,
     pub(super) series: Series,
     pub(super) timeouts: Timeouts,
     pub(super) bounds: Bounds,
@@ -53,6 +55,7 @@ impl Proxy {
             limits: snapshot.limits.clone(),
             mcp: snapshot.mcp.clone(),
             sealers: Arc::clone(&snapshot.sealers),
+            penalties: snapshot.penalties.clone(),
             series: lasting.metrics.series(config),
             timeouts: config.timeouts,
             bounds: config.bounds,

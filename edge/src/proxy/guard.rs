@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::router::Match;
 use crate::clock::monotonic_ns;
 use crate::config::Route;
-use crate::limit::ClientKey;
+use crate::limit::{ClientKey, Offence};
 use crate::message::{RequestHead, Upgrade, WEBSOCKET_VERSION, is_valid_opening};
 
 /// A request that has passed the guards.
@@ -103,10 +103,7 @@ impl Proxy {
             return Ok(());
         };
         self.metrics.limited();
-        let penalties = limits.penalties.as_ref();
-        if let Some(duration) = penalties.and_then(|penalties| penalties.record(&key, now_ns)) {
-            (self.ban)(addr, duration);
-        }
+        self.offence(addr, Offence::Refused);
         Err(Refusal {
             reply: Some(Reply::limited(retry_after.seconds())),
             reason: Some("limited"),

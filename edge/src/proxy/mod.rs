@@ -12,6 +12,7 @@ mod forward;
 mod guard;
 mod matching;
 mod mcp;
+mod offence;
 mod pass;
 mod relay;
 mod reply;

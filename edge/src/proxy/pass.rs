@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use super::account::Record;
 use super::configured::Proxy;
-use super::exchange::{Downstream, Peer};
+use super::exchange::{ClientError, Downstream, Peer};
 use super::forward;
 use super::mcp::Call;
 use super::relay::{End, Progress, Relay, RelayLimits};
 use super::reply::Reply;
 use crate::config::ProxyAction;
+use crate::limit::Offence;
 use crate::message::RequestHead;
 use crate::upstream::{Group, Lease, UpstreamError};
 
@@ -57,6 +58,9 @@ impl Proxy {
                 }
             }
             End::Client(error) => {
+                if matches!(error, ClientError::BadBody) {
+                    self.offence(peer.addr.ip(), Offence::Malformed);
+                }
                 self.client_failed(error, client, head, call.as_deref_mut(), record)
                     .await;
             }

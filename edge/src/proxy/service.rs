@@ -7,16 +7,17 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::configured::Proxy;
 use super::drain::Drain;
 use super::snapshot::Snapshot;
+use crate::config::Penalty;
+use crate::limit::Offence;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::WorkerMetrics;
 
-/// Hands a ban to the kernel plane: address, duration. Must not block.
-pub type BanSender = Box<dyn Fn(IpAddr, Duration)>;
+/// Hands a ban to the kernel plane: address, offence, how long. Must not block.
+pub type BanSender = Box<dyn Fn(IpAddr, Offence, &Penalty)>;
 
 /// What a worker has for its whole life.
 pub struct WorkerParts {

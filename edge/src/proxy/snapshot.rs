@@ -13,6 +13,7 @@ pub struct Snapshot {
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) mcp: Option<Arc<Tables>>,
     pub(super) sealers: Arc<Sealers>,
+    pub(super) penalties: Option<Arc<Penalties>>,
 }
 
 impl Snapshot {
@@ -27,11 +28,18 @@ impl Snapshot {
         });
         let tables = previous.and_then(|previous| previous.mcp.as_ref());
         let mcp = Tables::wanted(&config, tables);
+        let known = previous.and_then(|previous| previous.penalties.as_ref());
+        let penalties = config.penalty.map(|penalty| match known {
+            Some(known) if *known.settings() == penalty => Arc::clone(known),
+            Some(known) => Arc::new(known.with(penalty)),
+            None => Arc::new(Penalties::new(penalty)),
+        });
         Snapshot {
             sealers: Arc::new(Sealers::new(&config)),
             config,
             limits,
             mcp,
+            penalties,
         }
     }
 }
@@ -40,7 +48,6 @@ impl Snapshot {
 pub(super) struct Limits {
     settings: RequestLimit,
     pub(super) limiter: Limiter,
-    pub(super) penalties: Option<Penalties>,
 }
 
 impl Limits {
@@ -48,20 +55,14 @@ impl Limits {
         Limits {
             settings: *limit,
             limiter: Limiter::new(limit.rate, CLIENTS),
-            penalties: limit.penalty.map(Penalties::new),
         }
     }
 
     /// Other settings for the clients known so far.
     fn with(&self, limit: &RequestLimit) -> Limits {
-        let known = self.penalties.as_ref();
         Limits {
             settings: *limit,
             limiter: self.limiter.with_rate(limit.rate),
-            penalties: limit.penalty.map(|penalty| match known {
-                Some(known) => known.with(penalty),
-                None => Penalties::new(penalty),
-            }),
         }
     }
 }
@@ -75,10 +76,7 @@ mod tests {
 
     fn snapshot(rate: Rate, previous: Option<&Snapshot>) -> Snapshot {
         let mut config = testing::config();
-        config.limit = Some(RequestLimit {
-            rate,
-            penalty: None,
-        });
+        config.limit = Some(RequestLimit { rate });
         Snapshot::new(config, previous)
     }
 

@@ -11,12 +11,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::worker::Worker;
+use crate::clock::monotonic_ns;
 use crate::http::{h1, h2};
+use crate::limit::Offence;
 use crate::net::{self, Accepted, Listener};
 use crate::observe::Protocol;
 use crate::observe::metrics::{Handshake, TlsVersion};
 use crate::proxy::Peer;
-use crate::tls::{TlsStream, Version};
+use crate::tls::{HandshakeError, TlsStream, Version};
 
 /// Pause after an accept that failed for lack of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -73,18 +75,21 @@ async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
         addr: accepted.client,
         tls: None,
     };
+    worker.known.note(accepted.client.ip(), monotonic_ns());
     let _counted = Counted::new(worker, Protocol::Http11);
     h1::serve(accepted.socket, &peer, &worker.service).await;
 }
 
 async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
-    let Some(stream) = Box::pin(handshake(worker, accepted.socket)).await else {
+    let client = accepted.client;
+    let Some(stream) = Box::pin(handshake(worker, accepted)).await else {
         return;
     };
     let peer = Peer {
-        addr: accepted.client,
+        addr: client,
         tls: Some(stream.version().as_str()),
     };
+    worker.known.note(client.ip(), monotonic_ns());
     // Boxed apart, so that a connection holds the state of what it is doing and no more.
     if stream.is_h2() {
         let _counted = Counted::new(worker, Protocol::H2);
@@ -95,12 +100,12 @@ async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
     }
 }
 
-async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<Box<TlsStream>> {
+async fn handshake(worker: &Rc<Worker>, accepted: Accepted) -> Option<Box<TlsStream>> {
     let config = worker.tls()?;
     let metrics = worker.service.metrics();
     let deadline = worker.service.current().timeouts().handshake;
     let _permit = worker.handshakes.acquire().await;
-    let accept = TlsStream::accept(socket, config);
+    let accept = TlsStream::accept(accepted.socket, config);
     match tokio::time::timeout(deadline, accept).await {
         Ok(Ok(stream)) => {
             metrics.handshake(Handshake::Done(match stream.version() {
@@ -112,6 +117,10 @@ async fn handshake(worker: &Rc<Worker>, socket: net::Socket) -> Option<Box<TlsSt
         Ok(Err(error)) => {
             metrics.handshake(Handshake::Failed);
             tracing::debug!(%error, "TLS handshake failed");
+            if matches!(&error, HandshakeError::Tls(error) if error.is_peer_fault()) {
+                let addr = accepted.client.ip();
+                worker.service.current().offence(addr, Offence::Handshake);
+            }
             None
         }
         Err(_) => {

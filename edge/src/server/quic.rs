@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::accept::Counted;
 use super::worker::Worker;
+use crate::clock::monotonic_ns;
 use crate::http::h3;
 use crate::net::{self, UdpSocket};
 use crate::observe::Protocol;
@@ -158,6 +159,9 @@ async fn serve(worker: &Rc<Worker>, connecting: Connecting) {
         }
     };
     drop(handshaking);
+    // It has answered from where it says it is.
+    let client = connection.remote_address().ip().to_canonical();
+    worker.known.note(client, monotonic_ns());
     let _counted = Counted::new(worker, Protocol::H3);
     Box::pin(h3::serve(connection, Rc::clone(&worker.service))).await;
 }

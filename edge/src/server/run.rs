@@ -23,7 +23,7 @@ use super::shield;
 use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
 use crate::clock::monotonic_ns;
-use crate::config::Config;
+use crate::config::{Config, Penalty};
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
@@ -84,7 +84,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
         let (log, metrics) = (log.worker(), metrics.clone());
-        let bans = control.bans();
+        let (bans, known) = (control.bans(), control.known());
         let (update, updated) = mpsc::channel(UPDATES_MAX);
         updates.push(update);
         let plan = WorkerPlan {
@@ -93,16 +93,20 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
             cpu: cpus.get(index % cpus.len().max(1)).copied(),
             sockets,
             serving: serving.clone(),
-            parts: Box::new(move || WorkerParts {
-                log,
-                metrics: metrics.worker(),
-                ban: Box::new(move |addr, duration| {
+            parts: Box::new(move || {
+                let ban = move |addr, offence, penalty: &Penalty| {
                     bans.send(BanRequest {
                         addr,
-                        duration,
-                        reason: "limit",
+                        offence,
+                        penalty: *penalty,
                     });
-                }),
+                };
+                let parts = WorkerParts {
+                    log,
+                    metrics: metrics.worker(),
+                    ban: Box::new(ban),
+                };
+                (parts, known)
             }),
             updates: updated,
             phase: control.phase(),

@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use edge_common::{Family, Verdict};
-
-use super::control::{Guard, GuardError, GuardLink};
+use super::control::{Counts, Guard, GuardError, GuardLink};
 use super::error::Error;
+use crate::cidr::{Cidr, ListUse};
 use crate::config::{Config, ShieldMode};
-use crate::kernel::{self, GuardedPort, Shield, ShieldError};
+use crate::kernel::{
+    self, Ban, BanCause, Evidence, GuardedPort, ListOrigin, Shield, ShieldError, Unlisted,
+};
 
 /// The mode of an interface that is not protected.
 const NOT_ATTACHED: &str = "none";
@@ -97,19 +98,22 @@ fn guarded_ports(config: &Config) -> Vec<GuardedPort> {
 }
 
 impl Guard for Shield {
-    fn ban(&mut self, addr: IpAddr, duration: Duration) -> Result<(), GuardError> {
-        Ok(Shield::ban(self, addr, duration)?)
+    fn ban(
+        &mut self,
+        addr: IpAddr,
+        duration: Duration,
+        cause: BanCause,
+        count: u16,
+    ) -> Result<(), GuardError> {
+        Ok(self.ban_for(addr, duration, cause, count)?)
     }
 
     fn unban(&mut self, addr: IpAddr) -> Result<bool, GuardError> {
         Ok(Shield::unban(self, addr)?)
     }
 
-    fn bans(&self) -> Vec<(IpAddr, Duration)> {
+    fn bans(&self) -> Vec<Ban> {
         Shield::bans(self)
-            .into_iter()
-            .map(|ban| (ban.addr, ban.remaining))
-            .collect()
     }
 
     fn sweep(&mut self) -> Result<usize, GuardError> {
@@ -120,8 +124,40 @@ impl Guard for Shield {
         Ok(Shield::apply(self, &config.shield, &guarded_ports(config))?)
     }
 
-    fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError> {
+    fn sync_lists(&mut self) -> Result<bool, GuardError> {
+        Ok(Shield::sync_lists(self)?)
+    }
+
+    fn list_add(&mut self, list: ListUse, cidr: Cidr) -> Result<bool, GuardError> {
+        Ok(Shield::list_add(self, list, cidr)?)
+    }
+
+    fn list_remove(&mut self, list: ListUse, cidr: Cidr) -> Result<Unlisted, GuardError> {
+        Ok(Shield::list_remove(self, list, cidr)?)
+    }
+
+    fn list(&self, list: ListUse) -> Vec<(Cidr, ListOrigin)> {
+        Shield::list(self, list).collect()
+    }
+
+    fn known_good(&mut self, addr: IpAddr) -> Result<(), GuardError> {
+        Ok(Shield::known_good(self, addr)?)
+    }
+
+    fn evidence(&mut self) -> Vec<Evidence> {
+        Shield::evidence(self)
+    }
+
+    fn verdicts(&self) -> Result<Counts, GuardError> {
         Ok(Shield::verdicts(self)?)
+    }
+
+    fn watched(&self) -> Result<Counts, GuardError> {
+        Ok(Shield::watched(self)?)
+    }
+
+    fn evidence_lost(&self) -> Result<u64, GuardError> {
+        Ok(Shield::evidence_lost(self)?)
     }
 
     fn links(&self) -> Vec<GuardLink> {

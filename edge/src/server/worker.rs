@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use super::control::KnownSender;
 use super::quic::Quic;
 use super::signals::Phase;
 use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Update};
@@ -38,7 +39,7 @@ pub(super) struct WorkerPlan {
     pub(super) keys: Option<Keys>,
     pub(super) sockets: Vec<ListenSocket>,
     pub(super) serving: Serving,
-    pub(super) parts: Box<dyn FnOnce() -> WorkerParts + Send>,
+    pub(super) parts: Box<dyn FnOnce() -> (WorkerParts, KnownSender) + Send>,
     pub(super) updates: mpsc::Receiver<Update>,
     pub(super) phase: watch::Receiver<Phase>,
 }
@@ -46,6 +47,8 @@ pub(super) struct WorkerPlan {
 /// What the tasks of one worker share.
 pub(super) struct Worker {
     pub(super) service: Rc<Service>,
+    /// Where those are reported who have completed a handshake.
+    pub(super) known: KnownSender,
     /// One permit per connection.
     pub(super) connections: Arc<Semaphore>,
     pub(super) handshakes: Semaphore,
@@ -59,10 +62,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(serving: Serving, parts: WorkerParts, quic: Option<Quic>) -> Rc<Worker> {
+    fn new(
+        serving: Serving,
+        (parts, known): (WorkerParts, KnownSender),
+        quic: Option<Quic>,
+    ) -> Rc<Worker> {
         let connections_max = serving.snapshot.config.bounds.connections;
         Rc::new(Worker {
             service: Rc::new(Service::new(Arc::clone(&serving.snapshot), parts)),
+            known,
             connections: Arc::new(Semaphore::new(connections_max)),
             handshakes: Semaphore::new(HANDSHAKES_MAX),
             quic,
@@ -176,6 +184,7 @@ async fn main(plan: WorkerPlan) {
         tokio::select! {
             _ = ticks.tick() => {
                 worker.service.flush_records();
+                worker.known.flush();
                 count = count.wrapping_add(1);
                 if count.is_multiple_of(FLUSHES_PER_SWEEP) {
                     worker.service.sweep();

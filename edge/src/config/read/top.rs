@@ -34,6 +34,7 @@ pub(in crate::config) fn read(
     let mut upstreams = Upstreams::read(&top, machine, &sockets);
     let (hosts, places) = hosts.finish(&mut upstreams, &sockets);
 
+    let (limit, penalty) = limit::read(&top.table("limit", LIMIT));
     let cpus = (machine.cpus)() as u64;
     let config = Config {
         workers: top.integer("workers", cpus.clamp(1, WORKERS_MAX), 1..=WORKERS_MAX) as usize,
@@ -44,7 +45,8 @@ pub(in crate::config) fn read(
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),
         quic: quic::read(&top.table("quic", QUIC)),
         bounds: bounds::read(&top.table("bounds", BOUNDS)),
-        limit: limit::read(&top.table("limit", LIMIT)),
+        limit,
+        penalty,
         shield: shield::read(&top.table("shield", SHIELD), machine),
         log: output::log(&top.table("log", LOG)),
         metrics: metrics.map(toml::Spanned::into_inner),

@@ -88,6 +88,7 @@ fn what_the_example_calls_a_default_is_the_default() {
     same(&shown.timeouts, &default.timeouts);
     same(&shown.bounds, &default.bounds);
     same(&shown.limit, &default.limit);
+    same(&shown.penalty, &default.penalty);
     same(&shown.shield.mode, &default.shield.mode);
     same(&shown.shield.connections, &default.shield.connections);
     same(&shown.shield.initials, &default.shield.initials);
@@ -175,7 +176,7 @@ listen = "off"
     let config = load(&format!("{MINIMAL}[limit.penalty]\nban = \"off\"\n"))
         .unwrap()
         .config;
-    assert_eq!(config.limit.unwrap().penalty, None);
+    assert_eq!(config.penalty, None);
 }
 
 #[test]
@@ -318,7 +319,26 @@ fn the_table_of_bounds_is_what_is_enforced() {
         ],
     );
     expect("`within`", &[("limit.penalty", "within", long)]);
-    expect("`ban`", &[("limit.penalty", "ban", long)]);
+    expect(
+        "`ban`, `ban_max`, `forget`",
+        &[
+            ("limit.penalty", "ban", long),
+            ("limit.penalty", "ban_max", long),
+            ("limit.penalty", "forget", long),
+        ],
+    );
+    expect(
+        "weights of offences",
+        &[
+            "handshake",
+            "malformed",
+            "smuggling",
+            "oversize",
+            "resets",
+            "auth",
+        ]
+        .map(|key| ("limit.penalty", key, many)),
+    );
     expect("`ipv6_prefix`", &[("shield", "ipv6_prefix", many)]);
     assert_eq!(rows.next(), None);
 }

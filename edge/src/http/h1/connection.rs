@@ -84,12 +84,13 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, service: &Service) {
                         peer,
                     })
                     .await;
-                if !connection.settle() {
+                if !connection.settle() || service.current().is_banned(peer.addr.ip()) {
                     break;
                 }
             }
-            Next::Refuse(status) => {
-                service.current().refused(peer, Protocol::Http11, status);
+            Next::Refuse(status, offence) => {
+                let proxy = service.current();
+                proxy.refused(peer, Protocol::Http11, status, offence);
                 connection.refuse(status);
                 break;
             }

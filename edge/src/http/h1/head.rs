@@ -9,8 +9,9 @@ use http::StatusCode;
 
 use super::connection::Connection;
 use crate::clock::monotonic_ns;
+use crate::limit::Offence;
 use crate::message::RequestHead;
-use crate::message::h1::{self, HeadScan};
+use crate::message::h1::{self, HeadScan, RequestError};
 use crate::net::{Expect, Transport};
 use crate::proxy::Service;
 
@@ -19,7 +20,7 @@ pub(super) enum Next {
     /// A request, and whether its client lets the connection live on.
     Request(Box<RequestHead>, bool),
     /// Something that is not one: answer and close.
-    Refuse(StatusCode),
+    Refuse(StatusCode, Option<Offence>),
     /// Nothing more: close.
     Close,
 }
@@ -61,7 +62,7 @@ impl<T: Transport> Connection<'_, T> {
                 let deadline_ns = head_deadline_ns.unwrap_or(idle_deadline_ns);
                 return match self.timer.poll(cx, deadline_ns) {
                     Poll::Ready(()) if idle => Poll::Ready(Next::Close),
-                    Poll::Ready(()) => Poll::Ready(Next::Refuse(StatusCode::REQUEST_TIMEOUT)),
+                    Poll::Ready(()) => Poll::Ready(Next::Refuse(StatusCode::REQUEST_TIMEOUT, None)),
                     Poll::Pending => Poll::Pending,
                 };
             }
@@ -75,13 +76,17 @@ impl<T: Transport> Connection<'_, T> {
             return None;
         }
         let Ok(end) = self.scan.end_of_head(&self.input) else {
-            return Some(Next::Refuse(StatusCode::BAD_REQUEST));
+            return Some(Next::Refuse(
+                StatusCode::BAD_REQUEST,
+                Some(Offence::Malformed),
+            ));
         };
         if end.unwrap_or(self.input.len()) > self.head_bytes_max {
-            return Some(Next::Refuse(match self.scan.in_first_line() {
+            let status = match self.scan.in_first_line() {
                 true => StatusCode::URI_TOO_LONG,
                 false => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            }));
+            };
+            return Some(Next::Refuse(status, Some(Offence::Oversize)));
         }
         let outcome = match end {
             None => match h1::check_partial(&self.input) {
@@ -95,7 +100,7 @@ impl<T: Transport> Connection<'_, T> {
         };
         Some(match outcome {
             Ok((head, keep_alive)) => Next::Request(Box::new(head), keep_alive),
-            Err(error) => Next::Refuse(error.status()),
+            Err(error) => Next::Refuse(error.status(), offence(&error)),
         })
     }
 
@@ -114,5 +119,18 @@ impl<T: Transport> Connection<'_, T> {
                 }
                 _ => false,
             })
+    }
+}
+
+/// What counts against the client. Versions and codings that this server does not speak are no
+/// attack.
+fn offence(error: &RequestError) -> Option<Offence> {
+    match error {
+        RequestError::Version | RequestError::TransferCoding => None,
+        RequestError::Framing(_) => Some(Offence::Smuggling),
+        RequestError::TooManyFields => Some(Offence::Oversize),
+        RequestError::Syntax(_) | RequestError::Target(_) | RequestError::Host => {
+            Some(Offence::Malformed)
+        }
     }
 }

@@ -7,14 +7,15 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream};
 use http::{Method, Request, Response};
 
 use super::io::PollIo;
 use super::request;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
+use crate::limit::Offence;
 use crate::net::{self, Timer, Transport};
 use crate::observe::Protocol;
 use crate::proxy::{Exchange, Peer, Proxy, Service};
@@ -56,6 +57,11 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     poll_fn(|cx| {
         loop {
             match connection.poll_accept(cx) {
+                Poll::Ready(Some(Ok(_))) if service.current().is_banned(peer.addr.ip()) => {
+                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                    closing = true;
+                    continue;
+                }
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     served += 1;
                     let guard = open.open();
@@ -69,7 +75,13 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                     continue;
                 }
                 // An error of the protocol or of the connection: `h2` has said GOAWAY if it could.
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Ready(Some(Err(error))) => {
+                    if let Some(offence) = offence(&error) {
+                        service.current().offence(peer.addr.ip(), offence);
+                    }
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
             let streams = open.count.get();
@@ -118,12 +130,24 @@ async fn exchange(
                 .await;
         }
         Err(status) => {
-            proxy.refused(&peer, Protocol::H2, status);
+            proxy.refused(&peer, Protocol::H2, status, Offence::of_refusal(status));
             let mut response = Response::new(());
             *response.status_mut() = status;
             // Fails only if the client has reset the stream.
             let _ = respond.send_response(response, true);
         }
+    }
+}
+
+/// What counts against the client: what `h2` found wrong with its side of the connection.
+fn offence(error: &h2::Error) -> Option<Offence> {
+    if !error.is_library() {
+        return None;
+    }
+    match error.reason()? {
+        Reason::NO_ERROR | Reason::INTERNAL_ERROR | Reason::CANCEL => None,
+        Reason::ENHANCE_YOUR_CALM => Some(Offence::Resets),
+        _ => Some(Offence::Malformed),
     }
 }
 

@@ -14,6 +14,7 @@ use super::shared::{OpenStream, Shared};
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
 use crate::http::opening;
+use crate::limit::Offence;
 use crate::message::h3::Error;
 use crate::message::{BodyLength, Fields, RequestHead, ResponseHead};
 use crate::net::{self, Timer};
@@ -107,12 +108,13 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
             stream.is_answered()
         }
         Ok(Err(Stop::Refused(status))) => {
-            proxy.refused(&peer, Protocol::H3, status);
+            proxy.refused(&peer, Protocol::H3, status, Offence::of_refusal(status));
             answer(&mut stream, status).await;
             true
         }
         Ok(Err(Stop::Malformed)) => {
-            proxy.refused(&peer, Protocol::H3, StatusCode::BAD_REQUEST);
+            let status = StatusCode::BAD_REQUEST;
+            proxy.refused(&peer, Protocol::H3, status, Offence::of_refusal(status));
             stream.reset(Error::Message);
             true
         }
@@ -121,7 +123,7 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
             false
         }
         Err(_) => {
-            proxy.refused(&peer, Protocol::H3, StatusCode::REQUEST_TIMEOUT);
+            proxy.refused(&peer, Protocol::H3, StatusCode::REQUEST_TIMEOUT, None);
             stream.reset(Error::RequestRejected);
             true
         }

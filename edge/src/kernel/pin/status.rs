@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use edge_common::LAYOUT;
+use edge_common::{Ban, LAYOUT};
 
 use super::super::{AttachMode, ShieldError};
 use super::version::OldMap;
@@ -83,8 +83,7 @@ fn bans(version: &Path) -> io::Result<usize> {
         return Ok(0);
     };
     let now = monotonic_ns();
-    let entries = map.entries::<16, 8>()?.into_iter();
-    Ok(entries
-        .filter(|(_, ends)| u64::from_ne_bytes(*ends) > now)
-        .count())
+    let entries = map.entries()?.into_iter();
+    let bans = entries.filter_map(|(_, value)| Ban::from_ne_bytes(&value));
+    Ok(bans.filter(|ban| ban.holds(now)).count())
 }

@@ -126,22 +126,17 @@ impl OldMap {
         Some(OldMap { map, info })
     }
 
-    /// Its keys and values, if keys have so many bytes and values at least so many; of those, the
-    /// first.
-    pub(in crate::kernel) fn entries<const K: usize, const V: usize>(
-        &self,
-    ) -> io::Result<Vec<([u8; K], [u8; V])>> {
+    /// Its keys and values, as bytes.
+    pub(in crate::kernel) fn entries(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let key_bytes = self.info.key_size() as usize;
         let value_bytes = self.info.value_size() as usize;
-        if self.info.key_size() as usize != K || value_bytes < V {
+        if key_bytes == 0 || value_bytes == 0 {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let (keys, values) = sys::entries(self.map.fd(), K, value_bytes)?;
-        let values = values.chunks_exact(value_bytes);
-        Ok(keys
-            .chunks_exact(K)
-            .zip(values)
-            .filter_map(|(key, value)| Some((*key.first_chunk()?, *value.first_chunk()?)))
-            .collect())
+        let (keys, values) = sys::entries(self.map.fd(), key_bytes, value_bytes)?;
+        let keys = keys.chunks_exact(key_bytes).map(<[u8]>::to_vec);
+        let values = values.chunks_exact(value_bytes).map(<[u8]>::to_vec);
+        Ok(keys.zip(values).collect())
     }
 }
 

@@ -11,8 +11,8 @@ use super::protocol::{Reply, Request};
 
 /// For each read and write; the server answers within milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a reply; a full ban table has about a third of it.
-const REPLY_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of a reply; a full ban table of a million has about two thirds of it.
+const REPLY_MAX: u64 = 256 * 1024 * 1024;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ fn exchange<T: DeserializeOwned>(path: &Path, request: &Request) -> io::Result<R
 mod tests {
     use super::*;
     use crate::observe::admin::{
-        Answer, Ban, Banned, Call, ShieldStatus, Socket, Status, Unbanned, serve,
+        Answer, Ban, Banned, Call, Care, ShieldStatus, Socket, Status, Unbanned, serve,
     };
     use std::net::Shutdown;
     use tokio::sync::mpsc;
@@ -155,14 +155,18 @@ mod tests {
             Request::Unban { .. } => Err("the shield is off".into()),
             Request::Bans => Ok(Answer::Bans(bans())),
             Request::Status => Ok(Answer::Status(status())),
-            Request::Reload => Err("not here".into()),
+            _ => Err("not here".into()),
         }
     }
 
     fn bans() -> Vec<Ban> {
         let ban = |host: u32| Ban {
             addr: std::net::Ipv4Addr::from(host).into(),
+            prefix: 32,
             remaining_ms: u64::MAX,
+            origin: "admin".into(),
+            reason: "scraper".into(),
+            count: 1,
         };
         (0..50_000).map(ban).collect()
     }
@@ -178,6 +182,10 @@ mod tests {
                 mode: "native".into(),
                 attached: true,
             }],
+            pin: None,
+            bans: 50_000,
+            allow: 0,
+            deny: 1,
         }
     }
 
@@ -189,6 +197,7 @@ mod tests {
             addr,
             for_ms: 5,
             reason: None,
+            care: Care::default(),
         };
         let banned: Banned = call(&server.path(), &ban).expect("an answer");
         assert_eq!(banned, Banned { addr, for_ms: 5 });
@@ -224,10 +233,10 @@ mod tests {
     #[test]
     fn an_endless_line_is_refused_and_the_connection_closed() {
         let server = Server::start(respond);
-        let replies = server.send(&[b' '; 4097]);
+        let replies = server.send(&[b' '; 128 * 1024 + 1]);
         assert_eq!(
             replies,
-            "{\"error\":\"bad request: longer than 4096 bytes\"}\n"
+            "{\"error\":\"bad request: longer than 131072 bytes\"}\n"
         );
     }
 

@@ -7,11 +7,14 @@
 mod client;
 mod protocol;
 mod server;
+mod shield;
 mod socket;
 
 pub use client::{CallError, call};
 pub use protocol::{
-    BAN_MAX, Ban, Banned, Reloaded, Reply, Request, ShieldStatus, Status, Unbanned,
+    BAN_MAX, Ban, Banned, CIDRS_MAX, IMPORT_MAX, Reloaded, Reply, Request, ShieldStatus, Status,
+    Unbanned,
 };
 pub use server::{Answer, Call, serve};
+pub use shield::{Care, Changed, Entry, Imported, Left, ListName, NewBan, Source, Top, Verdicts};
 pub use socket::{Socket, SocketError};

@@ -3,19 +3,30 @@
 //! ```text
 //! {"ban":{"addr":"203.0.113.7","for_ms":600000,"reason":"scraper"}}   {"ok":{"addr":"203.0.113.7","for_ms":600000}}
 //! {"unban":{"addr":"203.0.113.7"}}                                    {"ok":{"was_banned":true}}
-//! "bans"                                                              {"ok":[{"addr":"203.0.113.7","remaining_ms":598000}]}
+//! "bans"                                                              {"ok":[{"addr":"203.0.113.7","prefix":32,"remaining_ms":598000,"origin":"admin","reason":"scraper","count":1}]}
+//! {"list_add":{"list":"deny","cidrs":["198.51.100.0/24"]}}            {"ok":{"done":["198.51.100.0/24"],"left":[]}}
+//! {"list":{"list":"deny"}}                                            {"ok":[{"cidr":"198.51.100.0/24","config":false,"operator":true}]}
 //! "status"                                                            {"ok":{"version":"0.1.0",...}}
 //! "reload"                                                            {"ok":{"errors":[],"warnings":[]}}
 //! anything else                                                       {"error":"..."}
 //! ```
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::shield::{Care, ListName, NewBan};
+
 /// The longest ban that can be asked for.
 pub const BAN_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Bans taken in with one request.
+pub const IMPORT_MAX: usize = 100;
+
+/// Networks changed with one request.
+pub const CIDRS_MAX: usize = 1000;
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +41,17 @@ pub enum Request {
         /// For the log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Who asks, and whether to shut out what must stay reachable.
+        #[serde(default, skip_serializing_if = "Care::is_default")]
+        care: Care,
+    },
+    /// Enter bans of a list; answered with [`Imported`].
+    Import {
+        /// The bans.
+        bans: Vec<NewBan>,
+        /// As above.
+        #[serde(default, skip_serializing_if = "Care::is_default")]
+        care: Care,
     },
     /// Lift a ban; answered with [`Unbanned`].
     Unban {
@@ -38,6 +60,30 @@ pub enum Request {
     },
     /// List the bans; answered with a list of [`Ban`].
     Bans,
+    /// Put networks on a list; answered with [`Changed`].
+    ListAdd {
+        /// Which.
+        list: ListName,
+        /// Addresses or networks.
+        cidrs: Vec<String>,
+        /// As above; for the deny list.
+        #[serde(default, skip_serializing_if = "Care::is_default")]
+        care: Care,
+    },
+    /// Take networks off a list; answered with [`Changed`].
+    ListDel {
+        /// Which.
+        list: ListName,
+        /// Addresses or networks.
+        cidrs: Vec<String>,
+    },
+    /// What is on a list; answered with a list of [`Entry`].
+    List {
+        /// Which.
+        list: ListName,
+    },
+    /// What the shield does now; answered with [`Top`].
+    Top,
     /// What runs; answered with [`Status`].
     Status,
     /// Read the configuration anew; answered with [`Reloaded`] once that is in force or refused.
@@ -75,8 +121,16 @@ pub struct Unbanned {
 pub struct Ban {
     /// The address, or the first one of an IPv6 prefix.
     pub addr: IpAddr,
+    /// The length of the banned prefix: 32 for IPv4.
+    pub prefix: u8,
     /// Milliseconds until it expires.
     pub remaining_ms: u64,
+    /// Who set it: `limit`, `handshake`, `protocol`, `auth`, `admin`, `import`.
+    pub origin: String,
+    /// What led to it, a short word; of a ban by hand what was given as its reason.
+    pub reason: String,
+    /// Which of the address's bans it is, from 1.
+    pub count: u16,
 }
 
 /// What came of a reload.
@@ -101,6 +155,15 @@ pub struct Status {
     pub workers: usize,
     /// The interfaces the kernel program should protect; empty when it is switched off.
     pub shield: Vec<ShieldStatus>,
+    /// Where the shield is pinned, if it outlives edge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PathBuf>,
+    /// Bans in force.
+    pub bans: usize,
+    /// Networks on the allow list.
+    pub allow: usize,
+    /// Networks on the deny list.
+    pub deny: usize,
 }
 
 /// One interface and whether it is protected.
@@ -128,6 +191,16 @@ impl Request {
                     "bad request: for_ms is {for_ms}, not between 1 and {max}"
                 ))
             }
+            Request::Import { bans, .. } if bans.len() > IMPORT_MAX => {
+                Err(format!("bad request: more than {IMPORT_MAX} bans at once"))
+            }
+            Request::ListAdd { cidrs, .. } | Request::ListDel { cidrs, .. }
+                if cidrs.len() > CIDRS_MAX =>
+            {
+                Err(format!(
+                    "bad request: more than {CIDRS_MAX} networks at once"
+                ))
+            }
             request => Ok(request),
         }
     }
@@ -153,6 +226,7 @@ mod tests {
                     addr,
                     for_ms: 600_000,
                     reason,
+                    care: Care::default(),
                 },
             ),
             (
@@ -161,6 +235,7 @@ mod tests {
                     addr,
                     for_ms: 1,
                     reason: None,
+                    care: Care::default(),
                 },
             ),
             (
@@ -169,6 +244,23 @@ mod tests {
             ),
             (r#""bans""#, Request::Bans),
             (r#""status""#, Request::Status),
+            (
+                r#"{"list_add":{"list":"deny","cidrs":["198.51.100.0/24"],"care":{"force":true,"ssh":"203.0.113.7"}}}"#,
+                Request::ListAdd {
+                    list: ListName::Deny,
+                    cidrs: vec!["198.51.100.0/24".into()],
+                    care: Care {
+                        force: true,
+                        ssh: Some(addr),
+                    },
+                },
+            ),
+            (
+                r#"{"list":{"list":"allow"}}"#,
+                Request::List {
+                    list: ListName::Allow,
+                },
+            ),
         ] {
             assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(&expected));
             assert_eq!(json(&expected), line);

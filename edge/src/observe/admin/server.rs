@@ -11,10 +11,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::protocol::{Ban, Banned, Reloaded, Reply, Request, Status, Unbanned};
+use super::shield::{Changed, Entry, Imported, Top};
 use super::socket::Socket;
 
-/// Bytes of a request line; the longest sensible one has a few hundred.
-const LINE_MAX: u64 = 4096;
+/// Bytes of a request line; the longest is a thousand networks.
+const LINE_MAX: u64 = 128 * 1024;
 /// Connections served at once; others wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 16;
 /// For a request line to arrive, for it to be answered, and for the reply to be taken.
@@ -34,7 +35,7 @@ pub struct Call {
 }
 
 /// What came of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
     /// To [`Request::Ban`].
@@ -43,6 +44,14 @@ pub enum Answer {
     Unbanned(Unbanned),
     /// To [`Request::Bans`].
     Bans(Vec<Ban>),
+    /// To [`Request::Import`].
+    Imported(Imported),
+    /// To [`Request::ListAdd`] and [`Request::ListDel`].
+    Changed(Changed),
+    /// To [`Request::List`].
+    List(Vec<Entry>),
+    /// To [`Request::Top`].
+    Top(Top),
     /// To [`Request::Status`].
     Status(Status),
     /// To [`Request::Reload`].
@@ -82,7 +91,7 @@ pub async fn serve(socket: Socket, calls: mpsc::Sender<Call>) -> io::Result<()> 
 async fn connection(mut stream: UnixStream, calls: &mpsc::Sender<Call>) -> io::Result<()> {
     let uid = stream.peer_cred().ok().map(|peer| peer.uid());
     let (reader, mut writer) = stream.split();
-    let mut reader = BufReader::with_capacity(LINE_MAX as usize, reader);
+    let mut reader = BufReader::new(reader);
     loop {
         let line = timeout(DEADLINE, read_line(&mut reader)).await??;
         let reply = match &line {

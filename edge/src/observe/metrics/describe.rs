@@ -28,6 +28,9 @@ pub(super) const BUILD_INFO: &str = "edge_build_info";
 pub(super) const CERTIFICATE_NOT_AFTER: &str = "edge_certificate_not_after_seconds";
 pub(super) const SHIELD_ATTACHED: &str = "edge_shield_attached";
 pub(super) const SHIELD_PACKETS: &str = "edge_shield_packets_total";
+pub(super) const SHIELD_WATCHED: &str = "edge_shield_watched_packets_total";
+pub(super) const SHIELD_BANS: &str = "edge_shield_bans";
+pub(super) const SHIELD_SAMPLES_LOST: &str = "edge_shield_samples_lost_total";
 
 /// Help of the metrics this module writes itself.
 pub(super) const REQUEST_DURATION_HELP: &str =
@@ -42,6 +45,11 @@ pub(super) const SHIELD_ATTACHED_HELP: &str =
     "Whether the kernel program protects the interface: 1 attached, 0 not.";
 pub(super) const SHIELD_PACKETS_HELP: &str =
     "Packets seen by the kernel program since it was loaded, by what became of them.";
+pub(super) const SHIELD_WATCHED_HELP: &str =
+    "Packets that would have been dropped and passed because of monitor.";
+pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
+pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
+    "Samples of dropped packets that were lost because they were not taken in time.";
 
 const COUNTERS: [(&str, &str); 15] = [
     (

@@ -1,5 +1,7 @@
 //! Label values that are not configured: every one is known when the program is built.
 
+use edge_common::BanCause;
+
 /// A set of label values that a metric is indexed by.
 pub(super) trait Label: Copy + 'static {
     const ALL: &'static [Self];
@@ -64,8 +66,32 @@ label! {
     BanOrigin {
         /// A client that ignored 429.
         Limit = "limit",
+        /// Failed TLS handshakes.
+        Handshake = "handshake",
+        /// Broken, oversize or smuggling requests, and streams reset in bulk.
+        Protocol = "protocol",
+        /// Requests that failed to authenticate.
+        Auth = "auth",
         /// The admin socket.
         Admin = "admin",
+        /// A list that an operator took in.
+        Import = "import",
+    }
+}
+
+impl BanOrigin {
+    /// Who set a ban for this.
+    pub fn of(cause: BanCause) -> BanOrigin {
+        match cause {
+            BanCause::Refused => BanOrigin::Limit,
+            BanCause::Handshake => BanOrigin::Handshake,
+            BanCause::Malformed | BanCause::Smuggling | BanCause::Oversize | BanCause::Resets => {
+                BanOrigin::Protocol
+            }
+            BanCause::Auth => BanOrigin::Auth,
+            BanCause::Admin => BanOrigin::Admin,
+            BanCause::Import => BanOrigin::Import,
+        }
     }
 }
 

@@ -16,6 +16,12 @@ pub struct Scrape {
     pub shield: Vec<ShieldLink>,
     /// The kernel's counters; empty when there is no kernel program.
     pub verdicts: Vec<ShieldVerdict>,
+    /// Packets that passed only because the program just watches; empty as above.
+    pub watched: Vec<ShieldVerdict>,
+    /// Samples of dropped packets that were lost; `None` when there is no kernel program.
+    pub samples_lost: Option<u64>,
+    /// Bans in force; `None` as above.
+    pub bans: Option<usize>,
 }
 
 /// One interface and whether it is protected.
@@ -49,15 +55,37 @@ pub(super) fn render_shield(page: &mut String, scrape: &Scrape) {
             text::sample(page, name, &labels, u8::from(link.attached));
         }
     }
-    if !scrape.verdicts.is_empty() {
-        let name = describe::SHIELD_PACKETS;
-        text::head(page, name, "counter", describe::SHIELD_PACKETS_HELP);
-        for counter in &scrape.verdicts {
-            let labels = [
-                ("verdict", counter.verdict.name()),
-                ("family", counter.family.name()),
-            ];
-            text::sample(page, name, &labels, counter.packets);
-        }
+    let name = describe::SHIELD_PACKETS;
+    render_verdicts(page, name, describe::SHIELD_PACKETS_HELP, &scrape.verdicts);
+    let name = describe::SHIELD_WATCHED;
+    let watched = scrape
+        .watched
+        .iter()
+        .filter(|counter| counter.verdict.dropped());
+    let watched: Vec<ShieldVerdict> = watched.copied().collect();
+    render_verdicts(page, name, describe::SHIELD_WATCHED_HELP, &watched);
+    if let Some(bans) = scrape.bans {
+        let name = describe::SHIELD_BANS;
+        text::head(page, name, "gauge", describe::SHIELD_BANS_HELP);
+        text::sample(page, name, &[], bans);
+    }
+    if let Some(lost) = scrape.samples_lost {
+        let name = describe::SHIELD_SAMPLES_LOST;
+        text::head(page, name, "counter", describe::SHIELD_SAMPLES_LOST_HELP);
+        text::sample(page, name, &[], lost);
+    }
+}
+
+fn render_verdicts(page: &mut String, name: &str, help: &str, counters: &[ShieldVerdict]) {
+    if counters.is_empty() {
+        return;
+    }
+    text::head(page, name, "counter", help);
+    for counter in counters {
+        let labels = [
+            ("verdict", counter.verdict.name()),
+            ("family", counter.family.name()),
+        ];
+        text::sample(page, name, &labels, counter.packets);
     }
 }

@@ -69,6 +69,13 @@ fn page() -> String {
             mode: "native",
             attached: true,
         }],
+        watched: vec![ShieldVerdict {
+            verdict: Verdict::Banned,
+            family: Family::V4,
+            packets: 5,
+        }],
+        samples_lost: Some(2),
+        bans: Some(7),
         verdicts: vec![
             ShieldVerdict {
                 verdict: Verdict::Passed,
@@ -276,5 +283,5 @@ fn the_example_configuration_is_valid() {
     let path = deploy("edge.toml");
     let config = Config::parse(&deployed("edge.toml"), &path).expect("it is valid");
     assert_eq!(config.listen.https.len(), 1);
-    assert!(config.limit.is_some_and(|limit| limit.penalty.is_some()));
+    assert!(config.limit.is_some() && config.penalty.is_some());
 }

@@ -3,23 +3,25 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-/// Bans waiting to be entered. A worker asks once per address, so this many clients would have to
+use crate::config::Penalty;
+use crate::limit::Offence;
+
+/// Bans waiting to be entered. A worker asks once per offence, so this many clients would have to
 /// cross the limit within the time of one map update.
 const QUEUE_MAX: usize = 1024;
 
 /// A client to shut out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BanRequest {
     /// Its address.
     pub addr: IpAddr,
-    /// For how long.
-    pub duration: Duration,
-    /// For the log, a short token such as `limit`.
-    pub reason: &'static str,
+    /// What was one time too many.
+    pub offence: Offence,
+    /// The settings in force.
+    pub penalty: Penalty,
 }
 
 /// A worker's end of the queue; clones share it.
@@ -31,7 +33,7 @@ pub struct BanSender {
 
 impl BanSender {
     /// Asks for a ban. When the queue is full the request is dropped and counted; the client stays
-    /// limited and crosses the threshold again.
+    /// over the threshold and asks for it again with its next offence.
     pub fn send(&self, request: BanRequest) {
         if self.queue.try_send(request).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -55,14 +57,15 @@ pub(super) fn queue() -> (BanSender, mpsc::Receiver<BanRequest>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::control::testing::penalty;
 
     #[test]
     fn what_does_not_fit_is_dropped_and_counted() {
         let (sender, mut requests) = queue();
         let request = BanRequest {
             addr: [192, 0, 2, 1].into(),
-            duration: Duration::from_secs(1),
-            reason: "limit",
+            offence: Offence::Refused,
+            penalty: penalty(),
         };
         for _ in 0..QUEUE_MAX + 3 {
             sender.clone().send(request);

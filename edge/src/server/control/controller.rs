@@ -1,7 +1,7 @@
 //! The control loop's state: who is asked what, and what is answered.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -10,17 +10,22 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::bans::{BanRequest, BanSender};
-use super::guard::{Guard, GuardError};
+use super::guard::{Counts, Guard, GuardError};
+use super::protected::Protected;
+use super::reports::Reports;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, ShieldMode};
-use crate::observe::admin::{Answer, Ban, Banned, Call, Request, ShieldStatus, Status, Unbanned};
+use crate::kernel::BanCause;
+use crate::limit::{ClientKey, Offenders, Sentence};
+use crate::observe::admin::{Call, Request};
 use crate::observe::metrics::{BanOrigin, Metrics, Scrape, ShieldLink, ShieldVerdict};
 use crate::proxy::Snapshot;
 use crate::server::reload::Job;
 
 /// What stands for an interface or a mode that there is not.
 const NONE: &str = "none";
-const NO_SHIELD: &str = "the shield is off: there is no kernel program to ban with";
+/// How long a worker's wish to ban an address that must stay reachable is passed over.
+const PROTECTED_PAUSE_NS: u64 = 60_000_000_000;
 
 /// Another configuration is in force.
 pub struct Configured {
@@ -33,13 +38,19 @@ pub struct Configured {
 /// Everything the control loop acts on.
 pub(super) struct Controller {
     metrics: Metrics,
-    guard: Option<Box<dyn Guard>>,
+    pub(super) guard: Option<Box<dyn Guard>>,
+    pub(super) offenders: Offenders,
+    pub(super) protected: Protected,
+    pub(super) reports: Reports,
+    /// What operators gave as the reason of their bans; it goes with the process.
+    pub(super) notes: HashMap<ClientKey, Box<str>>,
+    pub(super) ipv6_prefix: u8,
     /// Interfaces that should be protected; empty when the shield is switched off.
     wanted: Vec<String>,
     /// What the page shows for a mode without one: whether that is by choice.
     unattached: &'static str,
-    workers: usize,
-    started_ns: u64,
+    pub(super) workers: usize,
+    pub(super) started_ns: u64,
     bans: BanSender,
     access_log_dropped: Arc<AtomicU64>,
     /// Where requests to reload go.
@@ -64,7 +75,12 @@ impl Controller {
         };
         Controller {
             metrics,
+            offenders: remembered(guard.as_deref(), config),
             guard,
+            protected: Protected::default(),
+            reports: Reports::default(),
+            notes: HashMap::new(),
+            ipv6_prefix: config.shield.ipv6_prefix,
             wanted,
             unattached: match config.shield.mode {
                 ShieldMode::Off => "off",
@@ -83,22 +99,74 @@ impl Controller {
     pub(super) fn ban_from_worker(&mut self, request: BanRequest) {
         let BanRequest {
             addr,
-            duration,
-            reason,
+            offence,
+            penalty,
         } = request;
-        match self.ban(addr, duration, BanOrigin::Limit) {
-            None => tracing::debug!(%addr, reason, "not banned: the shield is off"),
+        let (now, cause) = (monotonic_ns(), offence.cause());
+        let client = ClientKey::from_ip(addr, self.ipv6_prefix);
+        let Some(sentence) = self.offenders.sentence(&client, &penalty, now) else {
+            return; // It stands already.
+        };
+        let Sentence { duration, count } = sentence;
+        let network = (client.address(), self.prefix(addr));
+        if let Some(why) = self.protected.why(network, None, now) {
+            tracing::warn!(%addr, reason = cause.name(), why, "not banned");
+            let until = now.saturating_add(PROTECTED_PAUSE_NS);
+            self.offenders.record(client, 0, until, Duration::ZERO);
+            return;
+        }
+        match self.ban(addr, duration, cause, count) {
+            None => tracing::debug!(%addr, reason = cause.name(), "not banned: the shield is off"),
             Some(Ok(())) => {
-                let secs = duration.as_secs();
-                tracing::info!(%addr, secs, origin = "limit", reason, "banned");
+                let (secs, origin) = (duration.as_secs(), cause.origin());
+                tracing::info!(%addr, secs, origin, reason = cause.name(), count, "banned");
+                let until = now.saturating_add(nanos(duration));
+                self.offenders.record(client, count, until, penalty.forget);
             }
             Some(Err(error)) => self.report(&error),
+        }
+    }
+
+    /// Remembers who has completed a handshake.
+    pub(super) fn known_good(&mut self, addrs: &[IpAddr]) {
+        let Some(guard) = &mut self.guard else { return };
+        let failed = addrs.iter().find_map(|&addr| guard.known_good(addr).err());
+        if let Some(error) = failed {
+            self.report(&error);
+        }
+    }
+
+    /// Takes samples of what was dropped.
+    pub(super) fn take_evidence(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            let evidence = guard.evidence();
+            self.reports.take(&evidence, monotonic_ns());
+        }
+    }
+
+    /// Writes a slice of what changed in the lists; whether there is more.
+    pub(super) fn sync_lists(&mut self) -> bool {
+        match self.guard.as_mut().map(|guard| guard.sync_lists()) {
+            Some(Ok(more)) => more,
+            Some(Err(error)) => {
+                self.report(&error);
+                false
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn prefix(&self, addr: IpAddr) -> u8 {
+        match addr.to_canonical().is_ipv4() {
+            true => 32,
+            false => self.ipv6_prefix,
         }
     }
 
     /// Takes over another configuration.
     pub(super) fn configure(&mut self, configured: Configured) {
         let config = &configured.snapshot.config;
+        self.ipv6_prefix = config.shield.ipv6_prefix;
         let refused = match &mut self.guard {
             Some(guard) => guard.apply(config).err().map(|error| error.to_string()),
             None if config.shield.mode != ShieldMode::Off && self.unattached == "off" => {
@@ -126,59 +194,31 @@ impl Controller {
         let _ = call.answer.send(answer);
     }
 
-    fn answer_to(&mut self, request: &Request, uid: Option<u32>) -> Result<Answer, String> {
-        match *request {
-            Request::Ban {
-                addr,
-                for_ms,
-                ref reason,
-            } => {
-                let duration = Duration::from_millis(for_ms);
-                self.ban(addr, duration, BanOrigin::Admin)
-                    .ok_or(NO_SHIELD)?
-                    .map_err(|error| error.to_string())?;
-                let secs = duration.as_secs();
-                tracing::info!(%addr, secs, origin = "admin", uid, reason, "banned");
-                Ok(Answer::Banned(Banned { addr, for_ms }))
-            }
-            Request::Unban { addr } => {
-                let guard = self.guard.as_mut().ok_or(NO_SHIELD)?;
-                let was_banned = guard.unban(addr).map_err(|error| error.to_string())?;
-                tracing::info!(%addr, was_banned, uid, "unbanned");
-                Ok(Answer::Unbanned(Unbanned { was_banned }))
-            }
-            Request::Bans => {
-                let guard = self.guard.as_ref().ok_or(NO_SHIELD)?;
-                let bans = guard.bans().into_iter().map(|(addr, remaining)| Ban {
-                    addr,
-                    remaining_ms: remaining.as_millis() as u64,
-                });
-                Ok(Answer::Bans(bans.collect()))
-            }
-            Request::Status => Ok(Answer::Status(self.status())),
-            Request::Reload => Err("a reload is answered elsewhere".into()),
-        }
-    }
-
     /// `None` when there is no kernel program to ban with.
-    fn ban(
+    pub(super) fn ban(
         &mut self,
         addr: IpAddr,
         duration: Duration,
-        origin: BanOrigin,
+        cause: BanCause,
+        count: u16,
     ) -> Option<Result<(), GuardError>> {
-        let banned = self.guard.as_mut()?.ban(addr, duration);
+        let banned = self.guard.as_mut()?.ban(addr, duration, cause, count);
         if banned.is_ok() {
             self.failing = false;
-            self.metrics.banned(origin);
+            self.metrics.banned(BanOrigin::of(cause));
         }
         Some(banned)
     }
 
-    /// Clears expired bans out of the kernel's table.
+    /// Clears expired bans out of the kernel's table, and forgets those long past.
     pub(super) fn sweep(&mut self) {
+        self.offenders.sweep(monotonic_ns());
         let Some(guard) = &mut self.guard else { return };
-        match guard.sweep() {
+        let swept = guard.sweep();
+        if matches!(swept, Ok(bans) if bans > 0) {
+            self.forget_notes();
+        }
+        match swept {
             Ok(0) => {}
             Ok(bans) => tracing::debug!(bans, "bans expired"),
             Err(error) => self.report(&error),
@@ -195,39 +235,28 @@ impl Controller {
             }
             None => Vec::new(),
         };
-        let verdicts = verdicts.into_iter();
+        let guard = self.guard.as_deref();
+        let watched = guard.and_then(|guard| guard.watched().ok());
+        let counters = |counts: Counts| {
+            let counter = |(verdict, family, packets)| ShieldVerdict {
+                verdict,
+                family,
+                packets,
+            };
+            counts.into_iter().map(counter).collect()
+        };
         self.metrics.render(&Scrape {
             access_log_dropped: self.access_log_dropped.load(Ordering::Relaxed),
             ban_requests_dropped: self.bans.dropped(),
             shield: self.links(),
-            verdicts: verdicts
-                .map(|(verdict, family, packets)| ShieldVerdict {
-                    verdict,
-                    family,
-                    packets,
-                })
-                .collect(),
+            verdicts: counters(verdicts),
+            watched: counters(watched.unwrap_or_default()),
+            samples_lost: guard.and_then(|guard| guard.evidence_lost().ok()),
+            bans: guard.map(|guard| guard.bans().len()),
         })
     }
 
-    fn status(&self) -> Status {
-        let links = self.links().into_iter();
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: process::id(),
-            uptime_secs: (monotonic_ns() - self.started_ns) / 1_000_000_000,
-            workers: self.workers,
-            shield: links
-                .map(|link| ShieldStatus {
-                    interface: link.interface,
-                    mode: link.mode.to_owned(),
-                    attached: link.attached,
-                })
-                .collect(),
-        }
-    }
-
-    fn links(&self) -> Vec<ShieldLink> {
+    pub(super) fn links(&self) -> Vec<ShieldLink> {
         match &self.guard {
             Some(guard) => {
                 let links = guard.links().into_iter();
@@ -262,11 +291,48 @@ impl Controller {
         }
     }
 
+    /// Forgets the reasons of bans that are over.
+    fn forget_notes(&mut self) {
+        if self.notes.is_empty() {
+            return;
+        }
+        let bans = self
+            .guard
+            .as_ref()
+            .map(|guard| guard.bans())
+            .unwrap_or_default();
+        let prefix = self.ipv6_prefix;
+        let standing: HashSet<ClientKey> = bans
+            .iter()
+            .map(|ban| ClientKey::from_ip(ban.addr, prefix))
+            .collect();
+        self.notes.retain(|client, _| standing.contains(client));
+    }
+
     /// Logs the first of a row of failures: a full table would fill the log as well.
-    fn report(&mut self, error: &GuardError) {
+    pub(super) fn report(&mut self, error: &GuardError) {
         if !self.failing {
             tracing::warn!(%error, "the shield refused a change");
         }
         self.failing = true;
     }
+}
+
+/// The bans of an earlier run, so that the next one of the same client is longer.
+fn remembered(guard: Option<&dyn Guard>, config: &Config) -> Offenders {
+    let mut offenders = Offenders::default();
+    let (Some(guard), Some(penalty)) = (guard, &config.penalty) else {
+        return offenders;
+    };
+    let now = monotonic_ns();
+    for ban in guard.bans() {
+        let client = ClientKey::from_ip(ban.addr, config.shield.ipv6_prefix);
+        let until = now.saturating_add(nanos(ban.remaining));
+        offenders.record(client, ban.count, until, penalty.forget);
+    }
+    offenders
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

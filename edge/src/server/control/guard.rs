@@ -5,23 +5,35 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use edge_common::{Family, Verdict};
+use edge_common::{BanCause, Family, Verdict};
 
+use crate::cidr::{Cidr, ListUse};
 use crate::config::Config;
+use crate::kernel::{Ban, Evidence, ListOrigin, Unlisted};
 
 /// Why the kernel program did not do what was asked.
 pub type GuardError = Box<dyn Error + Send + Sync>;
 
-/// A kernel program that drops packets of banned addresses.
+/// Packets by what became of them and family.
+pub type Counts = Vec<(Verdict, Family, u64)>;
+
+/// A kernel program that drops packets.
 pub trait Guard: Send {
-    /// Bans an address (of IPv6 its prefix) for so long; a longer ban stays as it is.
-    fn ban(&mut self, addr: IpAddr, duration: Duration) -> Result<(), GuardError>;
+    /// Bans an address (of IPv6 its prefix) for so long; a longer ban stays as it is. It is the
+    /// `count`th of the address.
+    fn ban(
+        &mut self,
+        addr: IpAddr,
+        duration: Duration,
+        cause: BanCause,
+        count: u16,
+    ) -> Result<(), GuardError>;
 
     /// Lifts a ban; whether there was one.
     fn unban(&mut self, addr: IpAddr) -> Result<bool, GuardError>;
 
-    /// The bans in force and how long each still lasts.
-    fn bans(&self) -> Vec<(IpAddr, Duration)>;
+    /// The bans in force.
+    fn bans(&self) -> Vec<Ban>;
 
     /// Makes room by removing expired bans; how many.
     fn sweep(&mut self) -> Result<usize, GuardError>;
@@ -29,8 +41,32 @@ pub trait Guard: Send {
     /// Takes over the settings of another configuration; those that take a restart are refused.
     fn apply(&mut self, config: &Config) -> Result<(), GuardError>;
 
+    /// Writes a slice of what a configuration changed in the lists; whether there is more.
+    fn sync_lists(&mut self) -> Result<bool, GuardError>;
+
+    /// Puts a network on a list; whether it was not on it.
+    fn list_add(&mut self, list: ListUse, cidr: Cidr) -> Result<bool, GuardError>;
+
+    /// Takes a network off a list.
+    fn list_remove(&mut self, list: ListUse, cidr: Cidr) -> Result<Unlisted, GuardError>;
+
+    /// The networks of a list, and who put them there.
+    fn list(&self, list: ListUse) -> Vec<(Cidr, ListOrigin)>;
+
+    /// Remembers an address that has completed a handshake.
+    fn known_good(&mut self, addr: IpAddr) -> Result<(), GuardError>;
+
+    /// Samples of what was dropped since the last call.
+    fn evidence(&mut self) -> Vec<Evidence>;
+
     /// Packets by what became of them.
-    fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError>;
+    fn verdicts(&self) -> Result<Counts, GuardError>;
+
+    /// The same for packets that passed only because the program just watches.
+    fn watched(&self) -> Result<Counts, GuardError>;
+
+    /// Samples that were lost because nobody took them in time.
+    fn evidence_lost(&self) -> Result<u64, GuardError>;
 
     /// The interfaces it should protect.
     fn links(&self) -> Vec<GuardLink>;

@@ -6,13 +6,20 @@
 //! work (no kernel program, no descriptors left), it says so in the log and the rest goes on; the
 //! workers never wait for it.
 
+mod answers;
 mod bans;
 mod controller;
 mod guard;
+mod known;
 mod plane;
+mod protected;
+mod reports;
+#[cfg(test)]
+mod testing;
 mod thread;
 
 pub use bans::{BanRequest, BanSender};
 pub use controller::Configured;
-pub use guard::{Guard, GuardError, GuardLink};
+pub use guard::{Counts, Guard, GuardError, GuardLink};
+pub use known::KnownSender;
 pub use thread::{Control, ControlError, ControlHandle, ControlParts};

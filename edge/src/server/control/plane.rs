@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use crate::server::signals::{Phase, Signals};
 
 /// How often expired bans are cleared out.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often samples of dropped packets are taken out of the kernel's ring, long before it is full.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Admin requests and page reads that wait for the loop; their servers bound them as well.
 const QUEUE_MAX: usize = 16;
 
@@ -28,6 +31,7 @@ pub(super) struct Plane {
     pub(super) socket: Socket,
     pub(super) controller: Controller,
     pub(super) ban_requests: mpsc::Receiver<BanRequest>,
+    pub(super) known: mpsc::Receiver<Vec<IpAddr>>,
     pub(super) configured: mpsc::Receiver<Configured>,
     pub(super) jobs: SyncSender<Job>,
     pub(super) phase: watch::Sender<Phase>,
@@ -75,17 +79,30 @@ impl Plane {
         });
         let mut sweep = interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lists_lag = false;
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
                 Some(request) = self.ban_requests.recv() => self.controller.ban_from_worker(request),
-                Some(configured) = self.configured.recv() => self.controller.configure(configured),
+                Some(addrs) = self.known.recv() => self.controller.known_good(&addrs),
+                Some(configured) = self.configured.recv() => {
+                    self.controller.configure(configured);
+                    lists_lag = true;
+                }
                 Some(call) = called.recv() => self.controller.answer(call),
                 Some(reader) = read.recv() => {
                     // A scraper that left has no use for the page.
                     let _ = reader.send(self.controller.page());
                 }
                 _ = sweep.tick() => self.controller.sweep(),
+                _ = look.tick() => self.controller.take_evidence(),
+                // A slice at a time, so that nothing else waits for long lists.
+                () = std::future::ready(()), if lists_lag => {
+                    lists_lag = self.controller.sync_lists();
+                    tokio::task::yield_now().await;
+                }
             }
         }
         tasks.shutdown().await;

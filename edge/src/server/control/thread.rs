@@ -1,6 +1,7 @@
 //! Starting and stopping the control thread.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self as std_mpsc, SyncSender};
@@ -11,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::bans::{self, BanSender};
 use super::controller::{Configured, Controller};
 use super::guard::Guard;
+use super::known::{self, KnownSender};
 use super::plane::Plane;
 use crate::config::Config;
 use crate::observe::admin::{Socket, SocketError};
@@ -57,6 +59,7 @@ pub struct ControlParts {
 #[derive(Debug)]
 pub struct ControlHandle {
     bans: BanSender,
+    known: mpsc::Sender<Vec<IpAddr>>,
     configurations: mpsc::Sender<Configured>,
     phase: watch::Receiver<Phase>,
     /// Dropped to end the thread.
@@ -87,6 +90,7 @@ impl Control {
         parts: ControlParts,
     ) -> Result<ControlHandle, ControlError> {
         let (bans, ban_requests) = bans::queue();
+        let (known, known_batches) = known::queue();
         let (phase, watched) = watch::channel(Phase::default());
         let (stop, stopped) = oneshot::channel();
         let (ready, readiness) = std_mpsc::sync_channel(1);
@@ -107,6 +111,7 @@ impl Control {
                     socket: self.socket,
                     controller,
                     ban_requests,
+                    known: known_batches,
                     configured,
                     jobs: parts.jobs,
                     phase,
@@ -121,6 +126,7 @@ impl Control {
         }
         Ok(ControlHandle {
             bans,
+            known,
             configurations,
             phase: watched,
             stop: Some(stop),
@@ -133,6 +139,11 @@ impl ControlHandle {
     /// Where workers send bans to.
     pub fn bans(&self) -> BanSender {
         self.bans.clone()
+    }
+
+    /// Where a worker reports who has completed a handshake.
+    pub fn known(&self) -> KnownSender {
+        KnownSender::new(self.known.clone())
     }
 
     /// Where another configuration is sent to.
@@ -167,61 +178,14 @@ impl Drop for ControlHandle {
 mod tests {
     use super::*;
     use crate::config::ShieldMode;
-    use crate::observe::admin::{Ban, Banned, CallError, Request, Status, Unbanned, call};
+    use crate::limit::Offence;
+    use crate::observe::admin::{Ban, Banned, CallError, Care, Request, Status, Unbanned, call};
     use crate::observe::testing;
-    use crate::server::control::{BanRequest, GuardError, GuardLink};
-    use edge_common::{Family, Verdict};
-    use std::collections::BTreeMap;
+    use crate::server::control::BanRequest;
+    use crate::server::control::testing::{Table, penalty};
     use std::io::{Read, Write};
     use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
     use std::sync::atomic::Ordering;
-    use std::time::Duration;
-
-    /// Stands for the kernel's table, which takes privileges to make: two bans fit.
-    #[derive(Default)]
-    struct Table(BTreeMap<IpAddr, Duration>);
-
-    impl Guard for Table {
-        fn ban(&mut self, addr: IpAddr, duration: Duration) -> Result<(), GuardError> {
-            if self.0.len() == 2 {
-                return Err("the ban table is full".into());
-            }
-            self.0.insert(addr, duration);
-            Ok(())
-        }
-
-        fn unban(&mut self, addr: IpAddr) -> Result<bool, GuardError> {
-            Ok(self.0.remove(&addr).is_some())
-        }
-
-        fn bans(&self) -> Vec<(IpAddr, Duration)> {
-            self.0.iter().map(|(&addr, &left)| (addr, left)).collect()
-        }
-
-        fn sweep(&mut self) -> Result<usize, GuardError> {
-            Ok(0)
-        }
-
-        fn apply(&mut self, _: &Config) -> Result<(), GuardError> {
-            Ok(())
-        }
-
-        fn verdicts(&self) -> Result<Vec<(Verdict, Family, u64)>, GuardError> {
-            Ok(vec![(Verdict::Banned, Family::V4, 41)])
-        }
-
-        fn links(&self) -> Vec<GuardLink> {
-            vec![GuardLink {
-                interface: "eth0".into(),
-                mode: "native",
-                is_attached: true,
-            }]
-        }
-
-        fn stays_at(&self) -> Option<&std::path::Path> {
-            None
-        }
-    }
 
     struct Running {
         handle: ControlHandle,
@@ -280,13 +244,14 @@ mod tests {
         let running = start(Some(Box::<Table>::default()));
         running.handle.bans().send(BanRequest {
             addr: addr(1),
-            duration: Duration::from_secs(600),
-            reason: "limit",
+            offence: Offence::Refused,
+            penalty: penalty(),
         });
         let ban = |last| Request::Ban {
             addr: addr(last),
             for_ms: 5_000,
             reason: Some("by hand".into()),
+            care: Care::default(),
         };
         // The worker's ban is on its way until it is listed.
         let mut listed: Vec<Ban> = Vec::new();
@@ -297,7 +262,9 @@ mod tests {
             }
         }
         assert_eq!(listed[0].addr, addr(1));
-        assert_eq!(listed[0].remaining_ms, 600_000);
+        assert!((599_000..=600_000).contains(&listed[0].remaining_ms));
+        let why = (&*listed[0].origin, &*listed[0].reason, listed[0].count);
+        assert_eq!(why, ("limit", "refused", 1));
         let banned: Banned = running.call(&ban(2)).expect("there is room");
         assert_eq!(banned.for_ms, 5_000);
         let full = running
@@ -336,8 +303,8 @@ mod tests {
         let running = start(None);
         running.handle.bans().send(BanRequest {
             addr: addr(1),
-            duration: Duration::from_secs(600),
-            reason: "limit",
+            offence: Offence::Refused,
+            penalty: penalty(),
         });
         let refused = running
             .call::<Vec<Ban>>(&Request::Bans)

@@ -49,7 +49,7 @@ fn wrong_values() {
          |       ^^^^^^^^^^^
     "#);
     insta::assert_snapshot!(after("[host.route.mcp]\nkeep_alive = \"1s\"\n[[host.route.mcp.tool]]\ncalls = \"5/s\"\ncosts = 2"), @r#"
-    edge.toml:6:1: unknown key `keep_alive` in [host.route.mcp]; it belongs in [[host.route]]
+    edge.toml:6:1: unknown key `keep_alive` in [host.route.mcp]; it belongs in [quic] or in [[host.route]]
        6 | keep_alive = "1s"
          | ^^^^^^^^^^
     edge.toml:7:1: [[host.route.mcp.tool]] has no `name`; add `name = "search"`

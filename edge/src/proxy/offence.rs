@@ -1,0 +1,34 @@
+//! What clients do wrong, counted towards a ban.
+
+use std::net::IpAddr;
+
+use super::configured::Proxy;
+use crate::clock::monotonic_ns;
+use crate::limit::{ClientKey, Offence};
+
+impl Proxy {
+    /// Counts an offence of the client at this address, which must be that of a finished TCP
+    /// handshake. A client that does too much wrong is handed to the kernel, and then this is true:
+    /// its connections are to be closed.
+    ///
+    /// Cheap and without locks; nothing waits.
+    pub fn offence(&self, addr: IpAddr, offence: Offence) -> bool {
+        let Some(penalties) = &self.penalties else {
+            return false;
+        };
+        let client = ClientKey::from_ip(addr, self.ipv6_prefix);
+        let is_over = penalties.record(&client, offence, monotonic_ns());
+        if is_over {
+            (self.ban)(addr, offence, penalties.settings());
+        }
+        is_over
+    }
+
+    /// Whether the client at this address was banned a moment ago, by whichever worker.
+    pub fn is_banned(&self, addr: IpAddr) -> bool {
+        self.penalties.as_ref().is_some_and(|penalties| {
+            let client = ClientKey::from_ip(addr, self.ipv6_prefix);
+            penalties.is_banned(&client, monotonic_ns())
+        })
+    }
+}
