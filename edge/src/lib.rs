@@ -10,6 +10,7 @@ pub mod http;
 pub mod proxy;
 pub mod upstream;
 
+pub mod auth;
 pub mod limit;
 pub mod mcp;
 pub mod message;

@@ -51,6 +51,11 @@ impl Repo {
         self.target.join("venv").join(name)
     }
 
+    /// Where the packages of the tests' peers that are written for Node are installed.
+    pub(crate) fn node(&self) -> PathBuf {
+        self.target.join("node")
+    }
+
     /// The local certificate authority and the certificate it signed.
     pub(crate) fn dev_ca(&self) -> PathBuf {
         self.target.join("dev-ca")

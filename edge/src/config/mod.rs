@@ -23,7 +23,7 @@ pub use load::Loaded;
 pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use types::{
     Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN,
-    FieldMatch, FieldWant, Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpKey,
+    FieldMatch, FieldWant, Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpAuth, McpKey,
     McpLimit, PathMatch, Penalty, Piece, ProxyAction, Quic, Rate, RedirectAction, RequestLimit,
     RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Template,
     Timeouts, ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable, Weights,

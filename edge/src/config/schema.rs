@@ -76,6 +76,7 @@ pub(super) const MCP: Schema = Schema {
         "tools_deny",
         "session_idle",
         "session_secrets",
+        "auth",
         "limit",
         "tool",
     ],
@@ -96,7 +97,12 @@ pub(super) const MCP_LIMIT: Schema = Schema {
 
 pub(super) const MCP_TOOL: Schema = Schema {
     title: "[[host.route.mcp.tool]]",
-    keys: &["name", "calls", "calls_burst", "key", "cost"],
+    keys: &["name", "calls", "calls_burst", "key", "cost", "scopes"],
+};
+
+pub(super) const MCP_AUTH: Schema = Schema {
+    title: "[host.route.mcp.auth]",
+    keys: &["issuer", "jwks", "resource", "audiences", "scopes"],
 };
 
 pub(super) const UPSTREAM: Schema = Schema {
@@ -201,8 +207,8 @@ pub(super) const ADMIN: Schema = Schema {
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
-    LISTEN, QUIC, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, UPSTREAM, TIMEOUTS, BOUNDS, LIMIT,
-    PENALTY, SHIELD, LOG, METRICS, ADMIN,
+    LISTEN, QUIC, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM, TIMEOUTS, BOUNDS,
+    LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
 ];
 
 impl Schema {
@@ -229,6 +235,7 @@ impl Schema {
             ("[[host.route]]", "mcp") => MCP.title,
             ("[host.route.mcp]", "limit") => MCP_LIMIT.title,
             ("[host.route.mcp]", "tool") => MCP_TOOL.title,
+            ("[host.route.mcp]", "auth") => MCP_AUTH.title,
             ("[limit]", "penalty") => PENALTY.title,
             _ => key,
         }

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod auth;
 mod mcp;
 mod quic;
 mod route;
 mod shield;
 mod template;
 
+pub use auth::McpAuth;
 pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
 pub use quic::{Quic, RetryPolicy};

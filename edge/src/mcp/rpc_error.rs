@@ -29,6 +29,10 @@ pub enum Refusal {
     Encoding,
     /// A token in the query.
     QueryToken,
+    /// No token, or none that is good.
+    Token,
+    /// A good token, but not for this.
+    Scope,
     /// The session is not, or no longer, known.
     Session,
     /// The server does not answer.
@@ -46,7 +50,10 @@ impl Refusal {
             Refusal::Limited | Refusal::Streams | Refusal::Sessions => {
                 StatusCode::TOO_MANY_REQUESTS
             }
-            Refusal::Origin | Refusal::Method | Refusal::Tool => StatusCode::FORBIDDEN,
+            Refusal::Token => StatusCode::UNAUTHORIZED,
+            Refusal::Origin | Refusal::Method | Refusal::Tool | Refusal::Scope => {
+                StatusCode::FORBIDDEN
+            }
             Refusal::Header | Refusal::Body | Refusal::QueryToken => StatusCode::BAD_REQUEST,
             Refusal::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Session => StatusCode::NOT_FOUND,
@@ -65,7 +72,9 @@ impl Refusal {
             Refusal::Body | Refusal::Encoding | Refusal::QueryToken => -32600,
             // What the official servers say for an unknown session.
             Refusal::Session => -32001,
-            Refusal::Origin | Refusal::Method | Refusal::Tool => -32003,
+            Refusal::Origin | Refusal::Method | Refusal::Tool | Refusal::Token | Refusal::Scope => {
+                -32003
+            }
             Refusal::Limited | Refusal::Streams | Refusal::Sessions => -32005,
             Refusal::Upstream | Refusal::UpstreamTimeout | Refusal::Unavailable => -32004,
         }
@@ -84,6 +93,8 @@ impl Refusal {
             Refusal::Body => "bad_rpc_body",
             Refusal::Encoding => "encoded_body",
             Refusal::QueryToken => "query_token",
+            Refusal::Token => "token",
+            Refusal::Scope => "scope",
             Refusal::Session => "session_unknown",
             Refusal::Upstream => "upstream",
             Refusal::UpstreamTimeout => "upstream_timeout",
@@ -105,6 +116,8 @@ impl Refusal {
             Refusal::Body => "The body must be one JSON-RPC message with one method and one name",
             Refusal::Encoding => "Send the body without Content-Encoding",
             Refusal::QueryToken => "Tokens belong in the Authorization header, not in the query",
+            Refusal::Token => "A valid access token is needed",
+            Refusal::Scope => "The access token lacks a scope",
             Refusal::Session => "Session not found",
             Refusal::Upstream => "The server is not reachable",
             Refusal::UpstreamTimeout => "The server did not answer in time",
@@ -128,7 +141,7 @@ impl Refusal {
     }
 
     /// Every refusal, for labels.
-    pub const ALL: [Refusal; 14] = [
+    pub const ALL: [Refusal; 16] = [
         Refusal::Limited,
         Refusal::Streams,
         Refusal::Sessions,
@@ -139,6 +152,8 @@ impl Refusal {
         Refusal::Body,
         Refusal::Encoding,
         Refusal::QueryToken,
+        Refusal::Token,
+        Refusal::Scope,
         Refusal::Session,
         Refusal::Upstream,
         Refusal::UpstreamTimeout,

@@ -64,7 +64,10 @@ impl Proxy {
                 Ok(target) => {
                     head.rewritten = target;
                     return match &action.mcp {
-                        Some(mcp) => self.mcp(head, client, peer, action, mcp, record).await,
+                        // Boxed: a quiet connection holds the space of every future it may run.
+                        Some(mcp) => {
+                            Box::pin(self.mcp(head, client, peer, action, mcp, record)).await
+                        }
                         None => self.pass(head, client, peer, action, None, record).await,
                     };
                 }

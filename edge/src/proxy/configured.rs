@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::drain::Drain;
-use super::mcp::{Sealers, Tables};
+use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
@@ -25,6 +25,8 @@ pub struct Proxy {
     pub(super) mcp: Option<Arc<Tables>>,
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
+    pub(super) gates: Arc<Gates>,
+    pub(super) remembered: Remembered,
     pub(super) series: Series,
     pub(super) timeouts: Timeouts,
     pub(super) bounds: Bounds,
@@ -56,6 +58,8 @@ impl Proxy {
             mcp: snapshot.mcp.clone(),
             sealers: Arc::clone(&snapshot.sealers),
             penalties: snapshot.penalties.clone(),
+            gates: Arc::clone(&snapshot.gates),
+            remembered: Remembered::default(),
             series: lasting.metrics.series(config),
             timeouts: config.timeouts,
             bounds: config.bounds,

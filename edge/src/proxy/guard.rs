@@ -60,6 +60,9 @@ impl Proxy {
         self.check_host(found)?;
         self.check_scheme(head, peer, found)?;
         check_opening(head)?;
+        if let Some(reply) = self.resource_metadata(head, found) {
+            return Err(reply.into());
+        }
         let admitted = check_route(head, found)?;
         Ok(admitted)
     }

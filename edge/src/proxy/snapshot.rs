@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::mcp::{Sealers, Tables};
+use super::mcp::{Gates, Sealers, Tables};
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
 
@@ -14,6 +14,7 @@ pub struct Snapshot {
     pub(super) mcp: Option<Arc<Tables>>,
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
+    pub(super) gates: Arc<Gates>,
 }
 
 impl Snapshot {
@@ -26,6 +27,7 @@ impl Snapshot {
             Some(known) => Arc::new(known.with(limit)),
             None => Arc::new(Limits::new(limit)),
         });
+        let issuers = previous.map(|previous| &previous.gates.issuers);
         let tables = previous.and_then(|previous| previous.mcp.as_ref());
         let mcp = Tables::wanted(&config, tables);
         let known = previous.and_then(|previous| previous.penalties.as_ref());
@@ -36,6 +38,7 @@ impl Snapshot {
         });
         Snapshot {
             sealers: Arc::new(Sealers::new(&config)),
+            gates: Arc::new(Gates::new(&config, issuers)),
             config,
             limits,
             mcp,

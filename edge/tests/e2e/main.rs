@@ -16,6 +16,8 @@ mod http1;
 mod http2;
 mod limits;
 mod mcp;
+mod mcp_auth;
+mod mcp_conformance;
 mod mcp_routes;
 mod mcp_sessions;
 mod reload;

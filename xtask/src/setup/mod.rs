@@ -5,6 +5,7 @@ mod bpf_clippy;
 mod core_source;
 mod linker;
 mod need;
+mod node;
 mod python;
 mod task;
 

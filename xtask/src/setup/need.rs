@@ -117,6 +117,11 @@ const TESTS: &[Need] = &[
         &["bpftool"],
         "looks at the kernel programs from outside",
     ),
+    Need::program(
+        "npm",
+        &["nodejs", "npm"],
+        "installs the peers that are written for Node",
+    ),
     Need {
         name: "python3",
         why: "runs the official MCP SDKs (3.10 or later, with venv)",

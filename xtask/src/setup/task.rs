@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::repo::Repo;
 use crate::setup::core_source::{self, CoreSource};
 use crate::setup::need::{Group, needs};
-use crate::setup::{apt, bpf_clippy, linker, python};
+use crate::setup::{apt, bpf_clippy, linker, node, python};
 
 /// Find or install what edge is built, run and tested with.
 ///
@@ -114,6 +114,10 @@ fn look_and_install(repo: &Repo, group: Group, report: &mut dyn FnMut(String)) -
             if !say(python::is_current(repo, name), &format!("venv {name}"), why) {
                 python::make(repo, name)?;
             }
+        }
+        let why = "peers written for Node: an authorization server, the TypeScript SDK";
+        if !say(node::is_current(repo), "npm packages", why) {
+            node::make(repo)?;
         }
     }
     Ok(())

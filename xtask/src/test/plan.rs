@@ -101,6 +101,7 @@ impl Step {
                 e2e.env("EDGE_BIN", repo.release("edge"))
                     .env("EDGE_DEMO_BIN", repo.release("edge-demo"))
                     .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
+                    .env("EDGE_NODE", repo.node())
                     .env("EDGE_VENV_MCP1", repo.venv("mcp1"))
                     .env("EDGE_VENV_MCP2", repo.venv("mcp2"))
                     .env("EDGE_VENV_PEERS", repo.venv("peers"));

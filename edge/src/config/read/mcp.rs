@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::rate;
+use super::{auth, rate};
 use crate::config::item::Item;
 use crate::config::schema::{MCP, MCP_LIMIT, MCP_TOOL};
 use crate::config::table::Table;
@@ -51,6 +51,7 @@ fn options(table: &Table<'_>) -> Mcp {
         tools: rules(table, "tools_allow", "tools_deny"),
         session_secrets: secrets(table, &limit),
         session_idle: table.duration("session_idle", 3600 * SECOND, SECOND..=30 * DAY),
+        auth: auth::read(table),
         tool_limits: tools(table, &limit, table),
         limit,
     }
@@ -156,8 +157,16 @@ fn tools(table: &Table<'_>, limit: &McpLimit, parent: &Table<'_>) -> Vec<ToolLim
         let cost_max = limit.calls.map_or(COUNT_MAX, |rate| u64::from(rate.burst));
         let cost = table.integer("cost", 1, 1..=cost_max) as u32;
         let key = table.item("key").and_then(|item| key(&item));
+        let scopes = auth::scopes(&table);
+        if let Some(item) = table
+            .item("scopes")
+            .filter(|_| parent.item("auth").is_none())
+        {
+            item.error("nobody checks tokens here; add [host.route.mcp.auth]");
+        }
         if let Some(name) = name {
             tools.push(ToolLimit {
+                scopes,
                 name,
                 calls,
                 key: key.unwrap_or_else(|| limit.key.clone()),

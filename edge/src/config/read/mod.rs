@@ -2,6 +2,7 @@
 //!
 //! Each default and each bound stands here once, beside the key it belongs to.
 
+mod auth;
 mod bounds;
 mod host;
 mod limit;

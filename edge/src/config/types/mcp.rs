@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Rate;
+use super::{McpAuth, Rate};
 use crate::config::value::{NamePattern, NameRules};
 
 /// `[host.route.mcp]`.
@@ -25,6 +25,8 @@ pub struct Mcp {
     pub session_idle: Duration,
     /// Sessions are sealed into their ids rather than remembered; the first secret seals.
     pub session_secrets: Secrets,
+    /// Whose tokens are asked for; `None`: the servers see to that.
+    pub auth: Option<McpAuth>,
     /// Limits per client.
     pub limit: McpLimit,
     /// Limits and costs of single tools; the first that matches counts.
@@ -80,6 +82,8 @@ pub struct ToolLimit {
     pub calls: Option<Rate>,
     /// By what those are counted.
     pub key: McpKey,
+    /// Scopes that a call needs beside those of the route.
+    pub scopes: Vec<String>,
     /// How many calls one of these is for the limit of the route.
     pub cost: u32,
 }

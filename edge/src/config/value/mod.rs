@@ -17,6 +17,7 @@ mod server;
 mod size;
 mod socket_path;
 mod template;
+mod url;
 
 pub use duration::{format_duration, parse_duration};
 pub use invalid::Invalid;
@@ -35,3 +36,4 @@ pub(super) use server::{Resolve, is_server, parse_server, resolve};
 pub(super) use size::{format_size, parse_size};
 pub(super) use socket_path::{check_socket_path, join};
 pub(super) use template::parse_template;
+pub(super) use url::{check_scope, check_url};

@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 
 use super::prefix::Prefix;
 use super::tables::now_s;
+use crate::auth::Claims;
 use crate::config::{Mcp, UpstreamId};
 use crate::limit::Held;
 use crate::mcp::{
@@ -49,6 +50,9 @@ pub(in crate::proxy) struct Call {
     is_old_stream: bool,
     events: Option<EventCount>,
     pub(super) refusal: Option<Refusal>,
+    pub(super) claims: Option<Rc<Claims>>,
+    /// `WWW-Authenticate` of a refusal.
+    pub(super) challenge: Option<String>,
 }
 
 impl Call {
@@ -76,6 +80,8 @@ impl Call {
             is_old_stream: false,
             events: None,
             refusal: None,
+            claims: None,
+            challenge: None,
         }
     }
 

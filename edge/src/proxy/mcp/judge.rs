@@ -37,6 +37,7 @@ impl Proxy {
         if head.target.query().is_some() && has_token(head.target.as_str()) {
             return Err(Refusal::QueryToken.into());
         }
+        self.authorize(head, mcp, call)?;
         if !matches!(call.class, Class::Discovery | Class::Health) {
             self.learn(head, client, mcp, call).await?;
             match call.seals && call.era == Era::Legacy {
@@ -74,7 +75,8 @@ impl Proxy {
                 false => call.read_body()?,
             }
         }
-        call.apply_rules(mcp)
+        call.apply_rules(mcp)?;
+        self.authorize_tool(mcp, call)
     }
 
     /// The same where the client holds the answer in its sealed id; the old transport's ids stand in

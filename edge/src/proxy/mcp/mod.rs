@@ -2,6 +2,7 @@
 //! rules and limits to that, keep it with the server that knows its session, and refuse in a way
 //! that an MCP client understands.
 
+mod authorize;
 mod call;
 mod judge;
 mod limits;
@@ -10,6 +11,7 @@ mod tables;
 
 use http::{Method, StatusCode};
 
+pub(super) use authorize::{Gates, Remembered};
 pub(super) use call::Call;
 pub(super) use tables::{Sealers, Tables};
 
@@ -48,8 +50,7 @@ impl Proxy {
         mcp: &'a Mcp,
         record: &mut Record<'a>,
     ) {
-        // Boxed, for a quiet connection holds the space of every future it may run.
-        let mut call = Box::new(Call::new(action.upstream, record.route.unwrap_or(0), mcp));
+        let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp);
         match self.judge(head, client, peer, mcp, &mut call).await {
             Ok(()) => {
                 self.pass(head, client, peer, action, Some(&mut call), record)
@@ -105,7 +106,10 @@ impl Call {
         self.refusal = Some(refusal);
         let seconds = retry_after.map(|retry_after| retry_after.seconds());
         let body = refusal.body(self.id(), seconds);
-        let reply = Reply::new(refusal.status()).content("application/json", body);
+        let mut reply = Reply::new(refusal.status()).content("application/json", body);
+        if let Some(challenge) = &self.challenge {
+            reply = reply.with("www-authenticate", challenge);
+        }
         match seconds {
             Some(seconds) => reply.with("retry-after", &seconds.to_string()),
             None => reply,

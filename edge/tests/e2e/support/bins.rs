@@ -70,6 +70,19 @@ pub(crate) fn peers_python() -> PathBuf {
     interpreter("peers")
 }
 
+/// The directory with the packages of the peers that are written for Node.
+pub(crate) fn node_packages() -> PathBuf {
+    let default = profile_dir().with_file_name("node");
+    let packages = required("EDGE_NODE", default, "cargo xtask setup --tests");
+    let installed = packages.join("node_modules");
+    assert!(
+        installed.exists(),
+        "{} does not exist: run `cargo xtask setup --tests`",
+        installed.display()
+    );
+    packages
+}
+
 fn interpreter(name: &str) -> PathBuf {
     let default = profile_dir().with_file_name("venv").join(name);
     let variable = format!("EDGE_VENV_{}", name.to_uppercase());

@@ -1,0 +1,88 @@
+//! What a client without a good token is told: where to get one, and for what.
+
+use serde_json::json;
+
+/// Why a client is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge<'a> {
+    /// It has no token.
+    Missing,
+    /// Its token is not good.
+    Invalid,
+    /// Its token is good, but not for this.
+    Scope(&'a str),
+}
+
+impl Challenge<'_> {
+    /// The value of `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1); `scopes` is what the resource
+    /// wants of every token.
+    pub fn header(self, metadata_url: &str, scopes: &[String]) -> String {
+        let error = match self {
+            // RFC 6750 §3.1: a request that says nothing of tokens is told nothing of errors.
+            Challenge::Missing => "",
+            Challenge::Invalid => "error=\"invalid_token\", ",
+            Challenge::Scope(_) => "error=\"insufficient_scope\", ",
+        };
+        let mut wanted = scopes.join(" ");
+        if let Challenge::Scope(scope) = self
+            && !scopes.iter().any(|known| known == scope)
+        {
+            wanted = format!("{wanted} {scope}").trim_start().to_owned();
+        }
+        let scope = match wanted.is_empty() {
+            true => String::new(),
+            false => format!(", scope=\"{wanted}\""),
+        };
+        format!("Bearer {error}resource_metadata=\"{metadata_url}\"{scope}")
+    }
+}
+
+/// The protected resource metadata (RFC 9728 §2).
+pub fn metadata(resource: &str, issuer: &str, scopes: &[String]) -> String {
+    let mut document = json!({
+        "resource": resource,
+        "authorization_servers": [issuer],
+        "bearer_methods_supported": ["header"],
+    });
+    if !scopes.is_empty() {
+        document["scopes_supported"] = json!(scopes);
+    }
+    document.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_say_what_is_missing() {
+        let scopes = ["mcp".to_owned()];
+        let url = "https://h/.well-known/oauth-protected-resource/mcp";
+        let header = |challenge: Challenge<'_>, scopes: &[String]| challenge.header(url, scopes);
+        assert_eq!(
+            header(Challenge::Missing, &[]),
+            format!("Bearer resource_metadata=\"{url}\"")
+        );
+        assert_eq!(
+            header(Challenge::Invalid, &scopes),
+            format!("Bearer error=\"invalid_token\", resource_metadata=\"{url}\", scope=\"mcp\"")
+        );
+        assert_eq!(
+            header(Challenge::Scope("admin"), &scopes),
+            format!(
+                "Bearer error=\"insufficient_scope\", resource_metadata=\"{url}\", scope=\"mcp admin\""
+            )
+        );
+        assert!(header(Challenge::Scope("mcp"), &scopes).ends_with("scope=\"mcp\""));
+        assert!(header(Challenge::Scope("x"), &[]).ends_with("scope=\"x\""));
+    }
+
+    #[test]
+    fn the_metadata_is_that_of_the_standard() {
+        let text = metadata("https://h/mcp", "https://as", &["a".to_owned()]);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(value["resource"], "https://h/mcp");
+        assert_eq!(value["authorization_servers"], json!(["https://as"]));
+        assert_eq!(value["scopes_supported"], json!(["a"]));
+    }
+}

@@ -1,0 +1,190 @@
+//! Bearer tokens on routes that ask for them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http::Method;
+
+use super::Stop;
+use super::call::Call;
+use crate::auth::{Challenge, Claims, Issuer, Issuers, TokenError, Verifier, metadata};
+use crate::config::{Config, Mcp, McpAuth};
+use crate::limit::RetryAfter;
+use crate::mcp::{Class, Refusal};
+use crate::message::{Name, RequestHead};
+use crate::proxy::configured::Proxy;
+use crate::proxy::reply::Reply;
+use crate::proxy::router::Match;
+
+/// Good tokens a worker remembers: a signature costs some fifty microseconds to check.
+const REMEMBERED_MAX: usize = 4096;
+
+/// What tokens are judged by, for each route that asks for them; shared by all workers.
+pub(crate) struct Gates {
+    routes: Vec<Option<Gate>>,
+    pub(crate) issuers: Issuers,
+}
+
+struct Gate {
+    verifier: Verifier,
+    issuer: Arc<Issuer>,
+    metadata_url: String,
+}
+
+/// The good tokens of one worker, by route and digest.
+#[derive(Default)]
+pub(crate) struct Remembered(RefCell<HashMap<(usize, [u8; 32]), Rc<Claims>>>);
+
+impl Gates {
+    /// The gates of a configuration; keys that `previous` knows stay known.
+    pub(crate) fn new(config: &Config, previous: Option<&Issuers>) -> Gates {
+        let auths = || {
+            let routes = config.hosts.iter().flat_map(|host| &host.routes);
+            routes.map(|route| route.action.mcp().and_then(|mcp| mcp.auth.as_ref()))
+        };
+        let servers = auths().flatten();
+        let servers = servers.map(|auth| (auth.issuer.as_str(), auth.jwks.as_deref()));
+        let issuers = Issuers::wanted(servers, previous);
+        let gate = |auth: &McpAuth| {
+            Some(Gate {
+                verifier: Verifier::new(&auth.issuer, &auth.audiences),
+                issuer: Arc::clone(issuers.of(&auth.issuer, auth.jwks.as_deref())?),
+                metadata_url: auth.metadata_url(),
+            })
+        };
+        Gates {
+            routes: auths().map(|auth| auth.and_then(gate)).collect(),
+            issuers,
+        }
+    }
+}
+
+impl Proxy {
+    /// Checks the token of a request on a route that asks for one. What says nothing about anybody
+    /// is open: health, discovery, and what browsers ask before they ask.
+    pub(super) fn authorize(
+        &self,
+        head: &RequestHead,
+        mcp: &Mcp,
+        call: &mut Call,
+    ) -> Result<(), Stop> {
+        let Some(auth) = &mcp.auth else { return Ok(()) };
+        let open = matches!(call.class, Class::Health | Class::Discovery);
+        if open || head.method == Method::OPTIONS {
+            return Ok(());
+        }
+        // Access fails closed.
+        let gate = self.gates.routes.get(call.route).and_then(Option::as_ref);
+        let gate = gate.ok_or(Refusal::Unavailable)?;
+        let refuse = |call: &mut Call, challenge: Challenge<'_>| {
+            call.challenge = Some(challenge.header(&gate.metadata_url, &auth.scopes));
+            match challenge {
+                Challenge::Scope(_) => Stop::from(Refusal::Scope),
+                Challenge::Missing | Challenge::Invalid => Stop::from(Refusal::Token),
+            }
+        };
+        let token = match bearer(head) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Err(refuse(call, Challenge::Missing)),
+            Err(()) => return Err(refuse(call, Challenge::Invalid)),
+        };
+        let claims = match self.claims(gate, call.route, token) {
+            Ok(claims) => claims,
+            Err(TokenError::UnknownKey) if gate.issuer.refresh() => {
+                // Perhaps a key of a moment ago: by the next attempt it is known, or known not to be.
+                let soon = RetryAfter(std::time::Duration::from_secs(1));
+                return Err(Stop::Refused(Refusal::Unavailable, Some(soon)));
+            }
+            Err(_) => return Err(refuse(call, Challenge::Invalid)),
+        };
+        if let Some(scope) = claims.lacks(auth.scopes.iter()) {
+            return Err(refuse(call, Challenge::Scope(scope)));
+        }
+        call.claims = Some(claims);
+        Ok(())
+    }
+
+    /// Checks the scopes that the tool called needs.
+    pub(super) fn authorize_tool(&self, mcp: &Mcp, call: &mut Call) -> Result<(), Stop> {
+        let (Some(auth), Some(claims)) = (&mcp.auth, &call.claims) else {
+            return Ok(());
+        };
+        if call.method.get() != Some(b"tools/call") {
+            return Ok(());
+        }
+        let name = call.name.start();
+        let tool = mcp.tool_limits.iter().find(|tool| tool.name.matches(name));
+        let Some(scope) = tool.and_then(|tool| claims.lacks(tool.scopes.iter())) else {
+            return Ok(());
+        };
+        let challenge = Challenge::Scope(scope);
+        call.challenge = Some(challenge.header(&auth.metadata_url(), &auth.scopes));
+        Err(Refusal::Scope.into())
+    }
+
+    fn claims(&self, gate: &Gate, route: usize, token: &[u8]) -> Result<Rc<Claims>, TokenError> {
+        let now_s = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(u64::MAX, |since| since.as_secs());
+        let mut key = (route, [0; 32]);
+        key.1.copy_from_slice(digest(&SHA256, token).as_ref());
+        let mut remembered = self.remembered.0.borrow_mut();
+        match remembered.get(&key) {
+            Some(claims) if claims.expires_s > now_s => return Ok(Rc::clone(claims)),
+            Some(_) => drop(remembered.remove(&key)),
+            None => {}
+        }
+        let keys = gate.issuer.keys().ok_or(TokenError::UnknownKey)?;
+        let claims = Rc::new(gate.verifier.verify(token, &keys)?);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(key, Rc::clone(&claims));
+        Ok(claims)
+    }
+
+    /// The metadata of a resource (RFC 9728 §3), when that is what is asked for: open to everybody,
+    /// web pages included.
+    pub(in crate::proxy) fn resource_metadata(
+        &self,
+        head: &RequestHead,
+        found: Match<'_>,
+    ) -> Option<Reply> {
+        let path = head.target.path();
+        if !path.starts_with("/.well-known/oauth-protected-resource") {
+            return None;
+        }
+        let auths = found.site()?.candidates(head);
+        let mut auths = auths.filter_map(|(_, route, _)| route.action.mcp()?.auth.as_ref());
+        let auth = auths.find(|auth| auth.is_metadata(path))?;
+        let known = matches!(head.method, Method::GET | Method::HEAD);
+        let status = match known {
+            true => http::StatusCode::OK,
+            false => http::StatusCode::METHOD_NOT_ALLOWED,
+        };
+        let document = metadata(&auth.resource, &auth.issuer, &auth.scopes);
+        let reply = Reply::new(status).content("application/json", document);
+        Some(
+            reply
+                .with("access-control-allow-origin", "*")
+                .with("allow", "GET, HEAD"),
+        )
+    }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1); an error for what is sent and is none.
+fn bearer(head: &RequestHead) -> Result<Option<&[u8]>, ()> {
+    let mut values = head.fields.values(Name::Authorization);
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let (scheme, token) = value.split_at_checked(7).ok_or(())?;
+    let token = token.trim_ascii();
+    let good =
+        scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty() && values.next().is_none();
+    good.then_some(Some(token)).ok_or(())
+}

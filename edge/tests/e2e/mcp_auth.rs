@@ -1,0 +1,185 @@
+//! Tokens of a real authorization server, on a route that asks for them.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::support::{
+    Client, Process, Setup, Upstream, free_port, light, node_script, rpc, tool_call, wait_until,
+};
+
+const LIMIT: Duration = Duration::from_secs(5);
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
+
+/// `oidc-provider` from npm.
+struct Issuer {
+    port: u16,
+    _process: Process,
+}
+
+impl Issuer {
+    fn start() -> Issuer {
+        let port = free_port();
+        let mut process =
+            Process::start("oidc", node_script("oidc_server.mjs", &[&port.to_string()]));
+        process.wait_for("listening on", Duration::from_secs(40));
+        Issuer {
+            port,
+            _process: process,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A token for a resource, with scopes.
+    fn token(&self, resource: &str, scope: &str) -> String {
+        let body = format!(
+            "grant_type=client_credentials&client_id=e2e&client_secret=secret&resource={resource}&scope={}",
+            scope.replace(' ', "+")
+        );
+        let request = format!(
+            "POST /token HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            self.port,
+            body.len()
+        );
+        let mut client = Client::plain(([127, 0, 0, 1], self.port).into());
+        let response = client.exchange(request);
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    }
+}
+
+#[test]
+fn tokens_are_asked_for_checked_and_their_scopes_heeded() {
+    let _machine = light();
+    let issuer = Issuer::start();
+    let upstream = Upstream::ok();
+    let route = format!(
+        "[host.route.mcp]\nhealth = \"/health\"\n[host.route.mcp.auth]\nissuer = \"{}\"\n\
+         resource = \"{RESOURCE}\"\nscopes = [\"mcp\"]\n\
+         [[host.route.mcp.tool]]\nname = \"search\"\nscopes = [\"mcp:search\"]",
+        issuer.url()
+    );
+    let edge = Setup::new(upstream.address).route(&route).start();
+    let ask = |authorization: &[&str], tool: &str| {
+        let response = edge
+            .plain()
+            .exchange(rpc("/mcp", authorization, &tool_call(7, tool)));
+        let challenge = response
+            .header("www-authenticate")
+            .unwrap_or_default()
+            .to_owned();
+        if response.status != 200 {
+            assert_eq!(response.json()["id"], 7, "{}", response.text());
+            assert!(response.json()["error"]["code"].is_number());
+        }
+        (response.status, challenge)
+    };
+    let with = |token: &str, tool: &str| ask(&[&format!("Authorization: Bearer {token}")], tool);
+
+    let whole = format!("Bearer resource_metadata=\"{METADATA}\", scope=\"mcp\"");
+    assert_eq!(ask(&[], "add"), (401, whole));
+    let invalid =
+        format!("Bearer error=\"invalid_token\", resource_metadata=\"{METADATA}\", scope=\"mcp\"");
+    assert_eq!(with("nonsense", "add"), (401, invalid.clone()));
+    assert_eq!(
+        ask(&["Authorization: Basic YTpi"], "add"),
+        (401, invalid.clone())
+    );
+
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for path in [
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-protected-resource",
+    ] {
+        let response = edge.plain().exchange(get(path));
+        assert_eq!(response.status, 200, "{path}");
+        let document: Value = response.json();
+        assert_eq!(document["resource"], RESOURCE);
+        assert_eq!(
+            document["authorization_servers"],
+            serde_json::json!([issuer.url()])
+        );
+    }
+    assert_eq!(
+        edge.plain().exchange(get("/health")).status,
+        200,
+        "health is open"
+    );
+    assert!(!upstream.received().contains("POST"));
+
+    // The keys come a moment after the start.
+    let good = issuer.token(RESOURCE, "mcp");
+    assert!(wait_until(LIMIT, || with(&good, "add").0 == 200));
+    assert!(
+        upstream.received().contains(&good),
+        "the server may want to read it too"
+    );
+    assert_eq!(
+        ask(&[&format!("authorization: bearer {good}")], "add").0,
+        200
+    );
+    let twice = format!("Authorization: Bearer {good}");
+    assert_eq!(ask(&[&twice, &twice], "add").0, 401);
+    let cut = &good[..good.len() - 4];
+    assert_eq!(with(cut, "add"), (401, invalid.clone()));
+    let elsewhere = issuer.token("https://other.example/mcp", "mcp");
+    assert_eq!(with(&elsewhere, "add"), (401, invalid));
+    let scopeless = issuer.token(RESOURCE, "mcp:search");
+    let (status, challenge) = with(&scopeless, "add");
+    assert_eq!(status, 403);
+    assert!(
+        challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"mcp\""),
+        "{challenge}"
+    );
+    let (status, challenge) = with(&good, "search");
+    assert_eq!(status, 403);
+    assert!(
+        challenge.contains("scope=\"mcp mcp:search\""),
+        "{challenge}"
+    );
+    let searching = issuer.token(RESOURCE, "mcp mcp:search");
+    assert_eq!(with(&searching, "search").0, 200);
+
+    // A reload keeps the keys: nobody is refused while they are fetched.
+    edge.process.signal(Signal::SIGHUP);
+    for _ in 0..50 {
+        assert_eq!(with(&good, "add").0, 200);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    edge.log_line(|line| line["status"] == 401 && line["error"] == "token");
+    let log = std::fs::read_to_string(edge.file("access.log")).expect("a log");
+    assert!(!log.contains(&good) && !log.contains("Bearer"));
+}
+
+/// Without keys nobody gets in, and everybody is told to come back.
+#[test]
+fn an_issuer_that_cannot_be_reached_lets_nobody_in() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let route = format!(
+        "[host.route.mcp.auth]\nissuer = \"http://127.0.0.1:{}\"\nresource = \"{RESOURCE}\"",
+        free_port()
+    );
+    let edge = Setup::new(upstream.address).route(&route).start();
+    // A token as good as any: who signed it cannot be known.
+    let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJleHAiOjk5OTk5OTk5OTl9.c2ln";
+    let call = rpc(
+        "/mcp",
+        &[&format!("Authorization: Bearer {token}")],
+        &tool_call(1, "add"),
+    );
+    for _ in 0..3 {
+        let response = edge.plain().exchange(&call);
+        assert!([401, 503].contains(&response.status), "{}", response.status);
+    }
+    assert_eq!(upstream.received(), "");
+}

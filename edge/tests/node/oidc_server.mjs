@@ -1,0 +1,33 @@
+// An authorization server: `oidc_server.mjs PORT`. Client `e2e`, secret `secret`, client credentials
+// only; a token is a JWT for whatever resource is asked for, with the scopes asked for out of `mcp`
+// and `mcp:search`. Prints `listening on PORT` once it accepts.
+import Provider from 'oidc-provider';
+
+const port = Number(process.argv[2]);
+const scope = 'mcp mcp:search';
+const provider = new Provider(`http://127.0.0.1:${port}`, {
+  clients: [
+    {
+      client_id: 'e2e',
+      client_secret: 'secret',
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+    },
+  ],
+  scopes: scope.split(' '),
+  features: {
+    clientCredentials: { enabled: true },
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (_ctx, resource) => ({
+        scope,
+        audience: resource,
+        accessTokenFormat: 'jwt',
+        accessTokenTTL: 300,
+      }),
+    },
+  },
+});
+provider.listen(port, '127.0.0.1', () => console.log('listening on', port));
