@@ -14,6 +14,7 @@ mod bad_upstreams;
 mod forwarding;
 mod http1;
 mod http2;
+mod http3;
 mod limits;
 mod mcp;
 mod mcp_auth;

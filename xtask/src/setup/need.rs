@@ -113,6 +113,16 @@ const TESTS: &[Need] = &[
         "checks the metrics page as Prometheus reads it",
     ),
     Need::program(
+        "chromium",
+        &["chromium"],
+        "the browser that HTTP/3 is tried with",
+    ),
+    Need::program(
+        "chromedriver",
+        &["chromium-driver"],
+        "tells that browser what to do",
+    ),
+    Need::program(
         "bpftool",
         &["bpftool"],
         "looks at the kernel programs from outside",

@@ -1,0 +1,144 @@
+//! HTTP/3 as clients use it; aioquic is the client.
+
+mod abuse;
+mod lasting;
+mod packets;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{
+    ALPN_H1, Client, Demo, Edge, McpServer, Setup, light, peer, run_driver, wait_until,
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn start() -> (Demo, Edge) {
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address).top("workers = 2").start();
+    (demo, edge)
+}
+
+/// What a scenario of `script` reports.
+fn run(script: &str, edge: &Edge, name: &str, more: &[&str]) -> Value {
+    let ca = edge.file("ca.pem").display().to_string();
+    let url = edge.url();
+    let arguments = [&[name, &url, &ca], more].concat();
+    run_driver(name, peer(script, &arguments), LIMIT)
+}
+
+fn scenario(edge: &Edge, name: &str, more: &[&str]) -> Value {
+    run("h3_scenarios.py", edge, name, more)
+}
+
+#[test]
+fn requests_of_every_kind() {
+    let _machine = light();
+    let (_demo, mut edge) = start();
+    assert_eq!(scenario(&edge, "exchanges", &[]), "ok");
+    let line = edge.log_line(|line| line["path"] == "/echo");
+    assert_eq!(
+        (&line["protocol"], &line["tls"]),
+        (&"h3".into(), &"TLSv1.3".into())
+    );
+    let metrics = edge.metrics();
+    assert!(metrics.sum("edge_requests_total", &["protocol=\"h3\""]) >= 205.0);
+    assert_eq!(
+        metrics.sum("edge_connections_total", &["protocol=\"h3\""]),
+        3.0
+    );
+    assert_eq!(metrics.sum("edge_connections", &["protocol=\"h3\""]), 0.0);
+    assert_eq!(metrics.sum("edge_http3_streams", &[]), 0.0);
+    edge.assert_healthy();
+}
+
+#[test]
+fn bodies_of_some_size_both_ways() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let megabytes = std::env::var("EDGE_BULK_MB").unwrap_or("20".into());
+    scenario(&edge, "bulk", &[&megabytes]);
+    let metrics = edge.metrics();
+    let per_call = |direction: &str| {
+        let label = format!("direction=\"{direction}\"");
+        metrics.sum("edge_quic_datagrams_total", &[&label])
+            / metrics.sum("edge_quic_system_calls_total", &[&label])
+    };
+    assert!(
+        per_call("out") > 3.0,
+        "{} datagrams a call",
+        per_call("out")
+    );
+}
+
+#[test]
+fn events_leave_at_once() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let delays = scenario(&edge, "events", &[]);
+    let ms = |name: &str| delays[name].as_f64().expect("a number");
+    assert!(ms("max_ms") < 20.0 && ms("median_ms") < 5.0, "{delays}");
+}
+
+#[test]
+fn the_official_sdks_servers_answer() {
+    let _machine = light();
+    for generation in [1, 2] {
+        let server = McpServer::start(generation, 30);
+        let edge = Setup::new(server.address).top("workers = 2").start();
+        let outcome = scenario(&edge, "mcp", &[]);
+        assert!(outcome["progress"].as_u64() >= Some(5), "{outcome}");
+    }
+}
+
+#[test]
+fn both_sides_can_give_up() {
+    let _machine = light();
+    let (_demo, mut edge) = start();
+    let outcome = scenario(&edge, "cancelling", &[]);
+    // H3_INTERNAL_ERROR: nobody can take the answer for complete.
+    assert_eq!(outcome["died"], 0x102, "{outcome}");
+    let open = || edge.metrics().sum("edge_upstream_connections", &[]);
+    assert!(
+        wait_until(Duration::from_secs(2), || open() <= 2.0),
+        "{} open",
+        open()
+    );
+    let line = edge.log_line(|line| line["path"] == "/sse");
+    assert_eq!(line["error"], "client_gone");
+    assert!(
+        line["duration_ms"].as_f64().expect("a number") < 1000.0,
+        "{line}"
+    );
+    edge.assert_healthy();
+}
+
+#[test]
+fn clients_learn_of_it_over_tcp() {
+    let _machine = light();
+    let demo = Demo::start();
+    let other = "[[host]]\nnames = [\"quiet.test\"]\ncertificate = \"localhost.pem\"\n\
+                 key = \"localhost.key\"\nhttp3 = false\n[[host.route]]\nupstream = \"origin\"\n";
+    let edge = Setup::new(demo.address).hosts(other).start();
+    let told = |mut client: Client, host: &str, path: &str| {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let response = client.response(false);
+        response.header("alt-svc").map(str::to_owned)
+    };
+    let tls = || Client::tls(edge.https, "localhost", &edge.authority().roots(), ALPN_H1);
+    let expected = format!("h3=\":{}\"; ma=86400", edge.https.port());
+    for path in ["/headers", "/no-such-thing"] {
+        assert_eq!(told(tls(), "localhost", path).as_deref(), Some(&*expected));
+    }
+    assert_eq!(told(tls(), "quiet.test", "/headers"), None);
+    let plain = told(edge.plain(), "localhost", "/headers");
+    assert_eq!(plain, None, "not over plain HTTP");
+    drop(edge);
+
+    let edge = Setup::new(demo.address)
+        .listen("redirect = false\nquic = \"off\"")
+        .start();
+    let unheard = told(edge.tls(), "localhost", "/headers");
+    assert_eq!(unheard, None, "nobody listens");
+}

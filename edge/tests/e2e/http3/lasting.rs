@@ -1,0 +1,80 @@
+//! Connections that outlast what happens around them.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::{LIMIT, scenario, start};
+use crate::support::{Process, light, peer};
+
+/// With two workers the kernel's hash would choose the wrong one for half of the ports.
+#[test]
+fn a_client_that_changes_its_port_keeps_its_stream() {
+    let _machine = light();
+    let (_demo, mut edge) = start();
+    assert_eq!(scenario(&edge, "moving", &["12", "no"]), "ok");
+    assert_eq!(scenario(&edge, "moving", &["8", "yes"]), "ok");
+    let migrations = edge.metrics().sum("edge_quic_migrations_total", &[]);
+    assert!(migrations >= 20.0, "{migrations} migrations");
+    edge.assert_healthy();
+}
+
+#[test]
+fn a_ticket_is_good_at_every_worker() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let outcome = scenario(&edge, "resumption", &["8"]);
+    assert_eq!(outcome["resumed"], 8);
+}
+
+#[test]
+fn a_browser_keeps_its_event_stream_over_a_reload() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let ready = edge.file("ready").display().to_string();
+    let certificate = edge.file("localhost.pem").display().to_string();
+    let command = peer("h3_browser.py", &[&edge.url(), &certificate, &ready]);
+    let mut browser = Process::start("h3_browser.py", command);
+    browser.wait_for("connected", LIMIT);
+    let connections = || {
+        edge.metrics()
+            .sum("edge_connections_total", &["protocol=\"h3\""])
+    };
+    let before = connections();
+    edge.process.signal(Signal::SIGHUP);
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&ready, "").expect("our own directory is writable");
+    let (code, stdout, stderr) = browser.finish(LIMIT);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let seen: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(seen["page"], "h3", "{seen}");
+    assert_eq!(seen["errors"], 0, "{seen}");
+    let hops = seen["resources"].as_array().expect("a list");
+    assert!(
+        hops.len() > 1 && hops.iter().all(|hop| hop == "h3"),
+        "{seen}"
+    );
+    let over_tcp = ["protocol=\"h2\"", "protocol=\"http/1.1\""]
+        .map(|protocol| edge.metrics().sum("edge_connections_total", &[protocol]));
+    assert_eq!((connections(), over_tcp), (before, [0.0, 0.0]));
+}
+
+#[test]
+fn a_reload_and_a_drain_end_nothing_early() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let ca = edge.file("ca.pem").display().to_string();
+    let url = edge.url();
+    let command = peer("h3_scenarios.py", &["drained", &url, &ca]);
+    let mut client = Process::start("drained", command);
+    client.wait_for("connected", LIMIT);
+    edge.process.signal(Signal::SIGHUP);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(client.is_running(), "{}", client.output());
+    edge.process.signal(Signal::SIGTERM);
+    let (code, stdout, stderr) = client.finish(LIMIT);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let heard: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    // The stream ends as if the server had ended it, and the connection without an error.
+    assert_eq!(heard, serde_json::json!({"reset": null, "code": 0x100}));
+}

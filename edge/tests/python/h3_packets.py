@@ -1,0 +1,125 @@
+"""QUIC packets without a client behind them: `h3_packets.py NAME URL CA [ARGUMENT...]`."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from urllib.parse import urlparse
+
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.packet import QuicPacketType, pull_quic_header
+from aioquic.buffer import Buffer
+
+from h3_client import configuration, open_client
+
+
+def server(url):
+    return ("127.0.0.1", urlparse(url).port)
+
+
+def first_flight(ca, url):
+    """The datagrams of a client that has just begun, which is never heard of again."""
+    client = QuicConnection(configuration=configuration(ca))
+    client.connect(server(url), now=time.time())
+    return [data for data, _ in client.datagrams_to_send(now=time.time())]
+
+
+def receive(sock, seconds):
+    """Everything that comes within that time."""
+    datagrams = []
+    limit = time.monotonic() + seconds
+    while (left := limit - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            datagrams.append(sock.recv(65535))
+        except TimeoutError:
+            break
+    return datagrams
+
+
+def udp(source="127.0.0.1"):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((source, 0))
+    return sock
+
+
+def negotiation(url, ca):
+    """A version that nobody speaks is answered with those there are, if the datagram is of size."""
+    sock = udp()
+    source, target = os.urandom(8), os.urandom(8)
+    packet = b"\xc0" + bytes.fromhex("1a2a3a4a") + b"\x08" + target + b"\x08" + source
+    sock.sendto(packet + bytes(1200 - len(packet)), server(url))
+    [answer] = receive(sock, 1)
+    header = pull_quic_header(Buffer(data=answer))
+    assert header.packet_type == QuicPacketType.VERSION_NEGOTIATION, header
+    assert header.destination_cid == source and header.source_cid == target, header
+    assert 1 in header.supported_versions, header
+    sock.sendto(packet + bytes(1000 - len(packet)), server(url))
+    for hello in first_flight(ca, url):
+        sock.sendto(hello[:1100], server(url))
+    sock.sendto(os.urandom(1200), server(url))
+    sock.sendto(b"", server(url))
+    sock.sendto(b"\x40", server(url))
+    assert receive(sock, 0.5) == [], "an answer to what deserves none"
+    return "ok"
+
+
+def amplification(url, ca):
+    """Until a client has shown that it is where it says, it gets three times what it sent.
+
+    And less than one datagram more: quinn compares before it sends, not after.
+    """
+    sock = udp()
+    hello = first_flight(ca, url)
+    for datagram in hello:
+        sock.sendto(datagram, server(url))
+    answer = receive(sock, 4)
+    sent, got = sum(map(len, hello)), sum(map(len, answer))
+    assert 0 < got < 3 * sent + 1200, (sent, got)
+    return {"sent": sent, "got": got}
+
+
+async def forgotten(url, ca, ready):
+    """A connection whose server has been started anew is told so, by a token it was given before."""
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+        tokens = [client._quic._peer_cid.stateless_reset_token]
+        tokens += [cid.stateless_reset_token for cid in client._quic._peer_cid_available]
+        print("connected", file=sys.stderr, flush=True)
+        while not os.path.exists(ready):
+            await asyncio.sleep(0.02)
+        seen = []
+        receive = client.datagram_received
+        client.datagram_received = lambda data, addr: (seen.append(data), receive(data, addr))
+        limit = time.monotonic() + 5
+        while not any(data[-16:] in tokens for data in seen):
+            assert time.monotonic() < limit, f"{len(seen)} datagrams, and none says so"
+            client._quic.send_ping(1)
+            client.transmit()
+            await asyncio.sleep(0.1)
+    return "ok"
+
+
+def flood(url, ca, count="3000"):
+    """Clients from all over, of whom nothing is heard after their first datagram."""
+    sent = 0
+    for n in range(int(count)):
+        sock = udp(f"127.{n % 200 + 1}.{n // 200 % 200}.{n % 250 + 1}")
+        for datagram in first_flight(ca, url):
+            sock.sendto(datagram, server(url))
+            sent += 1
+        sock.close()
+    return {"datagrams": sent}
+
+
+def main():
+    name, url, ca, *arguments = sys.argv[1:]
+    result = globals()[name](url, ca, *arguments)
+    if asyncio.iscoroutine(result):
+        result = asyncio.run(result)
+    print(json.dumps(result))
+
+
+main()

@@ -1,0 +1,524 @@
+"""What clients do to HTTP/3: `h3_scenarios.py NAME URL CA [ARGUMENT...]` prints one JSON value.
+
+Whatever does not happen as it should is an assertion that fails.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from urllib.parse import urlparse
+
+from aioquic.buffer import Buffer, encode_uint_var
+from aioquic.h3.connection import H3Connection
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.events import StreamDataReceived, StreamReset
+
+from h3_client import Exchange, configuration, open_client
+
+PATTERN = b"abcdefghijklmnopqrstuvwxyz"
+
+
+async def exchanges(url, ca):
+    """Requests of every kind, alone and many at once."""
+    async with open_client(url, ca) as client:
+        answer = await client.fetch("GET", "/headers")
+        seen = json.loads(bytes(answer.body))
+        assert answer.status == 200 and client.alpn == "h3", (answer.status, client.alpn)
+        assert seen["headers"]["via"] == ["3.0 edge"], seen
+        assert seen["headers"]["x-forwarded-proto"] == ["https"], seen
+        assert "transfer-encoding" not in seen["headers"], seen
+        assert "alt-svc" not in answer.fields, answer.fields
+
+        call = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+        fields = [("content-type", "application/json"), ("content-length", str(len(call)))]
+        answer = await client.fetch("POST", "/echo", fields, call)
+        assert answer.status == 200 and bytes(answer.body) == call, answer.status
+
+        crumbs = [("cookie", "a=1"), ("cookie", "b=2")]
+        seen = json.loads(bytes((await client.fetch("GET", "/headers", crumbs)).body))
+        assert seen["headers"]["cookie"] == ["a=1; b=2"], seen
+
+        for more in ([(b"x", b"v" * 60_000)], [(b"x", b"v")] * 200, [(b"x" * 60_000, b"v")]):
+            exchange = Exchange()
+            client.exchanges[client._quic.get_next_available_stream_id()] = exchange
+            send(client, headers(GET + more), True)
+            await exchange.until(lambda exchange: exchange.ended.is_set())
+            assert exchange.status == 431, exchange.status
+
+        # One more than the bound of streams at once: the rest wait for their turn.
+        answers = await asyncio.gather(*[client.fetch("GET", "/headers") for _ in range(200)])
+        assert [a.status for a in answers] == [200] * 200, [a.status for a in answers]
+
+        # What is known of a request without content although its end comes later.
+        late = client.request("GET", "/headers", end=False)
+        await asyncio.sleep(0.1)
+        client._quic.send_stream_data(late.stream, b"", end_stream=True)
+        client.transmit()
+        await late.until(lambda exchange: exchange.ended.is_set())
+        assert "transfer-encoding" not in json.loads(bytes(late.body))["headers"]
+    await interim(url, ca)
+    # aioquic holds the length of an answer to HEAD against the content that it does not have.
+    check, H3Connection._check_content_length = H3Connection._check_content_length, lambda *_: None
+    async with open_client(url, ca) as client:
+        answer = await client.fetch("HEAD", "/bytes?n=1234")
+        assert answer.status == 200 and answer.length == 0, answer.length
+        assert answer.fields["content-length"] == "1234", answer.fields
+    H3Connection._check_content_length = check
+    return "ok"
+
+
+async def interim(url, ca):
+    """100 (Continue) before the answer; aioquic would take the answer for trailers after it."""
+    async with open_client(url, ca, http=False) as client:
+        handle, seen = client.quic_event_received, bytearray()
+
+        def received(event):
+            if isinstance(event, StreamDataReceived) and event.stream_id == 0:
+                seen.extend(event.data)
+            handle(event)
+
+        client.quic_event_received = received
+        send(client, SETTINGS, False, True)
+        path = [(b":path", b"/echo"), (b"expect", b"100-continue"), (b"content-length", b"2")]
+        stream = send(client, headers(POST[:3] + path), False)
+        await until(lambda: seen, "nothing came")
+        # The one field line is entry 63 of the static table (RFC 9204 appendix A).
+        assert seen.startswith(frame(1, b"\0\0\xff\0")), seen.hex()
+        client._quic.send_stream_data(stream, frame(0, b"ok"), end_stream=True)
+        client.transmit()
+        await until(lambda: seen.endswith(frame(0, b"ok")), "no answer")
+
+
+async def bulk(url, ca, megabytes="20"):
+    """Content of some size both ways, whole and unchanged."""
+    size = int(megabytes) * 1_000_000
+    async with open_client(url, ca) as client:
+        began = time.monotonic()
+        down = await client.fetch("GET", f"/bytes?n={size}", seconds=100, keep=False)
+        down_s = time.monotonic() - began
+        assert (down.status, down.length) == (200, size), (down.status, down.length)
+        began = time.monotonic()
+        body = os.urandom(1_000_000) * int(megabytes)
+        up = await client.fetch("POST", "/echo", [], body, seconds=100)
+        up_s = time.monotonic() - began
+        assert up.status == 200 and up.body == body, (up.status, up.length)
+    return {"down_s": down_s, "both_s": up_s}
+
+
+async def events(url, ca):
+    """Every event of a stream as soon as it is sent."""
+    async with open_client(url, ca) as client:
+        stream = client.request("GET", "/sse?interval_ms=50&n=40")
+        seen = []
+        clock = time.time() - time.monotonic()
+        await stream.until(lambda exchange: exchange.ended.is_set())
+        for at, text in stream.times:
+            for line in text.decode().splitlines():
+                if line.startswith("data: "):
+                    sent = json.loads(line[6:])["sent_us"] / 1e6
+                    seen.append((at + clock - sent) * 1000)
+        assert len(seen) == 40, seen
+    seen.sort()
+    return {"median_ms": seen[20], "max_ms": seen[-1]}
+
+
+async def rebind(client):
+    """Goes on from another port, as behind an address translator that has forgotten the first."""
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind(("::", 0))
+
+    class Forward(asyncio.DatagramProtocol):
+        def datagram_received(self, data, addr):
+            client.datagram_received(data, addr)
+
+    old = client._transport
+    client._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Forward, sock=sock
+    )
+    old.close()
+
+
+async def moving(url, ca, rounds="12", active="no"):
+    """A stream goes on while its client comes from one port after the other."""
+    async with open_client(url, ca) as client:
+        stream = client.request("GET", "/sse?interval_ms=20&n=100000")
+        await stream.until(lambda exchange: len(exchange.times) > 2)
+        for _ in range(int(rounds)):
+            await rebind(client)
+            if active == "yes":
+                client.change_connection_id()
+            before = len(stream.times)
+            answer = await client.fetch("GET", "/headers", seconds=5)
+            assert answer.status == 200, answer.status
+            await stream.until(lambda exchange: len(exchange.times) > before + 2, 5)
+        assert client.terminated is None and stream.reset is None
+    return "ok"
+
+
+async def cancelling(url, ca):
+    """Resets in both directions, and a client that reads nothing."""
+    async with open_client(url, ca) as client:
+        stream = client.request("GET", "/sse?interval_ms=100")
+        await stream.until(lambda exchange: len(exchange.times) > 1)
+        client._quic.stop_stream(stream.stream, 0x10C)
+        client.transmit()
+        await asyncio.sleep(1.0)
+        upload = client.request("POST", "/echo", end=False)
+        client.http.send_data(upload.stream, b"x" * 1000, end_stream=False)
+        client.transmit()
+        await asyncio.sleep(0.2)
+        client._quic.reset_stream(upload.stream, 0x10C)
+        client.transmit()
+        await asyncio.sleep(0.3)
+        dying = client.request("GET", "/die?when=body")
+        await dying.ended.wait()
+        assert (await client.fetch("GET", "/headers")).status == 200
+    return {"died": dying.reset, "status": dying.status}
+
+
+async def slow_reader(url, ca, megabytes="300"):
+    """Asks for much and takes little of it."""
+    config = configuration(ca, max_data=200_000, max_stream_data=200_000)
+    async with open_client(url, ca, config) as client:
+        client._quic._write_connection_limits = lambda *args, **kwargs: None
+        client._quic._write_stream_limits = lambda *args, **kwargs: None
+        stream = client.request("GET", f"/bytes?n={int(megabytes) * 1_000_000}", keep=False)
+        await stream.until(lambda exchange: exchange.length > 100_000)
+        print("waiting", file=sys.stderr, flush=True)
+        await asyncio.sleep(3)
+        return {"taken": stream.length}
+
+
+def frame(kind, payload, length=None):
+    length = len(payload) if length is None else length
+    return encode_uint_var(kind) + encode_uint_var(length) + payload
+
+
+def section(lines):
+    """A field section of literals (RFC 9204 §4.5.6)."""
+    out = bytearray(b"\0\0")
+    for name, value in lines:
+        out += integer(0x20, 3, len(name)) + name + integer(0, 7, len(value)) + value
+    return bytes(out)
+
+
+def integer(flags, bits, value):
+    most = (1 << bits) - 1
+    if value < most:
+        return bytes([flags | value])
+    out, value = bytearray([flags | most]), value - most
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+GET = [
+    (b":method", b"GET"),
+    (b":scheme", b"https"),
+    (b":authority", b"localhost"),
+    (b":path", b"/headers"),
+]
+POST = [(b":method", b"POST")] + GET[1:]
+
+
+def headers(lines):
+    return frame(1, section(lines))
+
+
+SETTINGS = b"\0" + frame(4, b"")
+
+# What is sent on a request stream, whether the stream ends, and the code its reset carries.
+BAD_MESSAGES = {
+    "a capital in a name": headers(GET + [(b"X-Upper", b"1")]),
+    "a connection field": headers(GET + [(b"connection", b"close")]),
+    "transfer-encoding": headers(GET + [(b"transfer-encoding", b"chunked")]),
+    "te that is not trailers": headers(GET + [(b"te", b"gzip")]),
+    "an unknown pseudo-field": headers(GET + [(b":who", b"me")]),
+    "a pseudo-field after a field": headers([(b"x", b"1")] + GET),
+    "a pseudo-field twice": headers(GET + [(b":path", b"/x")]),
+    "no path": headers(GET[:3]),
+    "no scheme": headers(GET[:1] + GET[2:]),
+    "no authority": headers(GET[:2] + GET[3:]),
+    "another host": headers(GET + [(b"host", b"other.example")]),
+    "a newline in a value": headers(GET + [(b"x", b"a\nb: c")]),
+    "a zero in a value": headers(GET + [(b"x", b"a\0b")]),
+    "a length without content": headers(POST + [(b"content-length", b"5")]),
+    "less content than its length": headers(POST + [(b"content-length", b"5")]) + frame(0, b"ab"),
+    "more content than its length": headers(POST + [(b"content-length", b"1")]) + frame(0, b"abc"),
+    "two lengths": headers(POST + [(b"content-length", b"2")] * 2) + frame(0, b"ab"),
+    "a pseudo-field in trailers": headers(POST) + frame(0, b"ab") + headers([(b":x", b"1")]),
+}
+
+# The same, for what ends the connection.
+BAD_CONNECTIONS = {
+    "content before a head": (frame(0, b"x"), 0x105),
+    "settings on a request stream": (frame(4, b""), 0x105),
+    "a frame of HTTP/2": (frame(8, b"1234"), 0x105),
+    "a pushed promise": (frame(5, b"\0"), 0x105),
+    "content after trailers": (
+        headers(POST) + frame(0, b"a") + headers([(b"x", b"1")]) + frame(0, b"a"),
+        0x105,
+    ),
+    "a frame cut short": (headers(POST) + frame(0, b"ab", 100), 0x106),
+    "a head cut short": (frame(1, b"\0\0", 100), 0x106),
+    "a dynamic table that is not there": (frame(1, b"\x05\x00\x80"), 0x200),
+    "a section that is nonsense": (frame(1, b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), 0x200),
+    "huffman code that is nonsense": (frame(1, b"\0\0\x51\x84\xff\xff\xff\xff"), 0x200),
+}
+
+# What is sent on unidirectional streams, each ended or not, and what ends the connection.
+BAD_STREAMS = {
+    "no settings first": ([(b"\0" + frame(7, b"\0"), False)], 0x10A),
+    "settings twice": ([(SETTINGS + frame(4, b""), False)], 0x105),
+    "two control streams": ([(SETTINGS, False), (SETTINGS, False)], 0x103),
+    "a control stream that ends": ([(SETTINGS, True)], 0x104),
+    "a setting of HTTP/2": ([(b"\0" + frame(4, b"\x02\x01"), False)], 0x109),
+    "a setting twice": ([(b"\0" + frame(4, b"\x06\x01\x06\x02"), False)], 0x109),
+    "settings cut short": ([(b"\0" + frame(4, b"\x06"), False)], 0x106),
+    "endless settings": ([(b"\0" + frame(4, b"", 1 << 40), False)], 0x107),
+    "content on the control stream": ([(SETTINGS + frame(0, b"x"), False)], 0x105),
+    "a head on the control stream": ([(SETTINGS + headers(GET), False)], 0x105),
+    "a push stream": ([(b"\1\0", False)], 0x103),
+    "a push cancelled that never was": ([(SETTINGS + frame(3, b"\0"), False)], 0x108),
+    "fewer pushes than before": ([(SETTINGS + frame(13, b"\5") + frame(13, b"\4"), False)], 0x108),
+    "a goaway of two numbers": ([(SETTINGS + frame(7, b"\0\0"), False)], 0x106),
+    "an insertion without a table": ([(SETTINGS, False), (b"\2\xc0\1a", False)], 0x201),
+    "an encoder stream that ends": ([(SETTINGS, False), (b"\2", True)], 0x104),
+    "an acknowledgement of nothing": ([(SETTINGS, False), (b"\3\x80", False)], 0x202),
+}
+
+
+def send(client, data, end, unidirectional=False):
+    stream = client._quic.get_next_available_stream_id(is_unidirectional=unidirectional)
+    client._quic.send_stream_data(stream, data, end_stream=end)
+    client.transmit()
+    return stream
+
+
+async def until(condition, what, seconds=5):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, f"{what}: nothing came of it"
+        await asyncio.sleep(0.005)
+
+
+async def malformed(url, ca):
+    """Messages and streams that break the rules, and what is said about them."""
+    resets = {}
+
+    async with open_client(url, ca) as client:
+        handle = client.quic_event_received
+        client.quic_event_received = lambda event: (
+            resets.__setitem__(event.stream_id, event.error_code)
+            if isinstance(event, StreamReset)
+            else handle(event)
+        )
+        for what, data in BAD_MESSAGES.items():
+            stream = send(client, data, True)
+            await until(lambda: stream in resets, what)
+            assert resets[stream] == 0x10E, (what, hex(resets[stream]))
+        # The connection is none the worse for it; unknown frames and streams mean nothing.
+        send(client, b"\x40\x54nothing", False, True)
+        exchange = client.request("GET", "/headers")
+        await exchange.until(lambda exchange: exchange.status == 200)
+
+    for what, (data, code) in BAD_CONNECTIONS.items():
+        async with open_client(url, ca, http=False) as client:
+            send(client, SETTINGS, False, True)
+            send(client, data, True)
+            await until(lambda: client.terminated, what)
+            assert client.terminated.error_code == code, (what, client.terminated)
+
+    for what, (streams, code) in BAD_STREAMS.items():
+        async with open_client(url, ca, http=False) as client:
+            for data, end in streams:
+                send(client, data, end, True)
+            await until(lambda: client.terminated, what)
+            assert client.terminated.error_code == code, (what, client.terminated)
+    return "ok"
+
+
+async def rapid_reset(url, ca):
+    """Requests that are given up before they are answered, one after the other."""
+    async with open_client(url, ca) as client:
+        for _ in range(2000):
+            if client.terminated:
+                break
+            exchange = client.request("GET", "/slow?ms=10000")
+            client._quic.stop_stream(exchange.stream, 0x10C)
+            client.transmit()
+            await asyncio.sleep(0.002)
+        await until(lambda: client.terminated, "the connection goes on")
+        assert client.terminated.error_code == 0x107, client.terminated
+    return {"requests": len(client.exchanges)}
+
+
+async def endless_head(url, ca):
+    """Heads and unknown frames that claim to be endless, with as much behind them as is taken."""
+    async with open_client(url, ca, http=False) as client:
+        send(client, SETTINGS, False, True)
+        for kind in (1, 0x21):
+            head = encode_uint_var(kind) + encode_uint_var(1 << 40)
+            stream = client._quic.get_next_available_stream_id()
+            client._quic.send_stream_data(stream, head)
+            for _ in range(60):
+                try:
+                    client._quic.send_stream_data(stream, b"\0" * 500_000)
+                except AssertionError:
+                    break  # It was told to stop.
+                client.transmit()
+                await asyncio.sleep(0.01)
+    return "ok"
+
+
+async def transport(url, ca):
+    """Transport parameters and frames that break the rules of QUIC."""
+    bad = {
+        "a datagram size below the least": ((0x03, encode_uint_var(1000)), 0x08),
+        "an exponent above the most": ((0x0A, encode_uint_var(21)), 0x08),
+        "a delay above the most": ((0x0B, encode_uint_var(1 << 14)), 0x08),
+        "fewer connection IDs than two": ((0x0E, encode_uint_var(1)), 0x08),
+        "a parameter of servers": ((0x02, bytes(16)), 0x08),
+    }
+    original = QuicConnection._serialize_transport_parameters
+    for what, ((key, value), code) in bad.items():
+
+        def serialize(self, key=key, value=value):
+            buffer = Buffer(data=original(self))
+            out = bytearray()
+            while not buffer.eof():
+                start = buffer.tell()
+                this = buffer.pull_uint_var()
+                buffer.pull_bytes(buffer.pull_uint_var())
+                if this != key:
+                    out += buffer.data_slice(start, buffer.tell())
+            return bytes(out) + encode_uint_var(key) + encode_uint_var(len(value)) + value
+
+        QuicConnection._serialize_transport_parameters = serialize
+        try:
+            async with asyncio.timeout(5):
+                async with open_client(url, ca) as client:
+                    raise AssertionError(f"{what}: connected")
+        except ConnectionError:
+            pass
+        finally:
+            QuicConnection._serialize_transport_parameters = original
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+    return "ok"
+
+
+async def churn(url, ca, seconds="5"):
+    """Connections that ask once and go, or go without a word."""
+    limit = time.monotonic() + float(seconds)
+    count = 0
+    while time.monotonic() < limit:
+        async with open_client(url, ca) as client:
+            assert (await client.fetch("GET", "/headers")).status == 200
+            if count % 4 == 1:
+                client.request("GET", "/sse?interval_ms=100")
+            if count % 3 == 1:
+                # Abandoned: not even a packet that says so.
+                client._transport.close()
+                client._closed.set()
+        count += 1
+    return {"connections": count}
+
+
+async def resumption(url, ca, count="8"):
+    """Tickets of one connection are good at every worker."""
+    tickets = []
+    resumed = 0
+    config = configuration(ca)
+    async with open_client(url, ca, config, session_ticket_handler=tickets.append) as client:
+        await client.fetch("GET", "/headers")
+        await until(lambda: tickets, "no ticket")
+    for _ in range(int(count)):
+        config = configuration(ca)
+        config.session_ticket = tickets.pop()
+        async with open_client(url, ca, config, session_ticket_handler=tickets.append) as client:
+            assert (await client.fetch("GET", "/headers")).status == 200
+            resumed += client._quic.tls.session_resumed
+            await until(lambda: tickets, "no ticket")
+    return {"resumed": resumed}
+
+
+async def drained(url, ca):
+    """Says when it is connected, and what it hears until the end."""
+    async with open_client(url, ca) as client:
+        stream = client.request("GET", "/sse?interval_ms=100")
+        await stream.until(lambda exchange: len(exchange.times) > 1)
+        print("connected", file=sys.stderr, flush=True)
+        await until(lambda: stream.ended.is_set(), "the stream goes on", 20)
+        await until(lambda: client.terminated, "the connection goes on", 20)
+        return {"reset": stream.reset, "code": client.terminated.error_code}
+
+
+def messages(exchange):
+    """The JSON-RPC messages of an answer, one object or a stream of events."""
+    text = bytes(exchange.body).decode()
+    if exchange.fields.get("content-type", "").startswith("application/json"):
+        return [json.loads(text)]
+    lines = text.replace("\r\n", "\n").split("\n")
+    return [json.loads(line[5:]) for line in lines if line.startswith("data:") and line[5:].strip()]
+
+
+async def mcp(url, ca):
+    """Initialise, list, call with progress, end: against the official SDK's server."""
+    async with open_client(url, ca) as client:
+        fields = [
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+        ]
+
+        def post(message):
+            return client.request("POST", "/mcp", fields, json.dumps(message).encode())
+
+        async def ask(number, method, params):
+            exchange = post({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+            await exchange.until(lambda exchange: exchange.ended.is_set())
+            assert exchange.status == 200, (method, exchange.status, bytes(exchange.body))
+            [answer] = [m for m in messages(exchange) if m.get("id") == number]
+            return exchange, answer["result"]
+
+        hello = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "h3", "version": "1"},
+        }
+        exchange, result = await ask(1, "initialize", hello)
+        fields.append(("mcp-protocol-version", result["protocolVersion"]))
+        if "mcp-session-id" in exchange.fields:
+            fields.append(("mcp-session-id", exchange.fields["mcp-session-id"]))
+        note = post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        await note.until(lambda exchange: exchange.ended.is_set())
+        assert note.status == 202, note.status
+        _, result = await ask(2, "tools/list", {})
+        names = {tool["name"] for tool in result["tools"]}
+        assert {"add", "progress"} <= names, names
+        _, result = await ask(3, "tools/call", {"name": "add", "arguments": {"a": 2, "b": 40}})
+        assert result["content"][0]["text"] == "42", result
+        call = {
+            "name": "progress",
+            "arguments": {"seconds": 1.0, "interval": 0.1},
+            "_meta": {"progressToken": "p"},
+        }
+        began = time.monotonic()
+        exchange, result = await ask(4, "tools/call", call)
+        notes = [m for m in messages(exchange) if m.get("method") == "notifications/progress"]
+        first = next(at for at, data in exchange.times if b"progress" in data) - began
+        assert len(notes) >= 5 and first < 0.6, (len(notes), first)
+        return {"progress": len(notes), "protocol": fields[2][1]}
+
+
+def main():
+    name, url, ca, *arguments = sys.argv[1:]
+    print(json.dumps(asyncio.run(globals()[name](url, ca, *arguments))))
+
+
+main()
