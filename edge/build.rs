@@ -14,6 +14,8 @@ use std::process::Command;
 
 const TARGET: &str = "bpfel-unknown-none";
 const OBJECT: &str = "edge-ebpf";
+/// Its second program.
+const STEER: &str = "edge-steer";
 
 /// BTF for the maps and the program; instructions of kernel 5.12 and later; multi-byte reads of
 /// packets in one instruction, which the verifier accepts on every 64-bit server architecture.
@@ -70,10 +72,12 @@ fn build(workspace: &Path, out_dir: &Path) -> Result<(), String> {
         return Err(missing("its build failed (output below)"));
     }
 
-    let object = target_dir.join(TARGET).join("bpf").join(OBJECT);
-    fs::copy(&object, out_dir.join("shield.o"))
-        .map(drop)
-        .map_err(|error| missing(&format!("{} cannot be copied: {error}", object.display())))
+    for (program, name) in [(OBJECT, "shield.o"), (STEER, "steer.o")] {
+        let object = target_dir.join(TARGET).join("bpf").join(program);
+        fs::copy(&object, out_dir.join(name))
+            .map_err(|error| missing(&format!("{} cannot be copied: {error}", object.display())))?;
+    }
+    Ok(())
 }
 
 fn missing(why: &str) -> String {

@@ -17,6 +17,7 @@ mod known;
 mod layout;
 mod lists;
 mod source;
+mod steer;
 mod table;
 mod verdict;
 
@@ -31,5 +32,6 @@ pub use known::{KNOWN_MAX, Known, SHARED, SHARED_CONNECTIONS, SHARED_VERSIONS, S
 pub use layout::LAYOUT;
 pub use lists::{LIST_MAX, ListOrigin, ListV4, ListV6, TRIE_MAX};
 pub use source::{Ipv6Mask, SourceKey};
+pub use steer::{STEER_CPUS, STEER_WORKERS, SteerConfig};
 pub use table::{BUCKETS, Bucket, CELLS, Cell, bucket, tag};
 pub use verdict::{COUNTERS, Family, VERDICTS, Verdict};

@@ -25,7 +25,7 @@ pub use types::{
     Action, Bounds, Certificate, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN,
     FieldMatch, FieldWant, Fragments, Host, HostName, Listen, Log, LogTarget, Mcp, McpAuth, McpKey,
     McpLimit, PathMatch, Penalty, Piece, ProxyAction, Quic, Rate, RedirectAction, RequestLimit,
-    RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Template,
-    Timeouts, ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable, Weights,
+    RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Steer,
+    Template, Timeouts, ToolLimit, Upstream, UpstreamAddr, UpstreamId, Variable, Weights,
 };
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

@@ -24,7 +24,7 @@ pub(super) const TOP: Schema = Schema {
 
 pub(super) const LISTEN: Schema = Schema {
     title: "[listen]",
-    keys: &["https", "quic", "http", "redirect", "unknown_host"],
+    keys: &["https", "quic", "http", "redirect", "unknown_host", "steer"],
 };
 
 pub(super) const QUIC: Schema = Schema {
@@ -35,12 +35,14 @@ pub(super) const QUIC: Schema = Schema {
         "connections_per_address",
         "idle_timeout",
         "keep_alive",
+        "alt_svc",
+        "alt_svc_port",
     ],
 };
 
 pub(super) const HOST: Schema = Schema {
     title: "[[host]]",
-    keys: &["names", "certificate", "key", "redirect", "route"],
+    keys: &["names", "certificate", "key", "http3", "redirect", "route"],
 };
 
 pub(super) const ROUTE: Schema = Schema {

@@ -72,10 +72,24 @@ pub struct Listen {
     pub quic: Vec<SocketAddr>,
     /// Plain HTTP/1.1.
     pub http: Vec<SocketAddr>,
+    /// How connections find their worker.
+    pub steer: Steer,
     /// Plain HTTP answers a redirect to HTTPS instead of serving routes.
     pub redirect: bool,
     /// A request for a host that is not here gets no answer, not even 421.
     pub close_unknown: bool,
+}
+
+/// How a TCP connection finds its worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steer {
+    /// By CPU where the network card has a queue for every worker, else by hash.
+    #[default]
+    Auto,
+    /// To the worker on the CPU that it came in on.
+    Cpu,
+    /// By the kernel's hash of the addresses.
+    Hash,
 }
 
 /// A virtual host.
@@ -85,6 +99,8 @@ pub struct Host {
     pub names: Vec<HostName>,
     /// Certificate for its names; hosts without one are reached over plain HTTP only.
     pub certificate: Option<Certificate>,
+    /// Clients are told of HTTP/3.
+    pub http3: bool,
     /// Routes in the order of the file.
     pub routes: Vec<Route>,
 }

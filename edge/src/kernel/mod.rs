@@ -18,6 +18,7 @@ mod pin;
 mod ring;
 mod settings;
 mod shield;
+mod steer;
 mod sys;
 
 #[cfg(test)]
@@ -32,3 +33,4 @@ pub use netlink::InterfaceWatch;
 pub use pin::{Detached, Holder, PinnedInterface, PinnedShield, detach, pinned};
 pub use settings::GuardedPort;
 pub use shield::{Missing, Shield};
+pub use steer::{SteerError, steer_quic, steer_tcp};

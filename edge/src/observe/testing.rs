@@ -18,11 +18,13 @@ pub(crate) fn config() -> Config {
             Host {
                 names: vec![HostName::Exact("mcp.example.com".into()), HostName::Any],
                 certificate: None,
+                http3: true,
                 routes: vec![route("/", 1), route("/mcp", 0)],
             },
             Host {
                 names: vec![HostName::Wildcard("example.com".into())],
                 certificate: None,
+                http3: true,
                 routes: vec![route("/", 1)],
             },
         ],
@@ -51,6 +53,8 @@ pub(crate) fn config() -> Config {
             connections_per_address: 256,
             idle_timeout: timeout,
             keep_alive: None,
+            alt_svc: None,
+            alt_svc_port: None,
         },
         limit: None,
         penalty: None,

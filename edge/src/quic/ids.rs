@@ -1,11 +1,21 @@
 //! The connection IDs of one worker.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
 use edge_common::{CONNECTION_ID_BYTES, Owner, SteerKey};
 use quinn::{ConnectionId, ConnectionIdGenerator};
 use quinn_proto::InvalidCid;
+
+/// Which sockets the IDs of this process belong to. One that starts after another has the same keys
+/// and must not take the other's IDs for its own: they are answered with a stateless reset by
+/// whichever worker sees them.
+pub static GENERATION: LazyLock<u8> = LazyLock::new(|| {
+    let mut random = [0];
+    rand::fill(&mut random).expect("the operating system has random numbers");
+    random[0]
+});
 
 /// Issues IDs that name the worker (`edge_common::SteerKey`).
 pub(super) struct Generator {

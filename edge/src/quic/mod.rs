@@ -8,4 +8,5 @@ mod keys;
 
 pub use admission::{Admission, Decision, Load};
 pub use config::{endpoint_config, server_config};
+pub use ids::GENERATION;
 pub use keys::Keys;

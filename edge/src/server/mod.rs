@@ -13,6 +13,7 @@ mod load;
 mod quic;
 mod run;
 mod shield;
+mod steer;
 mod update;
 mod worker;
 

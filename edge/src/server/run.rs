@@ -19,9 +19,9 @@ use super::keeper::Keeper;
 use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
 use super::reload::{self, Reloader, Watch};
-use super::shield;
 use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
+use super::{shield, steer};
 use crate::clock::monotonic_ns;
 use crate::config::{Config, Penalty};
 use crate::net;
@@ -59,6 +59,12 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
     let sockets = bind_all(&Endpoint::all(&config.listen), config.workers)?;
+    let cpus: Vec<usize> = allowed_cpus()
+        .into_iter()
+        .cycle()
+        .take(config.workers)
+        .collect();
+    steer::attach(&config, keys.as_ref(), &cpus, &sockets);
     let control = Control::bind(&config)?;
     let guard = shield::attach(&config)?;
     let account = Account::wanted(config.user.as_deref())?;
@@ -79,7 +85,6 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     };
     let control = control.start(&config, parts)?;
     let serving = Serving::new(config, None, tls, keys.as_ref());
-    let cpus = allowed_cpus();
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
@@ -90,7 +95,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         let plan = WorkerPlan {
             index,
             keys: keys.clone(),
-            cpu: cpus.get(index % cpus.len().max(1)).copied(),
+            cpu: cpus.get(index).copied(),
             sockets,
             serving: serving.clone(),
             parts: Box::new(move || {

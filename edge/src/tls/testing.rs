@@ -161,6 +161,7 @@ pub(super) fn host(names: &[&str], certificate: Option<Certificate>) -> Host {
     Host {
         names,
         certificate,
+        http3: true,
         routes: Vec::new(),
     }
 }

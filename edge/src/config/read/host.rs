@@ -61,6 +61,7 @@ impl<'a> Hosts<'a> {
             hosts.push(Host {
                 names: names(table, &mut seen),
                 certificate,
+                http3: table.flag("http3").unwrap_or(true),
                 routes: route::read(table, upstreams, sockets),
             });
             places.push(place);

@@ -4,9 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use toml::Spanned;
 
-use crate::config::Listen;
 use crate::config::table::Table;
 use crate::config::value::parse_listen;
+use crate::config::{Listen, Steer};
+
+const STEERING: [(&str, Steer); 3] = [
+    ("auto", Steer::Auto),
+    ("cpu", Steer::Cpu),
+    ("hash", Steer::Hash),
+];
 
 /// What is listened on, with the place of each address; `0..0` is a default.
 pub(super) struct Sockets {
@@ -16,6 +22,7 @@ pub(super) struct Sockets {
     pub(super) http: Vec<Spanned<SocketAddr>>,
     pub(super) redirect: bool,
     close_unknown: bool,
+    steer: Steer,
 }
 
 /// Reads the section. `certificates` says whether any host has one.
@@ -31,6 +38,8 @@ pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
     let https = https.unwrap_or_else(|| if certificates { any(443) } else { Vec::new() });
     let http = addresses(table, "http").unwrap_or_else(|| any(80));
     let redirect = table.flag("redirect").unwrap_or(!https.is_empty());
+
+    let steer = table.item("steer").and_then(|item| item.choice(&STEERING));
 
     let error = |name, message: &str| {
         let span = table.item(name).map_or(table.span(), |item| item.span());
@@ -63,6 +72,7 @@ pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
         http,
         redirect,
         close_unknown: unknown.unwrap_or(false),
+        steer: steer.unwrap_or_default(),
     }
 }
 
@@ -158,6 +168,7 @@ impl Sockets {
             http: plain(self.http).collect(),
             redirect: self.redirect,
             close_unknown: self.close_unknown,
+            steer: self.steer,
         }
     }
 }

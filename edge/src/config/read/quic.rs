@@ -23,6 +23,10 @@ pub(super) fn read(table: &Table<'_>) -> Quic {
         idle_timeout: table.duration("idle_timeout", 60 * SECOND, SECOND..=HOUR),
         // Address translators forget a quiet flow after half a minute (RFC 9308 §3.2).
         keep_alive: table.duration_or_off("keep_alive", 20 * SECOND, SECOND..=HOUR),
+        alt_svc: table.duration_or_off("alt_svc", 24 * HOUR, SECOND..=365 * 24 * HOUR),
+        alt_svc_port: table
+            .item("alt_svc_port")
+            .map(|_| table.integer("alt_svc_port", 443, 1..=65535) as u16),
     };
     if let Some(keep_alive) = quic.keep_alive
         && keep_alive >= quic.idle_timeout

@@ -299,6 +299,8 @@ fn the_table_of_bounds_is_what_is_enforced() {
         "`quic.idle_timeout`, `quic.keep_alive`",
         &[("quic", "idle_timeout", long), ("quic", "keep_alive", long)],
     );
+    expect("`alt_svc`", &[("quic", "alt_svc", long)]);
+    expect("`alt_svc_port`", &[("quic", "alt_svc_port", many)]);
     expect("`idle_max`", &[("upstream", "idle_max", many)]);
     expect("`bounds.head`", &[("bounds", "head", many)]);
     expect("`head_fields`", &[("bounds", "head_fields", many)]);

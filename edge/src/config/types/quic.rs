@@ -15,6 +15,10 @@ pub struct Quic {
     pub idle_timeout: Duration,
     /// How often a quiet connection is asked for a sign of life; `None` never.
     pub keep_alive: Option<Duration>,
+    /// How long clients remember that there is HTTP/3; `None`: they are not told.
+    pub alt_svc: Option<Duration>,
+    /// The port they are told, where it is not the one listened on.
+    pub alt_svc_port: Option<u16>,
 }
 
 /// When Retry packets are sent (RFC 9000 §8.1.2).
