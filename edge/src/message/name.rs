@@ -36,6 +36,7 @@ macro_rules! names {
 
 names! {
     Accept = "accept",
+    AltSvc = "alt-svc",
     Authorization = "authorization",
     Connection = "connection",
     ContentEncoding = "content-encoding",

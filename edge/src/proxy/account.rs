@@ -85,6 +85,8 @@ pub(super) struct Record<'a> {
     pub(super) upstream_name: Option<&'a str>,
     pub(super) bytes_out: u64,
     pub(super) error: Option<&'static str>,
+    /// The answer tells of HTTP/3.
+    pub(super) advertises: bool,
     /// On a route with `mcp`.
     pub(super) mcp: Option<Box<McpFacts>>,
 }
@@ -113,6 +115,7 @@ impl<'a> Record<'a> {
             upstream_name: None,
             bytes_out: 0,
             error: None,
+            advertises: false,
             mcp: None,
         }
     }

@@ -26,6 +26,7 @@ impl Proxy {
         } = exchange;
         let mut record = Record::start(self, &head, peer);
         let found = self.router.find(&head);
+        record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
             Ok(Admitted { number, route }) => {
                 record.route = Some(number);
@@ -90,7 +91,8 @@ impl Proxy {
         record: &mut Record<'_>,
     ) {
         record.status = Some(reply.status);
-        match reply.send(client, method, self.timeouts.send).await {
+        let proxy = record.advertises.then_some(self);
+        match reply.send(client, method, self.timeouts.send, proxy).await {
             Ok(bytes) => record.bytes_out += bytes,
             Err(error) => {
                 record.error.get_or_insert(error.reason());

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::alt_svc;
 use super::drain::Drain;
 use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
@@ -32,6 +33,8 @@ pub struct Proxy {
     pub(super) bounds: Bounds,
     pub(super) ipv6_prefix: u8,
     pub(super) redirect_port: Option<u16>,
+    /// What clients are told of HTTP/3.
+    pub(super) alt_svc: Option<Box<str>>,
     session_idle_s: u32,
     pub(super) close_unknown: bool,
     // What the worker keeps from one configuration to the next.
@@ -65,6 +68,7 @@ impl Proxy {
             bounds: config.bounds,
             ipv6_prefix: config.shield.ipv6_prefix,
             session_idle_s: session_idle_s(config),
+            alt_svc: alt_svc::value(config),
             redirect_port: https_port.filter(|_| config.listen.redirect),
             close_unknown: config.listen.close_unknown,
             ban: lasting.ban,

@@ -2,6 +2,7 @@
 //! pump that moves both bodies.
 
 mod account;
+mod alt_svc;
 mod answer;
 mod configured;
 mod drain;

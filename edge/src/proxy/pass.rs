@@ -31,6 +31,7 @@ impl Proxy {
         record.upstream = Some(action.upstream);
         record.upstream_name = Some(group.name());
         let limits = RelayLimits {
+            advertises: record.advertises,
             high_water: self.bounds.buffer_bytes,
             response_timeout: group.response_timeout(),
             body_timeout: self.timeouts.body,

@@ -41,6 +41,8 @@ pub(super) enum End {
 /// Deadlines and bounds of one relay.
 #[derive(Clone, Copy)]
 pub(super) struct RelayLimits {
+    /// The answer tells of HTTP/3.
+    pub(super) advertises: bool,
     pub(super) high_water: usize,
     pub(super) response_timeout: Duration,
     pub(super) body_timeout: Duration,
@@ -346,6 +348,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
         self.body_is_sized = matches!(head.length, BodyLength::Exact(_));
         if head.fields.value(Name::Date).is_none() {
             push_date(&mut head.fields);
+        }
+        if self.limits.advertises {
+            self.worker.advertise(&mut head.fields);
         }
         let content_type = head.fields.value(Name::ContentType);
         if content_type.is_some_and(is_event_stream) && head.length != BodyLength::Empty {

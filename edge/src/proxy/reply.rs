@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
+use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use crate::clock::monotonic_ns;
 use crate::config::RespondAction;
@@ -59,12 +60,13 @@ impl Reply {
     }
 
     /// Sends the reply; gives up when the client takes nothing for `send_timeout`. Returns the bytes
-    /// of content.
+    /// of content. With a proxy that tells of HTTP/3 the reply does so too.
     pub(super) async fn send<D: Downstream>(
         self,
         client: &mut D,
         method: &Method,
         send_timeout: Duration,
+        advertised_by: Option<&Proxy>,
     ) -> Result<u64, ClientError> {
         let Reply {
             status,
@@ -83,6 +85,9 @@ impl Reply {
             fields.push_known(Name::ContentType, content_type.as_bytes());
         }
         push_date(&mut fields);
+        if let Some(proxy) = advertised_by {
+            proxy.advertise(&mut fields);
+        }
         let length = BodyLength::Exact(body.len() as u64);
         client.send_head(&ResponseHead {
             status,

@@ -22,6 +22,8 @@ pub struct Site {
     pub number: usize,
     /// It is served over TLS.
     pub has_certificate: bool,
+    /// Clients are told of HTTP/3.
+    pub http3: bool,
     /// In the order in which they are tried.
     routes: Vec<Numbered>,
 }
@@ -97,6 +99,7 @@ impl Router {
             router.sites.push(Site {
                 number: index,
                 has_certificate: host.certificate.is_some(),
+                http3: host.http3,
                 routes,
             });
         }

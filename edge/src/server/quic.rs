@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_common::Owner;
-use quinn::{Connecting, Endpoint, Incoming, TokioRuntime, VarInt};
+use quinn::{Connecting, ConnectionError, Endpoint, Incoming, TokioRuntime, VarInt};
 use tokio::sync::oneshot;
 
 use super::accept::Counted;
 use super::worker::Worker;
 use crate::clock::monotonic_ns;
 use crate::http::h3;
-use crate::net::{self, UdpSocket};
+use crate::net::{self, UdpCounts, UdpSocket};
 use crate::observe::Protocol;
-use crate::observe::metrics::{Handshake, TlsVersion};
-use crate::quic::{Admission, Decision, Keys, Load, endpoint_config};
+use crate::observe::metrics::{Handshake, QuicFailure, TlsVersion};
+use crate::quic::{Admission, Decision, GENERATION, Keys, Load, endpoint_config};
 
 /// For the last packets of a worker that ends: what is said in them is not repeated.
 const CLOSE_WAIT: Duration = Duration::from_millis(20);
@@ -31,7 +31,17 @@ pub(super) struct Quic {
     owner: Owner,
     handshakes: Cell<usize>,
     admission: RefCell<Admission>,
-    endpoints: RefCell<HashMap<SocketAddr, Endpoint>>,
+    endpoints: RefCell<HashMap<SocketAddr, Open>>,
+    /// The worker is ending.
+    is_closing: Cell<bool>,
+}
+
+/// An endpoint and its socket.
+struct Open {
+    endpoint: Endpoint,
+    socket: Arc<UdpSocket>,
+    /// What has been counted of it.
+    counted: UdpCounts,
 }
 
 impl Quic {
@@ -41,11 +51,12 @@ impl Quic {
             keys,
             owner: Owner {
                 worker: worker as u8,
-                generation: 0,
+                generation: *GENERATION,
             },
             handshakes: Cell::new(0),
             admission: RefCell::new(Admission::new(ipv6_prefix)),
             endpoints: RefCell::default(),
+            is_closing: Cell::new(false),
         }
     }
 }
@@ -58,16 +69,24 @@ pub(super) async fn accept_loop(
     socket: StdSocket,
     mut closing: oneshot::Receiver<()>,
 ) {
-    let Some((quic, addr, endpoint)) = open(&worker, socket) else {
+    let Some((quic, addr, socket, endpoint)) = open(&worker, socket) else {
         return;
     };
-    quic.endpoints.borrow_mut().insert(addr, endpoint.clone());
+    let open = Open {
+        endpoint: endpoint.clone(),
+        socket,
+        counted: UdpCounts::default(),
+    };
+    quic.endpoints.borrow_mut().insert(addr, open);
     loop {
         let incoming = tokio::select! {
             incoming = endpoint.accept() => incoming,
             _ = &mut closing => break,
         };
         let Some(incoming) = incoming else {
+            if quic.is_closing.get() {
+                return;
+            }
             // Its driver has panicked: nobody reads this socket any more.
             tracing::error!("a QUIC endpoint has ended, giving up");
             std::process::exit(1);
@@ -82,20 +101,24 @@ pub(super) async fn accept_loop(
     quic.endpoints.borrow_mut().remove(&addr);
 }
 
-fn open(worker: &Worker, socket: StdSocket) -> Option<(&Quic, SocketAddr, Endpoint)> {
+fn open(
+    worker: &Worker,
+    socket: StdSocket,
+) -> Option<(&Quic, SocketAddr, Arc<UdpSocket>, Endpoint)> {
     let quic = worker.quic.as_ref()?;
     let config = worker.quic_config()?;
     let addr = socket.local_addr().ok()?;
     let endpoint = UdpSocket::new(socket).and_then(|socket| {
-        Endpoint::new_with_abstract_socket(
+        let endpoint = Endpoint::new_with_abstract_socket(
             endpoint_config(&quic.keys, quic.owner),
             Some((*config).clone()),
-            socket,
+            Arc::clone(&socket) as _,
             Arc::new(TokioRuntime),
-        )
+        )?;
+        Ok((socket, endpoint))
     });
     match endpoint {
-        Ok(endpoint) => Some((quic, addr, endpoint)),
+        Ok((socket, endpoint)) => Some((quic, addr, socket, endpoint)),
         Err(error) => {
             tracing::error!(%error, "cannot serve HTTP/3");
             None
@@ -117,23 +140,30 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
     };
     let rules = worker.snapshot().config.quic;
     let decision = quic.admission.borrow().decide(&rules, addr, load);
+    let metrics = &worker.service.metrics().quic;
     match decision {
-        Decision::Ignore => incoming.ignore(),
-        Decision::Refuse => incoming.refuse(),
-        Decision::Retry => {
-            if let Err(error) = incoming.retry() {
-                error.into_incoming().refuse();
-            }
+        Decision::Ignore => {
+            metrics.failed(QuicFailure::Refused);
+            incoming.ignore();
         }
+        Decision::Refuse => {
+            metrics.failed(QuicFailure::Refused);
+            incoming.refuse();
+        }
+        Decision::Retry => match incoming.retry() {
+            Ok(()) => metrics.retried(),
+            Err(error) => error.into_incoming().refuse(),
+        },
         Decision::Accept => {
             // An error here has been answered, where it deserved an answer.
             let Ok(connecting) = incoming.accept_with(config) else {
+                metrics.failed(QuicFailure::Transport);
                 return;
             };
-            let open = Open::new(worker, addr);
+            let admitted = Admitted::new(worker, addr);
             net::spawn(async move {
-                serve(&open.worker, connecting).await;
-                drop((open, permit));
+                serve(&admitted.worker, connecting).await;
+                drop((admitted, permit));
             });
         }
     }
@@ -150,11 +180,13 @@ async fn serve(worker: &Rc<Worker>, connecting: Connecting) {
         }
         Ok(Err(error)) => {
             metrics.handshake(Handshake::Failed);
+            metrics.quic.failed(reason(&error));
             tracing::debug!(%error, "QUIC handshake failed");
             return;
         }
         Err(_) => {
             metrics.handshake(Handshake::TimedOut);
+            metrics.quic.failed(QuicFailure::Timeout);
             return;
         }
     };
@@ -166,35 +198,63 @@ async fn serve(worker: &Rc<Worker>, connecting: Connecting) {
     Box::pin(h3::serve(connection, Rc::clone(&worker.service))).await;
 }
 
+fn reason(error: &ConnectionError) -> QuicFailure {
+    match error {
+        ConnectionError::TimedOut => QuicFailure::Timeout,
+        // RFC 9001 §4.8: the codes that carry a TLS alert.
+        ConnectionError::TransportError(error) => match u64::from(error.code) {
+            0x100..=0x1ff => QuicFailure::Tls,
+            _ => QuicFailure::Transport,
+        },
+        ConnectionError::ConnectionClosed(close) => match u64::from(close.error_code) {
+            0x100..=0x1ff => QuicFailure::Tls,
+            _ => QuicFailure::Closed,
+        },
+        ConnectionError::VersionMismatch => QuicFailure::Transport,
+        _ => QuicFailure::Closed,
+    }
+}
+
+/// Counts what the sockets have moved; called on the worker's tick.
+pub(super) fn count(worker: &Worker) {
+    let Some(quic) = &worker.quic else { return };
+    for open in quic.endpoints.borrow_mut().values_mut() {
+        let now = open.socket.counts();
+        worker.service.metrics().quic.moved(now, open.counted);
+        open.counted = now;
+    }
+}
+
 /// Ends what is left of the connections, so that clients need not find out by themselves.
 pub(super) async fn close_all(worker: &Worker) {
     let Some(quic) = &worker.quic else { return };
+    quic.is_closing.set(true);
     let endpoints = quic.endpoints.take();
     if endpoints
         .values()
-        .all(|endpoint| endpoint.open_connections() == 0)
+        .all(|open| open.endpoint.open_connections() == 0)
     {
         return;
     }
-    for endpoint in endpoints.values() {
-        endpoint.close(NO_ERROR, b"");
+    for open in endpoints.values() {
+        open.endpoint.close(NO_ERROR, b"");
     }
     tokio::time::sleep(CLOSE_WAIT).await;
 }
 
 /// A connection that counts for its client and its worker, a handshake included.
-struct Open {
+struct Admitted {
     worker: Rc<Worker>,
     addr: IpAddr,
     _open: super::worker::OpenConnection,
 }
 
-impl Open {
-    fn new(worker: &Rc<Worker>, addr: IpAddr) -> Open {
+impl Admitted {
+    fn new(worker: &Rc<Worker>, addr: IpAddr) -> Admitted {
         if let Some(quic) = &worker.quic {
             quic.admission.borrow_mut().opened(addr);
         }
-        Open {
+        Admitted {
             worker: Rc::clone(worker),
             addr,
             _open: worker.open_connection(),
@@ -202,7 +262,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for Admitted {
     fn drop(&mut self) {
         if let Some(quic) = &self.worker.quic {
             quic.admission.borrow_mut().closed(self.addr);

@@ -183,6 +183,7 @@ async fn main(plan: WorkerPlan) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
+                quic::count(&worker);
                 worker.service.flush_records();
                 worker.known.flush();
                 count = count.wrapping_add(1);

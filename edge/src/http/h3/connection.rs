@@ -12,6 +12,7 @@ use super::reader::{Fault, Reader};
 use super::request::{self, HeadError};
 use super::shared::{OpenStream, Shared};
 use super::stream::Stream;
+use super::vitals::{self, Vitals};
 use crate::clock::monotonic_ns;
 use crate::http::opening;
 use crate::limit::Offence;
@@ -34,6 +35,10 @@ pub async fn serve(connection: Connection, service: Rc<Service>) {
         )
     };
     let mut timer = Timer::default();
+    let metrics = &service.metrics().quic;
+    let mut vitals = Vitals::new(connection);
+    let mut checkups = tokio::time::interval(vitals::EVERY);
+    checkups.reset();
     loop {
         let draining = service.drain().started();
         let drained = service.drain().is_started();
@@ -45,20 +50,22 @@ pub async fn serve(connection: Connection, service: Rc<Service>) {
         tokio::select! {
             biased;
             accepted = connection.accept_bi() => {
-                let Ok((send, recv)) = accepted else { return };
+                let Ok((send, recv)) = accepted else { break };
+                vitals.look(connection, metrics);
                 match goodbye.admit() {
                     true => {
-                        let open = shared.streams.open();
+                        let open = shared.streams.open(&service);
                         net::spawn(exchange(Rc::clone(&shared), send, recv, open));
                     }
                     false => refuse(send, recv),
                 }
             }
             accepted = connection.accept_uni() => {
-                let Ok(recv) = accepted else { return };
+                let Ok(recv) = accepted else { break };
                 net::spawn(control::serve(Rc::clone(&shared), recv));
             }
             () = shared.streams.idle.notified() => goodbye.active(),
+            _ = checkups.tick() => vitals.examine(connection, metrics),
             () = draining, if !drained => {}
             () = poll_fn(|cx| timer.poll(cx, deadline_ns)), if idle => {
                 if goodbye.is_over() {
@@ -67,6 +74,7 @@ pub async fn serve(connection: Connection, service: Rc<Service>) {
             }
         }
     }
+    vitals.examine(connection, metrics);
     shared.fail(Error::NoError);
 }
 
@@ -148,6 +156,7 @@ impl From<Fault> for Stop {
     fn from(fault: Fault) -> Stop {
         match fault {
             Fault::TooLarge => Stop::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            Fault::Malformed => Stop::Malformed,
             fault => Stop::Fault(fault),
         }
     }

@@ -8,5 +8,6 @@ mod reader;
 mod request;
 mod shared;
 mod stream;
+mod vitals;
 
 pub use connection::serve;

@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Gone,
     /// A field section larger than its bound.
     TooLarge,
+    /// The message is malformed.
+    Malformed,
     /// The whole connection is at fault.
     Connection(Error),
 }

@@ -84,17 +84,19 @@ impl OpenStreams {
         self.count.get()
     }
 
-    pub(super) fn open(self: &Rc<Self>) -> OpenStream {
+    pub(super) fn open(self: &Rc<Self>, service: &Rc<Service>) -> OpenStream {
         self.count.set(self.count.get() + 1);
-        OpenStream(Rc::clone(self))
+        service.metrics().quic.stream_opened();
+        OpenStream(Rc::clone(self), Rc::clone(service))
     }
 }
 
 /// Counts a request as open until it is dropped, a panic included.
-pub(super) struct OpenStream(Rc<OpenStreams>);
+pub(super) struct OpenStream(Rc<OpenStreams>, Rc<Service>);
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
+        self.1.metrics().quic.stream_closed();
         let count = self.0.count.get() - 1;
         self.0.count.set(count);
         if count == 0 {

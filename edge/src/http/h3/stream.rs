@@ -37,6 +37,8 @@ pub(super) struct Stream {
     /// Content that is still due, where the client said how much there is.
     due: Option<u64>,
     peeked: Option<Piece>,
+    /// Until it is certain that nothing follows them.
+    trailers: Option<Fields>,
     is_head: bool,
     expects_continue: bool,
     head_sent: bool,
@@ -66,6 +68,7 @@ impl Stream {
             stopped: None,
             due: None,
             peeked: None,
+            trailers: None,
             is_head: false,
             expects_continue: false,
             head_sent: false,
@@ -130,7 +133,7 @@ impl Stream {
     pub(super) fn fault(&mut self, fault: Fault) {
         match fault {
             Fault::Gone => self.reset(Error::RequestCancelled),
-            Fault::TooLarge => self.reset(Error::Message),
+            Fault::TooLarge | Fault::Malformed => self.reset(Error::Message),
             Fault::Connection(error) => {
                 self.shared.fail(error);
                 self.reset(error);
@@ -189,33 +192,39 @@ impl Stream {
         Poll::Ready(Ok(()))
     }
 
-    fn take(&mut self, piece: Piece) -> Result<Option<Frame>, ClientError> {
-        let frame = match piece {
+    /// What a piece means for the exchange; `None` when the next one decides.
+    fn take(&mut self, piece: Piece) -> Result<Option<Option<Frame>>, Fault> {
+        match piece {
             Piece::Data(data) => {
                 if let Some(due) = &mut self.due {
-                    *due = due
-                        .checked_sub(data.len() as u64)
-                        .ok_or(ClientError::BadBody)?;
+                    *due = due.checked_sub(data.len() as u64).ok_or(Fault::Malformed)?;
                 }
-                return Ok(Some(Frame::Data(data)));
+                Ok(Some(Some(Frame::Data(data))))
             }
             Piece::Section(section) => {
                 let bytes_max = self.shared.section_bytes_max();
-                match request::trailers(&section, bytes_max) {
-                    Ok(trailers) => Some(Frame::Trailers(trailers)),
-                    Err(HeadError::Connection(error)) => {
-                        self.shared.fail(error);
-                        return Err(ClientError::BadBody);
-                    }
-                    Err(_) => return Err(ClientError::BadBody),
-                }
+                let trailers = request::trailers(&section, bytes_max);
+                self.trailers = Some(trailers.map_err(|error| match error {
+                    HeadError::Connection(error) => Fault::Connection(error),
+                    _ => Fault::Malformed,
+                })?);
+                Ok(None)
             }
-            Piece::End => None,
-        };
-        // RFC 9114 §4.1.2: content that falls short of its length is malformed.
-        match self.due {
-            Some(1..) => Err(ClientError::BadBody),
-            _ => Ok(frame),
+            // RFC 9114 §4.1.2: content that falls short of its length is malformed.
+            Piece::End if matches!(self.due, Some(1..)) => Err(Fault::Malformed),
+            Piece::End => Ok(Some(self.trailers.take().map(Frame::Trailers))),
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, Fault>> {
+        loop {
+            let piece = match self.peeked.take() {
+                Some(piece) => piece,
+                None => ready!(self.reader.poll_next(cx))?,
+            };
+            if let Some(frame) = self.take(piece)? {
+                return Poll::Ready(Ok(frame));
+            }
         }
     }
 }
@@ -231,26 +240,14 @@ impl Downstream for Stream {
             // What does not leave now leaves with the response.
             let _ = self.poll_send(cx);
         }
-        let piece = match self.peeked.take() {
-            Some(piece) => Ok(piece),
-            None => ready!(self.reader.poll_next(cx)),
-        };
-        let outcome = match piece {
-            Ok(piece) => self.take(piece),
-            Err(Fault::Gone) => Err(ClientError::Gone),
-            Err(Fault::TooLarge) => Err(ClientError::BadBody),
-            Err(fault @ Fault::Connection(_)) => {
-                self.fault(fault);
-                Err(ClientError::BadBody)
+        let outcome = ready!(self.poll_frame(cx));
+        Poll::Ready(outcome.map_err(|fault| {
+            self.fault(fault);
+            match fault {
+                Fault::Gone => ClientError::Gone,
+                _ => ClientError::BadBody,
             }
-        };
-        if outcome.is_err() {
-            self.reset(match outcome {
-                Err(ClientError::BadBody) => Error::Message,
-                _ => Error::RequestCancelled,
-            });
-        }
-        Poll::Ready(outcome)
+        }))
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {

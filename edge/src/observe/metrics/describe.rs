@@ -14,6 +14,13 @@ pub(super) const LIMITED: &str = "edge_limited_total";
 pub(super) const BANS: &str = "edge_bans_total";
 pub(super) const BAN_REQUESTS_DROPPED: &str = "edge_ban_requests_dropped_total";
 pub(super) const TLS_HANDSHAKES: &str = "edge_tls_handshakes_total";
+pub(super) const QUIC_FAILURES: &str = "edge_quic_handshake_failures_total";
+pub(super) const QUIC_RETRIES: &str = "edge_quic_retries_total";
+pub(super) const QUIC_MIGRATIONS: &str = "edge_quic_migrations_total";
+pub(super) const QUIC_LOST: &str = "edge_quic_packets_lost_total";
+pub(super) const QUIC_DATAGRAMS: &str = "edge_quic_datagrams_total";
+pub(super) const QUIC_CALLS: &str = "edge_quic_system_calls_total";
+pub(super) const HTTP3_STREAMS: &str = "edge_http3_streams";
 pub(super) const UPSTREAM_CONNECTIONS: &str = "edge_upstream_connections";
 pub(super) const UPSTREAM_ERRORS: &str = "edge_upstream_errors_total";
 pub(super) const MCP_REQUESTS: &str = "edge_mcp_requests_total";
@@ -51,7 +58,7 @@ pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
 pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
     "Samples of dropped packets that were lost because they were not taken in time.";
 
-const COUNTERS: [(&str, &str); 15] = [
+const COUNTERS: [(&str, &str); 21] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",
@@ -72,6 +79,27 @@ const COUNTERS: [(&str, &str); 15] = [
         "Bans asked for by workers that did not fit the queue.",
     ),
     (TLS_HANDSHAKES, "TLS handshakes with clients, by result."),
+    (
+        QUIC_FAILURES,
+        "Attempts at QUIC connections that came to nothing, by reason.",
+    ),
+    (
+        QUIC_RETRIES,
+        "QUIC clients that were asked to prove their address first.",
+    ),
+    (
+        QUIC_MIGRATIONS,
+        "QUIC clients that came back from another address or port.",
+    ),
+    (
+        QUIC_LOST,
+        "QUIC packets sent that did not arrive, as far as clients have told.",
+    ),
+    (QUIC_DATAGRAMS, "UDP datagrams received and sent for QUIC."),
+    (
+        QUIC_CALLS,
+        "System calls that received and sent them: several datagrams share one.",
+    ),
     (
         UPSTREAM_ERRORS,
         "Requests that failed because of an upstream.",
@@ -102,9 +130,10 @@ const COUNTERS: [(&str, &str); 15] = [
     ),
 ];
 
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 6] = [
     (CONNECTIONS, "Open client connections."),
     (STREAMS, "Open event streams and WebSockets."),
+    (HTTP3_STREAMS, "Open request streams of HTTP/3."),
     (MCP_SESSIONS, "MCP sessions known."),
     (
         UPSTREAM_CONNECTIONS,

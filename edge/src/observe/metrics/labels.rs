@@ -95,6 +95,22 @@ impl BanOrigin {
     }
 }
 
+label! {
+    /// Why an attempt at a QUIC connection came to nothing.
+    QuicFailure {
+        /// It took too long.
+        Timeout = "timeout",
+        /// TLS: no common parameters, no such name, a certificate refused.
+        Tls = "tls",
+        /// The client broke the rules of QUIC.
+        Transport = "transport",
+        /// The client closed it.
+        Closed = "closed",
+        /// There was no room for it, or for more of its address.
+        Refused = "refused",
+    }
+}
+
 /// How a TLS handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
@@ -155,6 +171,7 @@ mod tests {
         check::<TlsVersion>();
         check::<UpstreamFault>();
         check::<BanOrigin>();
+        check::<QuicFailure>();
         check::<Handshake>();
     }
 }

@@ -10,6 +10,7 @@ mod labels;
 mod local;
 mod mcp;
 mod process;
+mod quic;
 mod registry;
 mod requests;
 mod scrape;
@@ -19,8 +20,9 @@ mod tests;
 mod text;
 mod worker;
 
-pub use labels::{BanOrigin, Handshake, TlsVersion, UpstreamFault};
+pub use labels::{BanOrigin, Handshake, QuicFailure, TlsVersion, UpstreamFault};
 pub use mcp::McpSample;
+pub use quic::QuicMetrics;
 pub use registry::Metrics;
 pub use scrape::{Scrape, ShieldLink, ShieldVerdict};
 pub use series::{RequestSample, Series};

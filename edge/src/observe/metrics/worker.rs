@@ -9,6 +9,7 @@ use super::describe;
 use super::labels::{Handshake, Label};
 use super::local::{LocalCounter, LocalGauge};
 use super::mcp::{McpMetrics, McpSample};
+use super::quic::QuicMetrics;
 use super::registry::Shared;
 use super::requests::{RouteRequests, route_labels};
 use super::series::{RequestSample, Series, UpstreamMetrics};
@@ -32,6 +33,8 @@ pub struct WorkerMetrics {
     bytes_out: LocalCounter,
     limited: LocalCounter,
     mcp: McpMetrics,
+    /// QUIC and HTTP/3.
+    pub quic: QuicMetrics,
 }
 
 struct ConnectionMetrics {
@@ -61,6 +64,7 @@ impl WorkerMetrics {
             bytes_out: bytes("out"),
             limited: counter(describe::LIMITED, &[]),
             mcp: McpMetrics::new(&shared),
+            quic: QuicMetrics::new(&shared),
             shared,
         }
     }
@@ -168,6 +172,7 @@ impl WorkerMetrics {
         }
         self.streams.flush();
         self.mcp.flush(&self.shared);
+        self.quic.flush();
         let plain = [
             &self.keep_alives,
             &self.bytes_in,
