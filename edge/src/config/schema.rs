@@ -17,8 +17,20 @@ pub(super) struct Schema {
 pub(super) const TOP: Schema = Schema {
     title: "",
     keys: &[
-        "workers", "user", "listen", "host", "upstream", "quic", "timeouts", "bounds", "limit",
-        "shield", "log", "metrics", "admin",
+        "workers",
+        "user",
+        "listen",
+        "host",
+        "upstream",
+        "quic",
+        "timeouts",
+        "bounds",
+        "limit",
+        "shield",
+        "log",
+        "metrics",
+        "admin",
+        "forwarding",
     ],
 };
 
@@ -40,9 +52,24 @@ pub(super) const QUIC: Schema = Schema {
     ],
 };
 
+pub(super) const FORWARDING: Schema = Schema {
+    title: "[forwarding]",
+    keys: &["trusted", "client_field", "forwarded", "traceparent"],
+};
+
 pub(super) const HOST: Schema = Schema {
     title: "[[host]]",
-    keys: &["names", "certificate", "key", "http3", "redirect", "route"],
+    keys: &[
+        "names",
+        "certificate",
+        "key",
+        "http3",
+        "redirect",
+        "hsts",
+        "request_headers",
+        "response_headers",
+        "route",
+    ],
 };
 
 pub(super) const ROUTE: Schema = Schema {
@@ -61,6 +88,8 @@ pub(super) const ROUTE: Schema = Schema {
         "respond",
         "status",
         "content_type",
+        "request_headers",
+        "response_headers",
         "mcp",
     ],
 };
@@ -209,8 +238,8 @@ pub(super) const ADMIN: Schema = Schema {
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
-    LISTEN, QUIC, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM, TIMEOUTS, BOUNDS,
-    LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
+    LISTEN, FORWARDING, QUIC, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM, TIMEOUTS,
+    BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
 ];
 
 impl Schema {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod auth;
+mod forwarding;
+mod headers;
 mod mcp;
 mod quic;
 mod route;
@@ -12,6 +14,8 @@ mod shield;
 mod template;
 
 pub use auth::McpAuth;
+pub use forwarding::{ClientField, Forwarding};
+pub use headers::{Change, FieldRule};
 pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
 pub use quic::{Quic, RetryPolicy};
@@ -39,6 +43,8 @@ pub struct Config {
     pub user: Option<String>,
     /// Sockets to accept connections on.
     pub listen: Listen,
+    /// Who a request comes from, and what upstreams are told about it.
+    pub forwarding: Forwarding,
     /// Virtual hosts in the order of the file.
     pub hosts: Vec<Host>,
     /// Upstreams; [`UpstreamId`] indexes this list.
@@ -101,6 +107,8 @@ pub struct Host {
     pub certificate: Option<Certificate>,
     /// Clients are told of HTTP/3.
     pub http3: bool,
+    /// What is done to the fields of answers that no route gives.
+    pub response_rules: Vec<FieldRule>,
     /// Routes in the order of the file.
     pub routes: Vec<Route>,
 }

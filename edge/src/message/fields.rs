@@ -74,6 +74,11 @@ impl Fields {
         self.index.retain(|entry| entry.name != name);
     }
 
+    /// Removes every field of a name that may be any.
+    pub fn remove_all(&mut self, name: &str) {
+        self.retain(|_, found, _| !found.eq_ignore_ascii_case(name.as_bytes()));
+    }
+
     /// Keeps the fields for which `keep(known, name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(Name, &[u8], &[u8]) -> bool) {
         let block = &self.block;

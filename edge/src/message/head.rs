@@ -39,8 +39,8 @@ pub struct RequestHead {
     pub method: Method,
     /// Normalised target.
     pub target: Target,
-    /// The target the upstream is asked for, where it is another.
-    pub rewritten: Option<Target>,
+    /// What the upstream is asked for, where it is something else.
+    pub sent: Option<Box<SentAs>>,
     /// The host asked for; empty for an HTTP/1.0 request that names none.
     pub authority: Authority,
     /// Version of the hop it came over.
@@ -53,6 +53,29 @@ pub struct RequestHead {
     pub expects_continue: bool,
     /// The protocol the client asks to go on in.
     pub upgrade: Option<Upgrade>,
+}
+
+/// What of a request is another on the way to the upstream.
+#[derive(Clone, Debug, Default)]
+pub struct SentAs {
+    /// The target.
+    pub target: Option<Target>,
+    /// The host.
+    pub host: Option<Authority>,
+}
+
+impl RequestHead {
+    /// The target the upstream is asked for.
+    pub fn sent_target(&self) -> &Target {
+        let sent = self.sent.as_ref().and_then(|sent| sent.target.as_ref());
+        sent.unwrap_or(&self.target)
+    }
+
+    /// The host the upstream is asked for.
+    pub fn sent_host(&self) -> &Authority {
+        let sent = self.sent.as_ref().and_then(|sent| sent.host.as_ref());
+        sent.unwrap_or(&self.authority)
+    }
 }
 
 /// A validated response head, free of framing and connection-specific fields.

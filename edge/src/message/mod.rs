@@ -15,7 +15,7 @@ mod websocket;
 
 pub use authority::Authority;
 pub use fields::Fields;
-pub use head::{BodyLength, Frame, RequestHead, ResponseHead, Version};
+pub use head::{BodyLength, Frame, RequestHead, ResponseHead, SentAs, Version};
 pub use name::Name;
 pub use section::{RequestSection, SectionError, trailer_line};
 pub use target::{Target, TargetError};

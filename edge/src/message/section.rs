@@ -226,7 +226,7 @@ impl RequestSection {
             version,
             length,
             expects_continue: self.expects_continue,
-            rewritten: None,
+            sent: None,
             upgrade: self.protocol,
             fields: self.fields,
         })

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Action, Bounds, Config, Host, HostName, Listen, Log, LogTarget, ProxyAction, Quic, RetryPolicy,
-    Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
+    Action, Bounds, Config, Forwarding, Host, HostName, Listen, Log, LogTarget, ProxyAction, Quic,
+    RetryPolicy, Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
 };
 
 pub(crate) fn config() -> Config {
@@ -14,18 +14,21 @@ pub(crate) fn config() -> Config {
         workers: 2,
         user: None,
         listen: Listen::default(),
+        forwarding: Forwarding::default(),
         hosts: vec![
             Host {
                 names: vec![HostName::Exact("mcp.example.com".into()), HostName::Any],
                 certificate: None,
                 http3: true,
                 routes: vec![route("/", 1), route("/mcp", 0)],
+                ..Host::default()
             },
             Host {
                 names: vec![HostName::Wildcard("example.com".into())],
                 certificate: None,
                 http3: true,
                 routes: vec![route("/", 1)],
+                ..Host::default()
             },
         ],
         upstreams: vec![upstream("tools", 8000), upstream("web", 8001)],

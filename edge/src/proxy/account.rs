@@ -8,6 +8,7 @@ use super::answer::elapsed_us;
 use super::configured::Proxy;
 use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
+use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
 use crate::config::UpstreamId;
 use crate::limit::Offence;
@@ -87,12 +88,19 @@ pub(super) struct Record<'a> {
     pub(super) error: Option<&'static str>,
     /// The answer tells of HTTP/3.
     pub(super) advertises: bool,
+    /// What is done to the fields of the answer.
+    pub(super) rules: &'a ResponseRules<'a>,
     /// On a route with `mcp`.
     pub(super) mcp: Option<Box<McpFacts>>,
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn start(proxy: &'a Proxy, head: &RequestHead, peer: &'a Peer) -> Record<'a> {
+    pub(super) fn start(
+        proxy: &'a Proxy,
+        head: &RequestHead,
+        peer: &'a Peer,
+        rules: &'a ResponseRules<'a>,
+    ) -> Record<'a> {
         Record {
             proxy,
             peer,
@@ -116,6 +124,7 @@ impl<'a> Record<'a> {
             bytes_out: 0,
             error: None,
             advertises: false,
+            rules,
             mcp: None,
         }
     }

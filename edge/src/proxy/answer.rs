@@ -5,13 +5,15 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::account::Record;
+use super::caller::Caller;
 use super::configured::Proxy;
-use super::exchange::{Downstream, Exchange, Peer};
+use super::exchange::{Downstream, Exchange};
 use super::facts::Facts;
+use super::forward;
 use super::guard::Admitted;
 use super::reply::Reply;
-use super::request_id::RequestId;
 use super::rewrite::rewritten;
+use super::rules::{self, ResponseRules};
 use crate::config::{Action, Route};
 use crate::message::RequestHead;
 
@@ -24,14 +26,25 @@ impl Proxy {
             client,
             peer,
         } = exchange;
-        let mut record = Record::start(self, &head, peer);
+        let caller = Caller::of(&head.fields, peer, &self.forwarding);
+        let peer = &caller.peer;
         let found = self.router.find(&head);
+        let (rules, when) = found.rules();
+        let facts = Facts {
+            head: &head,
+            peer,
+            request_id: &caller.request_id,
+            when,
+        };
+        let rules = ResponseRules::new(rules, &facts);
+        let mut record = Record::start(self, &head, peer, &rules);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
             Ok(Admitted { number, route }) => {
                 record.route = Some(number);
                 record.route_path = Some(&route.path);
-                self.act(route, &mut head, client, peer, &mut record).await;
+                // Boxed: an idle connection does not hold the space of what it may do next.
+                Box::pin(self.act(route, &mut head, client, &caller, &mut record)).await;
             }
             Err(refusal) => {
                 record.error = refusal.reason;
@@ -50,20 +63,25 @@ impl Proxy {
         route: &'a Route,
         head: &mut RequestHead,
         client: &mut D,
-        peer: &Peer,
+        caller: &Caller,
         record: &mut Record<'a>,
     ) {
-        let request_id = RequestId::new();
+        let Caller { peer, request_id } = caller;
         let facts = Facts {
             head,
             peer,
-            request_id: &request_id,
-            when: &route.when,
+            request_id,
+            when: Some(&route.when),
         };
         let reply = match &route.action {
             Action::Proxy(action) => match rewritten(&action.rewrite, &facts) {
                 Ok(target) => {
-                    head.rewritten = target;
+                    if target.is_some() {
+                        head.sent.get_or_insert_default().target = target;
+                    }
+                    forward::request_fields(head, peer, request_id, &self.forwarding);
+                    let rules = &route.request_rules;
+                    rules::apply_to_request(rules, head, peer, request_id, &route.when);
                     return match &action.mcp {
                         // Boxed: a quiet connection holds the space of every future it may run.
                         Some(mcp) => {
@@ -92,6 +110,7 @@ impl Proxy {
     ) {
         record.status = Some(reply.status);
         let proxy = record.advertises.then_some(self);
+        let reply = reply.ruled_by(record.rules);
         match reply.send(client, method, self.timeouts.send, proxy).await {
             Ok(bytes) => record.bytes_out += bytes,
             Err(error) => {

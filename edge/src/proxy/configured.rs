@@ -12,7 +12,7 @@ use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
-use crate::config::{Bounds, Config, Timeouts};
+use crate::config::{Bounds, Config, Forwarding, Timeouts};
 use crate::limit::Penalties;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Series, WorkerMetrics};
@@ -37,6 +37,7 @@ pub struct Proxy {
     pub(super) alt_svc: Option<Box<str>>,
     session_idle_s: u32,
     pub(super) close_unknown: bool,
+    pub(super) forwarding: Forwarding,
     // What the worker keeps from one configuration to the next.
     pub(super) ban: Rc<BanSender>,
     pub(super) log: Rc<RefCell<AccessLog>>,
@@ -71,6 +72,7 @@ impl Proxy {
             alt_svc: alt_svc::value(config),
             redirect_port: https_port.filter(|_| config.listen.redirect),
             close_unknown: config.listen.close_unknown,
+            forwarding: config.forwarding.clone(),
             ban: lasting.ban,
             log: lasting.log,
             metrics: lasting.metrics,

@@ -20,21 +20,36 @@ pub struct Exchange<'a, D> {
     pub peer: &'a Peer,
 }
 
-/// The other end of a client connection.
+/// The other end of a client connection; for one request, the client behind trusted proxies.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Its address.
+    /// Its address; port 0 where a proxy did not say.
     pub addr: SocketAddr,
     /// The TLS version, `None` on a plain connection.
     pub tls: Option<&'static str>,
+    /// Packets come from this address: a ban in the kernel meets this client and nobody else.
+    pub is_direct: bool,
+    /// The scheme the client used, where a trusted proxy says it is another.
+    pub(super) told_scheme: Option<&'static str>,
 }
 
 impl Peer {
+    /// A client that is connected itself.
+    pub fn new(addr: SocketAddr, tls: Option<&'static str>) -> Peer {
+        Peer {
+            addr,
+            tls,
+            is_direct: true,
+            told_scheme: None,
+        }
+    }
+
     /// The scheme the client used.
     pub fn scheme(&self) -> &'static str {
-        match self.tls {
-            Some(_) => "https",
-            None => "http",
+        match (self.told_scheme, self.tls) {
+            (Some(told), _) => told,
+            (None, Some(_)) => "https",
+            (None, None) => "http",
         }
     }
 }

@@ -186,15 +186,12 @@ fn outcome(config: &Config, head: &RequestHead, found: Match<'_>, secure: bool) 
         Match::OtherMethod(site) => return format!("405, allow: {}", site.allowed(head)),
         Match::NoRoute(_) | Match::UnknownHost => return "404: no route takes it".to_owned(),
     };
-    let peer = Peer {
-        addr: ([192, 0, 2, 1], 1).into(),
-        tls: secure.then_some("TLSv1.3"),
-    };
+    let peer = Peer::new(([192, 0, 2, 1], 1).into(), secure.then_some("TLSv1.3"));
     let facts = Facts {
         head,
         peer: &peer,
         request_id: &RequestId::new(),
-        when: &route.when,
+        when: Some(&route.when),
     };
     let mut text = action(config, route);
     match &route.action {

@@ -16,8 +16,8 @@ pub(super) struct Facts<'a> {
     pub(super) head: &'a RequestHead,
     pub(super) peer: &'a Peer,
     pub(super) request_id: &'a RequestId,
-    /// The conditions of its route.
-    pub(super) when: &'a RouteMatch,
+    /// The conditions of its route, if it has one.
+    pub(super) when: Option<&'a RouteMatch>,
 }
 
 /// Where a rendered text goes.
@@ -67,6 +67,7 @@ impl Facts<'_> {
             Variable::ClientIp => {
                 let _ = write!(out, "{}", self.peer.addr.ip().to_canonical());
             }
+            Variable::ClientPort if self.peer.addr.port() == 0 => {}
             Variable::ClientPort => {
                 let _ = write!(out, "{}", self.peer.addr.port());
             }
@@ -92,7 +93,7 @@ impl Facts<'_> {
                 );
             }
             Variable::Group(number) => {
-                if let PathMatch::Regex(regex) = &self.when.path
+                if let Some(PathMatch::Regex(regex)) = self.when.map(|when| &when.path)
                     && let Some(groups) = regex.captures(target.routing_path().as_bytes())
                     && let Some(group) = groups.get(*number)
                 {
@@ -106,7 +107,10 @@ impl Facts<'_> {
     /// an expression ends elsewhere.
     pub(super) fn rest(&self) -> &str {
         let target = &self.head.target;
-        match &self.when.path {
+        let Some(when) = self.when else {
+            return "";
+        };
+        match &when.path {
             PathMatch::Prefix(prefix) => {
                 let stem = prefix.strip_suffix('/').unwrap_or(prefix);
                 let after = |path| {
@@ -176,12 +180,9 @@ mod tests {
         let (head, _) = parse_request(request.as_bytes(), 100).unwrap();
         let facts = Facts {
             head: &head,
-            peer: &Peer {
-                addr: "[::ffff:192.0.2.7]:5555".parse().unwrap(),
-                tls: Some("TLSv1.3"),
-            },
+            peer: &Peer::new("[::ffff:192.0.2.7]:5555".parse().unwrap(), Some("TLSv1.3")),
             request_id: &RequestId::new(),
-            when: &route.when,
+            when: Some(&route.when),
         };
         let cut = |text: String| text.strip_prefix("https://h/").map(str::to_owned).unwrap();
         (
@@ -226,12 +227,9 @@ mod tests {
         };
         let facts = Facts {
             head: &head,
-            peer: &Peer {
-                addr: "192.0.2.7:5".parse().unwrap(),
-                tls: None,
-            },
+            peer: &Peer::new("192.0.2.7:5".parse().unwrap(), None),
             request_id: &RequestId::new(),
-            when: &when,
+            when: Some(&when),
         };
         let template = Template {
             pieces: vec![Piece::Variable(Variable::Header("evil".into()))],
@@ -254,12 +252,9 @@ mod tests {
             let (head, _) = parse_request(request.as_bytes(), 100).unwrap();
             let facts = Facts {
                 head: &head,
-                peer: &Peer {
-                    addr: "192.0.2.7:5".parse().unwrap(),
-                    tls: None,
-                },
+                peer: &Peer::new("192.0.2.7:5".parse().unwrap(), None),
                 request_id: &RequestId::new(),
-                when: &route.when,
+                when: Some(&route.when),
             };
             facts.url(&redirect.to)
         };

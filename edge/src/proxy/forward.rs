@@ -1,16 +1,24 @@
-//! Field rules on the way to the upstream and back.
+//! What upstreams are told about the client, and what it cannot say for itself.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::exchange::Peer;
+use super::request_id::RequestId;
+use crate::config::Forwarding;
 use crate::message::{Name, RequestHead, Version};
 
 /// Makes the fields the upstream may rely on: what the client claims about its address, scheme and
 /// host is replaced by what the edge knows.
-pub(super) fn request_fields(head: &mut RequestHead, peer: &Peer) {
+pub(super) fn request_fields(
+    head: &mut RequestHead,
+    peer: &Peer,
+    request_id: &RequestId,
+    forwarding: &Forwarding,
+) {
     head.fields
         .retain(|name, text, _| !is_forwarding(name, text));
+    let has_trace = !forwarding.traceparent || is_valid_trace(head);
     let fields = &mut head.fields;
 
     let mut buf = TextBuf::default();
@@ -22,6 +30,19 @@ pub(super) fn request_fields(head: &mut RequestHead, peer: &Peer) {
     if !head.authority.as_str().is_empty() {
         fields.push_known(Name::XForwardedHost, head.authority.as_str().as_bytes());
     }
+    fields.push(b"x-request-id", request_id.as_bytes());
+    if forwarding.forwarded {
+        fields.push_known(
+            Name::Forwarded,
+            forwarded(peer, head.authority.as_str()).as_bytes(),
+        );
+    }
+    if !has_trace {
+        // What stands there is no trace; `tracestate` belongs to it (Trace Context §3.3).
+        fields.remove_all("traceparent");
+        fields.remove_all("tracestate");
+        fields.push(b"traceparent", new_trace().as_bytes());
+    }
     // RFC 9110 §7.6.3: a gateway adds itself to every request.
     let via: &[u8] = match head.version {
         Version::Http10 => b"1.0 edge",
@@ -30,6 +51,59 @@ pub(super) fn request_fields(head: &mut RequestHead, peer: &Peer) {
         Version::Http3 => b"3.0 edge",
     };
     fields.push_known(Name::Via, via);
+}
+
+/// One element: who, over what, for which host (RFC 7239 §4). An IPv6 address needs quotes.
+fn forwarded(peer: &Peer, host: &str) -> String {
+    let client = match canonical(peer.addr.ip()) {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("\"[{v6}]\""),
+    };
+    let mut text = format!("for={client};proto={}", peer.scheme());
+    if !host.is_empty() {
+        let _ = write!(text, ";host=\"{host}\"");
+    }
+    text
+}
+
+/// Exactly one `traceparent`, of a version with the fields of version 00 (Trace Context §3.2).
+fn is_valid_trace(head: &RequestHead) -> bool {
+    let mut values = head.fields.values_of("traceparent");
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let hex = |part: &[u8], len: usize| {
+        part.len() == len
+            && part
+                .iter()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
+    };
+    let some = |part: &[u8]| part.iter().any(|&b| b != b'0');
+    let mut parts = value.split(|&b| b == b'-');
+    let (Some(version), Some(trace), Some(parent), Some(flags)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    hex(version, 2)
+        && version != b"ff"
+        && hex(trace, 32)
+        && some(trace)
+        && hex(parent, 16)
+        && some(parent)
+        && hex(flags, 2)
+        && (version != b"00" || parts.next().is_none())
+}
+
+/// A trace of its own, sampled: who does not want it sampled has a tracer in front.
+fn new_trace() -> String {
+    let hex = |id: RequestId| -> String {
+        let digits = id.as_bytes().iter().filter(|&&b| b != b'-');
+        digits.map(|&b| b as char).collect()
+    };
+    let (trace, parent) = (hex(RequestId::new()), hex(RequestId::new()));
+    // The last digits are the random ones.
+    format!("00-{trace}-{}-01", &parent[16..])
 }
 
 /// Fields by which an intermediary tells an upstream about the client. CGI-like upstreams read `_`
@@ -45,6 +119,7 @@ fn is_forwarding(name: Name, text: &[u8]) -> bool {
             let starts_with_x = matches!(text.first(), Some(b'x' | b'X'));
             (starts_with_x && is_like(text, b"x-forwarded-"))
                 || (starts_with_x && text.len() == 9 && is_like(text, b"x-real-ip"))
+                || (starts_with_x && text.len() == 12 && is_like(text, b"x-request-id"))
         }
         _ => false,
     }
@@ -102,15 +177,18 @@ mod tests {
     fn claims_of_the_client_are_replaced() {
         let (mut head, _) = parse_request(
             b"GET / HTTP/1.1\r\nHost: h:8443\r\nX-Forwarded-For: 1.1.1.1\r\nx_forwarded_for: 2.2.2.2\r\n\
-              X-Forwarded-Port: 1\r\nX_Real_IP: 3.3.3.3\r\nForwarded: for=4.4.4.4\r\nX-Real-Ipsum: kept\r\n\r\n",
+              X-Forwarded-Port: 1\r\nX_Real_IP: 3.3.3.3\r\nForwarded: for=4.4.4.4\r\nX-Real-Ipsum: kept\r\n\
+              X-Request-Id: mine\r\n\r\n",
             100,
         )
         .expect("valid");
-        let peer = Peer {
-            addr: "203.0.113.9:5".parse().expect("valid"),
-            tls: Some("TLSv1.3"),
-        };
-        request_fields(&mut head, &peer);
+        let peer = Peer::new("203.0.113.9:5".parse().expect("valid"), Some("TLSv1.3"));
+        request_fields(
+            &mut head,
+            &peer,
+            &RequestId::kept(b"id-1"),
+            &Forwarding::default(),
+        );
         let lines: Vec<String> = head
             .fields
             .iter()
@@ -130,8 +208,56 @@ mod tests {
                 "x-real-ip: 203.0.113.9",
                 "x-forwarded-proto: https",
                 "x-forwarded-host: h:8443",
+                "x-request-id: id-1",
                 "via: 1.1 edge",
             ]
         );
+    }
+
+    #[test]
+    fn forwarded_and_traces_when_asked_for() {
+        let told = |trace: &str| {
+            let text = format!(
+                "GET / HTTP/1.1\r\nHost: h\r\ntraceparent: {trace}\r\ntracestate: a=1\r\n\r\n"
+            );
+            let (mut head, _) = parse_request(text.as_bytes(), 100).expect("valid");
+            let peer = Peer::new("[2001:db8::7]:5".parse().expect("valid"), None);
+            let forwarding = Forwarding {
+                forwarded: true,
+                traceparent: true,
+                ..Forwarding::default()
+            };
+            request_fields(&mut head, &peer, &RequestId::new(), &forwarding);
+            let value = |name: &str| {
+                let value = head.fields.values_of(name).next();
+                value.map(|value| String::from_utf8_lossy(value).into_owned())
+            };
+            (
+                value("forwarded"),
+                value("traceparent"),
+                value("tracestate"),
+            )
+        };
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let (forwarded, kept, state) = told(good);
+        let expected = "for=\"[2001:db8::7]\";proto=http;host=\"h\"";
+        assert_eq!(forwarded.as_deref(), Some(expected));
+        assert_eq!(
+            (kept.as_deref(), state.as_deref()),
+            (Some(good), Some("a=1"))
+        );
+        for bad in [
+            "x",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ] {
+            let (_, made, state) = told(bad);
+            let made = made.expect("one is made");
+            assert!(
+                made != bad && made.len() == 55 && made.ends_with("-01"),
+                "{made}"
+            );
+            assert_eq!(state, None, "it belongs to another trace");
+        }
     }
 }

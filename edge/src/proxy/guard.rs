@@ -3,8 +3,6 @@
 //! Each guard admits or refuses; none of them changes the request. A new guard is one line in
 //! [`Proxy::guard`] and a function of its own.
 
-use std::net::IpAddr;
-
 use http::{Method, StatusCode};
 
 use super::configured::Proxy;
@@ -54,7 +52,7 @@ impl Proxy {
         found: Match<'a>,
     ) -> Result<Admitted<'a>, Refusal> {
         if !matches!(found, Match::Route { route, .. } if mcp::opens_stream(route, head)) {
-            self.admit(peer.addr.ip())?;
+            self.admit(peer)?;
         }
         check_method(head)?;
         self.check_host(found)?;
@@ -96,7 +94,8 @@ impl Proxy {
     }
 
     /// The limit per address; a client that goes on regardless is handed to the kernel.
-    fn admit(&self, addr: IpAddr) -> Result<(), Refusal> {
+    fn admit(&self, peer: &Peer) -> Result<(), Refusal> {
+        let addr = peer.addr.ip();
         let Some(limits) = &self.limits else {
             return Ok(());
         };
@@ -106,7 +105,7 @@ impl Proxy {
             return Ok(());
         };
         self.metrics.limited();
-        self.offence(addr, Offence::Refused);
+        self.offence_of(peer, Offence::Refused);
         Err(Refusal {
             reply: Some(Reply::limited(retry_after.seconds())),
             reason: Some("limited"),

@@ -4,6 +4,7 @@
 mod account;
 mod alt_svc;
 mod answer;
+mod caller;
 mod configured;
 mod drain;
 mod exchange;
@@ -20,6 +21,7 @@ mod reply;
 mod request_id;
 mod rewrite;
 mod router;
+mod rules;
 mod service;
 mod snapshot;
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::configured::Proxy;
+use super::exchange::Peer;
 use crate::clock::monotonic_ns;
 use crate::limit::{ClientKey, Offence};
 
@@ -22,6 +23,14 @@ impl Proxy {
             (self.ban)(addr, offence, penalties.settings());
         }
         is_over
+    }
+
+    /// The same of a request. Behind a proxy nobody is counted: the packets are the proxy's, and a
+    /// ban would meet everyone else behind it.
+    pub(super) fn offence_of(&self, peer: &Peer, offence: Offence) {
+        if peer.is_direct {
+            self.offence(peer.addr.ip(), offence);
+        }
     }
 
     /// Whether the client at this address was banned a moment ago, by whichever worker.

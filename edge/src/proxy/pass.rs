@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::account::Record;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream, Peer};
-use super::forward;
 use super::mcp::Call;
 use super::relay::{End, Progress, Relay, RelayLimits};
 use super::reply::Reply;
@@ -26,7 +25,6 @@ impl Proxy {
         mut call: Option<&mut Call>,
         record: &mut Record<'a>,
     ) {
-        forward::request_fields(head, peer);
         let group = self.upstreams.group(action.upstream);
         record.upstream = Some(action.upstream);
         record.upstream_name = Some(group.name());
@@ -60,7 +58,7 @@ impl Proxy {
             }
             End::Client(error) => {
                 if matches!(error, ClientError::BadBody) {
-                    self.offence(peer.addr.ip(), Offence::Malformed);
+                    self.offence_of(peer, Offence::Malformed);
                 }
                 self.client_failed(error, client, head, call.as_deref_mut(), record)
                     .await;
@@ -82,7 +80,7 @@ impl Proxy {
         mut call: Option<&mut Call>,
         record: &mut Record<'_>,
     ) -> End {
-        let host = head.authority.as_str();
+        let host = head.sent_host().as_str();
         let pin = call.as_deref().and_then(Call::pin);
         let leased = match pin {
             Some(server) => group.lease_of(server).await,
@@ -104,7 +102,8 @@ impl Proxy {
         let relay = Relay::new(client, lease.conn(), head.version, limits, self);
         let mut relay = relay
             .resume(progress, request_ended)
-            .watched_by(call.as_deref_mut());
+            .watched_by(call.as_deref_mut())
+            .ruled_by(record.rules);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         let (progress, request_ended) = relay.progress();
         drop(relay);
@@ -134,7 +133,10 @@ impl Proxy {
             call.moved(fresh.server());
         }
         let relay = Relay::new(client, fresh.conn(), head.version, limits, self);
-        let mut relay = relay.resume(progress, request_ended).watched_by(call);
+        let mut relay = relay
+            .resume(progress, request_ended)
+            .watched_by(call)
+            .ruled_by(record.rules);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         record.relayed(relay.progress().0);
         end

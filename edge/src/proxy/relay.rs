@@ -22,6 +22,7 @@ use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::mcp::Call;
 use super::reply::push_date;
+use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
 use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
 use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};
@@ -77,6 +78,7 @@ pub(super) struct Relay<'a, D> {
     send_failed: bool,
     events: Option<KeepAlive>,
     call: Option<&'a mut Call>,
+    rules: Option<&'a ResponseRules<'a>>,
     /// For event streams: the end of the worker's patience.
     cut: Option<Pin<Box<Notified<'a>>>>,
     body_is_sized: bool,
@@ -130,6 +132,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             send_failed: false,
             events: None,
             call: None,
+            rules: None,
             cut: None,
             body_is_sized: false,
             tunnel: None,
@@ -142,6 +145,12 @@ impl<'a, D: Downstream> Relay<'a, D> {
     /// What was done so far, and whether the request body has been read to its end.
     pub(super) fn progress(&self) -> (Progress, bool) {
         (self.progress, self.request_ended)
+    }
+
+    /// What is done to the fields of the response.
+    pub(super) fn ruled_by(mut self, rules: &'a ResponseRules<'a>) -> Self {
+        self.rules = Some(rules);
+        self
     }
 
     /// On a route with `mcp`, what passes is looked at.
@@ -371,6 +380,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
         }
         if let Some(call) = &mut self.call {
             call.responds(&mut head, self.progress.is_stream, self.worker);
+        }
+        if let Some(rules) = self.rules {
+            rules.apply(&mut head.fields);
         }
         self.client.send_head(&head);
         self.phase = Phase::Body;

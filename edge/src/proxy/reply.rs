@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
+use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
 use crate::config::RespondAction;
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
@@ -57,6 +58,12 @@ impl Reply {
     pub(super) fn limited(retry_after_secs: u64) -> Reply {
         let secs = retry_after_secs.max(1).to_string();
         Reply::new(StatusCode::TOO_MANY_REQUESTS).with("retry-after", &secs)
+    }
+
+    /// Changes its fields as the host or the route wants it.
+    pub(super) fn ruled_by(mut self, rules: &ResponseRules<'_>) -> Reply {
+        rules.apply(&mut self.fields);
+        self
     }
 
     /// Sends the reply; gives up when the client takes nothing for `send_timeout`. Returns the bytes

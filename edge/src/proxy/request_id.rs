@@ -5,8 +5,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The text of an ID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RequestId([u8; 36]);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum RequestId {
+    Made([u8; 36]),
+    Kept(Box<[u8]>),
+}
 
 impl RequestId {
     /// A new ID. The random part comes from a keyed hash of a counter: nobody can guess the next
@@ -37,11 +40,19 @@ impl RequestId {
             text[at + 1] = HEX[usize::from(byte & 15)];
             at += 2;
         }
-        RequestId(text)
+        RequestId::Made(text)
+    }
+
+    /// An ID that a trusted proxy gave the request.
+    pub(super) fn kept(id: &[u8]) -> RequestId {
+        RequestId::Kept(id.into())
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match self {
+            RequestId::Made(text) => text,
+            RequestId::Kept(text) => text,
+        }
     }
 }
 
@@ -61,8 +72,8 @@ mod tests {
 
     #[test]
     fn every_one_is_another() {
-        let ids: std::collections::HashSet<[u8; 36]> =
-            (0..10_000).map(|_| RequestId::new().0).collect();
+        let ids: std::collections::HashSet<RequestId> =
+            (0..10_000).map(|_| RequestId::new()).collect();
         assert_eq!(ids.len(), 10_000);
     }
 }

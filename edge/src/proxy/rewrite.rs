@@ -54,12 +54,9 @@ mod tests {
         let (head, _) = parse_request(request.as_bytes(), 100).unwrap();
         let facts = Facts {
             head: &head,
-            peer: &Peer {
-                addr: "192.0.2.7:5".parse().unwrap(),
-                tls: None,
-            },
+            peer: &Peer::new("192.0.2.7:5".parse().unwrap(), None),
             request_id: &RequestId::new(),
-            when: &route.when,
+            when: Some(&route.when),
         };
         let target = rewritten(&action.rewrite, &facts)?;
         Ok(target.map_or("unchanged".to_owned(), |target| target.as_str().to_owned()))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::Method;
 
 use super::matching::Taken;
-use crate::config::{Host, HostName, Route};
+use crate::config::{FieldRule, Host, HostName, Route, RouteMatch};
 use crate::message::RequestHead;
 
 /// Where requests of each host and path go.
@@ -24,6 +24,8 @@ pub struct Site {
     pub has_certificate: bool,
     /// Clients are told of HTTP/3.
     pub http3: bool,
+    /// What is done to the fields of answers that no route gives.
+    pub(super) response_rules: Vec<FieldRule>,
     /// In the order in which they are tried.
     routes: Vec<Numbered>,
 }
@@ -63,6 +65,14 @@ impl<'a> Match<'a> {
             }
         }
     }
+
+    /// What is done to the fields of the answer, and the route it comes from.
+    pub(super) fn rules(self) -> (&'a [FieldRule], Option<&'a RouteMatch>) {
+        match self {
+            Match::Route { route, .. } => (&route.response_rules, Some(&route.when)),
+            other => (other.site().map_or(&[], |site| &site.response_rules), None),
+        }
+    }
 }
 
 impl Router {
@@ -100,6 +110,7 @@ impl Router {
                 number: index,
                 has_certificate: host.certificate.is_some(),
                 http3: host.http3,
+                response_rules: host.response_rules.clone(),
                 routes,
             });
         }

@@ -71,10 +71,7 @@ async fn serve(worker: &Rc<Worker>, accepted: Accepted, secure: bool) {
 }
 
 async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
-    let peer = Peer {
-        addr: accepted.client,
-        tls: None,
-    };
+    let peer = Peer::new(accepted.client, None);
     worker.known.note(accepted.client.ip(), monotonic_ns());
     let _counted = Counted::new(worker, Protocol::Http11);
     h1::serve(accepted.socket, &peer, &worker.service).await;
@@ -85,10 +82,7 @@ async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
     let Some(stream) = Box::pin(handshake(worker, accepted)).await else {
         return;
     };
-    let peer = Peer {
-        addr: client,
-        tls: Some(stream.version().as_str()),
-    };
+    let peer = Peer::new(client, Some(stream.version().as_str()));
     worker.known.note(client.ip(), monotonic_ns());
     // Boxed apart, so that a connection holds the state of what it is doing and no more.
     if stream.is_h2() {

@@ -162,7 +162,7 @@ pub(super) fn host(names: &[&str], certificate: Option<Certificate>) -> Host {
         names,
         certificate,
         http3: true,
-        routes: Vec::new(),
+        ..Host::default()
     }
 }
 

@@ -79,7 +79,7 @@ impl Conn {
         h1::request_head(
             self.socket.out(),
             &head.method,
-            head.rewritten.as_ref().unwrap_or(&head.target),
+            head.sent_target(),
             host,
             &head.fields,
             head.length,

@@ -12,6 +12,7 @@ mod support;
 mod bad_requests;
 mod bad_upstreams;
 mod forwarding;
+mod headers;
 mod http1;
 mod http2;
 mod http3;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::headers::Rules;
 use super::listen::Sockets;
 use super::route;
 use super::upstream::Upstreams;
@@ -58,11 +59,13 @@ impl<'a> Hosts<'a> {
         for (table, certificate) in self.tables.iter().zip(self.certificates) {
             let (certificate, place) = certificate.unzip();
             warn_unreachable(table, certificate.is_some(), sockets);
+            let rules = Rules::of_host(table);
             hosts.push(Host {
                 names: names(table, &mut seen),
                 certificate,
                 http3: table.flag("http3").unwrap_or(true),
-                routes: route::read(table, upstreams, sockets),
+                routes: route::read(table, &rules, upstreams, sockets),
+                response_rules: rules.response,
             });
             places.push(place);
         }

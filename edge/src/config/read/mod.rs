@@ -4,6 +4,8 @@
 
 mod auth;
 mod bounds;
+mod forwarding;
+mod headers;
 mod host;
 mod limit;
 mod listen;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::headers::Rules;
 use super::listen::Sockets;
 use super::mcp;
 use super::upstream::Upstreams;
@@ -49,12 +50,16 @@ const OF_ACTION: &[(&str, &[&str])] = &[
 /// Reads the routes of a host.
 pub(super) fn read(
     host: &Table<'_>,
+    rules: &Rules,
     upstreams: &mut Upstreams<'_>,
     sockets: &Sockets,
 ) -> Vec<Route> {
     let redirect = host.item("redirect").and_then(|item| {
         let action = redirect_to(&item, REDIRECT_DEFAULT, &PathMatch::Prefix("/".to_owned()))?;
-        Some(Route::for_prefix("/", Action::Redirect(action)))
+        Some(Route {
+            response_rules: rules.response.clone(),
+            ..Route::for_prefix("/", Action::Redirect(action))
+        })
     });
     if host.item("redirect").is_some() && host.item("route").is_none() {
         return redirect.into_iter().collect();
@@ -69,12 +74,13 @@ pub(super) fn read(
     let mut seen: HashMap<String, usize> = HashMap::new();
     let routes = tables
         .iter()
-        .filter_map(|table| route(table, upstreams, sockets, &mut seen));
+        .filter_map(|table| route(table, rules, upstreams, sockets, &mut seen));
     routes.chain(redirect).collect()
 }
 
 fn route(
     table: &Table<'_>,
+    rules: &Rules,
     upstreams: &mut Upstreams<'_>,
     sockets: &Sockets,
     seen: &mut HashMap<String, usize>,
@@ -82,10 +88,13 @@ fn route(
     let when = conditions(table, seen);
     let path = when.as_ref().map(|when| &when.path);
     let action = action(table, upstreams, sockets, path);
+    let rules = rules.and(table);
     let (when, action) = (when?, action?);
     Some(Route {
         path: when.path.to_string(),
         when,
+        request_rules: rules.request,
+        response_rules: rules.response,
         action,
     })
 }

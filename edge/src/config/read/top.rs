@@ -2,11 +2,11 @@
 
 use super::host::{HostPlaces, Hosts};
 use super::upstream::Upstreams;
-use super::{Machine, bounds, limit, listen, output, quic, shield, syntax, timeouts};
+use super::{Machine, bounds, forwarding, limit, listen, output, quic, shield, syntax, timeouts};
 use crate::config::Config;
 use crate::config::report::Report;
 use crate::config::schema::{
-    ADMIN, BOUNDS, LIMIT, LISTEN, LOG, METRICS, QUIC, SHIELD, TIMEOUTS, TOP,
+    ADMIN, BOUNDS, FORWARDING, LIMIT, LISTEN, LOG, METRICS, QUIC, SHIELD, TIMEOUTS, TOP,
 };
 use crate::config::table::Table;
 use crate::config::value::{check_account, quote};
@@ -40,6 +40,7 @@ pub(in crate::config) fn read(
         workers: top.integer("workers", cpus.clamp(1, WORKERS_MAX), 1..=WORKERS_MAX) as usize,
         user: user(&top, machine),
         listen: sockets.into_listen(),
+        forwarding: forwarding::read(&top.table("forwarding", FORWARDING)),
         hosts,
         upstreams: upstreams.finish(),
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),

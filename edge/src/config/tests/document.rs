@@ -86,6 +86,7 @@ fn what_the_example_calls_a_default_is_the_default() {
         assert_eq!(format!("{shown:?}"), format!("{default:?}"));
     };
     same(&shown.timeouts, &default.timeouts);
+    same(&shown.forwarding, &default.forwarding);
     same(&shown.bounds, &default.bounds);
     same(&shown.limit, &default.limit);
     same(&shown.penalty, &default.penalty);
@@ -232,6 +233,7 @@ fn the_table_of_bounds_is_what_is_enforced() {
     let absurd = |section: &str, key: &str, value: &str| match section {
         "" => format!("{key} = {value}\n{MINIMAL}"),
         "route" => format!("{MINIMAL}{key} = {value}\n"),
+        "host" => MINIMAL.replace("names", &format!("{key} = {value}\nnames")),
         "upstream" => {
             format!("{MINIMAL}[upstream.a]\nservers = [\"127.0.0.1:1\"]\n{key} = {value}\n")
         }
@@ -301,6 +303,7 @@ fn the_table_of_bounds_is_what_is_enforced() {
     );
     expect("`alt_svc`", &[("quic", "alt_svc", long)]);
     expect("`alt_svc_port`", &[("quic", "alt_svc_port", many)]);
+    expect("`hsts`", &[("host", "hsts", long)]);
     expect("`idle_max`", &[("upstream", "idle_max", many)]);
     expect("`bounds.head`", &[("bounds", "head", many)]);
     expect("`head_fields`", &[("bounds", "head_fields", many)]);

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use regex::bytes::Regex;
 
 use super::template::Template;
-use super::{Mcp, UpstreamId};
+use super::{FieldRule, Mcp, UpstreamId};
 
 /// What happens to some of the requests for a host.
 #[derive(Clone, Debug)]
@@ -17,6 +17,10 @@ pub struct Route {
     pub path: String,
     /// Which requests it takes.
     pub when: RouteMatch,
+    /// What is done to the fields of requests that go upstream.
+    pub request_rules: Vec<FieldRule>,
+    /// What is done to the fields of answers.
+    pub response_rules: Vec<FieldRule>,
     /// What is done with them.
     pub action: Action,
 }
@@ -147,6 +151,8 @@ impl Route {
                 methods: Vec::new(),
                 fields: Vec::new(),
             },
+            request_rules: Vec::new(),
+            response_rules: Vec::new(),
             action,
         }
     }

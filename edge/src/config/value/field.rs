@@ -1,7 +1,8 @@
 //! Header fields as the file writes them: `"Name: value"`.
 
+use super::template::parse_template;
 use super::{Invalid, quote};
-use crate::config::types::{FieldMatch, FieldWant};
+use crate::config::types::{Change, FieldMatch, FieldRule, FieldWant};
 
 /// Fields that frame a message or belong to one hop (RFC 9110 §7.6.1): to change them would break
 /// the connection, or let a request be read as two.
@@ -57,6 +58,56 @@ pub(in crate::config) fn parse_field_match(text: &str) -> Result<FieldMatch, Inv
     Ok(FieldMatch { name, want })
 }
 
+/// Parses `"Name: value"` (set), `"+Name: value"` (add) or `"-Name"` (remove).
+pub(in crate::config) fn parse_field_rule(text: &str) -> Result<FieldRule, Invalid> {
+    if let Some(name) = text.strip_prefix('-') {
+        return match name.contains(':') {
+            true => Err(Invalid::new(format!(
+                "{} removes a field and gives it a value",
+                quote(text)
+            ))
+            .fix("write \"-Name\" to remove, \"Name: value\" to set")),
+            false => Ok(FieldRule::new(&check_field_name(name)?, Change::Remove)),
+        };
+    }
+    let (add, rest) = match text.strip_prefix('+') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let Some((name, value)) = rest.split_once(':') else {
+        return Err(Invalid::new(format!("{} has no value", quote(text)))
+            .fix("write \"Name: value\", or \"-Name\" to remove it"));
+    };
+    let name = check_field_name(name)?;
+    let value = parse_template(value.trim())?;
+    if value.pieces.is_empty() {
+        return Err(Invalid::new(format!("{} has no value", quote(text)))
+            .fix(format!("write \"-{name}\" to remove it")));
+    }
+    let change = if add {
+        Change::Add(value)
+    } else {
+        Change::Set(value)
+    };
+    Ok(FieldRule::new(&name, change))
+}
+
+/// Refuses rules about fields that do not belong to the message, or only once.
+pub(in crate::config) fn check_field_change(
+    rule: &FieldRule,
+    of_request: bool,
+) -> Result<(), Invalid> {
+    let named = |problem: &str| Invalid::new(format!("{} {problem}", quote(&rule.name)));
+    match (&*rule.name, of_request, &rule.change) {
+        ("host", true, Change::Set(_)) => Ok(()),
+        ("host", true, _) => Err(named("must be there once").fix("write \"Host: name\"")),
+        ("host", false, _) => Err(named("is a field of requests")),
+        ("date", false, _) => Err(named("is kept by edge itself")),
+        ("strict-transport-security", true, _) => Err(named("is a field of responses")),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +119,25 @@ mod tests {
         }
         let parsed = parse_field_match("X-Api:a: b ").unwrap();
         assert_eq!(parsed.to_string(), "x-api: a: b");
+    }
+
+    #[test]
+    fn rules() {
+        let text = |text: &str| parse_template(text).unwrap();
+        let rule = |text: &str| parse_field_rule(text).unwrap();
+        let expected = |name, change| FieldRule::new(name, change);
+        assert_eq!(rule("X-A: b c "), expected("x-a", Change::Set(text("b c"))));
+        assert_eq!(
+            rule("+X-A: {host}"),
+            expected("x-a", Change::Add(text("{host}")))
+        );
+        assert_eq!(rule("-X-A"), expected("x-a", Change::Remove));
+        let why = |text: &str| parse_field_rule(text).unwrap_err().to_string();
+        insta::assert_snapshot!(why("X-A"), @r#""X-A" has no value; write "Name: value", or "-Name" to remove it"#);
+        insta::assert_snapshot!(why("X-A: "), @r#""X-A: " has no value; write "-x-a" to remove it"#);
+        insta::assert_snapshot!(why("-X-A: b"), @r#""-X-A: b" removes a field and gives it a value; write "-Name" to remove, "Name: value" to set"#);
+        insta::assert_snapshot!(why("Transfer-Encoding: x"), @r#""Transfer-Encoding" is about the connection, which edge keeps itself"#);
+        insta::assert_snapshot!(why("X: a\nb"), @r#""a\nb" holds '\n', and header fields are printable ASCII"#);
     }
 
     #[test]

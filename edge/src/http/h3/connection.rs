@@ -94,10 +94,10 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
         send,
     );
     // Where the client is now: it may have moved since the connection began.
-    let peer = Peer {
-        addr: canonical(shared.connection.remote_address()),
-        tls: Some("TLSv1.3"),
-    };
+    let peer = Peer::new(
+        canonical(shared.connection.remote_address()),
+        Some("TLSv1.3"),
+    );
     let answered = match tokio::time::timeout(
         proxy.timeouts().head,
         head(&shared, &mut stream, proxy.bounds().head_fields),

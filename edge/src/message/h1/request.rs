@@ -139,7 +139,7 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
     let head = RequestHead {
         method,
         target,
-        rewritten: None,
+        sent: None,
         // RFC 9112 §3.2.2: an absolute-form target overrides Host.
         authority: target_authority.or(host).unwrap_or_default(),
         version,

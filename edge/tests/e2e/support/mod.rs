@@ -31,6 +31,7 @@ pub(crate) use netns::{Pair, command as netns_command, inside};
 pub(crate) use node::{node_program, node_script};
 pub(crate) use process::Process;
 pub(crate) use python::{McpServer, WebSocketServer, driver, peer, run_driver};
+pub(crate) use response::Response;
 pub(crate) use rpc::{initialize, modern, rpc, tool_call};
 pub(crate) use system::{free_port, rss_bytes, status_field, wait_until};
 pub(crate) use upstream::{Answer, Demo, Upstream};
