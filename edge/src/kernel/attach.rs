@@ -7,11 +7,12 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use super::pin::{PinnedLink, Version};
+use super::pin::{PinnedLink, Version, pin_link, version_path};
 use super::sys::{self, XdpFlags};
 use super::{ShieldError, interface, occupant};
-use crate::config::ShieldMode;
+use crate::config::{self, ShieldMode};
 
 /// How the program is attached to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,12 @@ impl AttachMode {
             AttachMode::Native => "native",
             AttachMode::Generic => "generic",
         }
+    }
+
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<AttachMode> {
+        let modes = [AttachMode::Native, AttachMode::Generic];
+        modes.into_iter().find(|mode| mode.name() == name)
     }
 
     fn flags(self) -> XdpFlags {
@@ -60,10 +67,43 @@ impl Attachment {
         self.mode
     }
 
+    /// An attachment that another process has made.
+    pub fn handed(interface: &str, mode: AttachMode, link: OwnedFd) -> io::Result<Attachment> {
+        Ok(Attachment {
+            interface: interface.to_owned(),
+            index: sys::link_info(&link)?.interface,
+            mode,
+            link,
+        })
+    }
+
+    /// The link, for another process.
+    pub fn link(&self) -> BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+
+    /// The interface's number when it was attached.
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
     /// Whether it still is: its interface may have gone away, or somebody has detached it.
     pub fn is_live(&self) -> bool {
         sys::link_info(&self.link).is_ok_and(|info| info.interface == self.index)
     }
+}
+
+/// Attaches a program that is loaded already to one more interface of the configuration: for a
+/// process that still may, on behalf of one that has given up the right to.
+pub fn attach_late(
+    program: BorrowedFd<'_>,
+    interface: &str,
+    config: &config::Shield,
+) -> Result<Attachment, ShieldError> {
+    let version = config.pin.as_deref().map(version_path);
+    // Where nothing is pinned, this link is not either.
+    let version = version.filter(|version| version.is_dir());
+    attach(program, interface, config.mode, version.as_deref())
 }
 
 /// Puts the program into the links of earlier runs that are still right, and removes the others.
@@ -84,7 +124,7 @@ pub(super) fn take_over(
         }
         // Under this layout's directory; the name in another one would take the link along.
         fs::remove_file(&old.path)?;
-        version.pin_link(&old.link, &old.interface, old.mode)?;
+        pin_link(version.path(), &old.link, &old.interface, old.mode)?;
         taken.push(Attachment {
             index: old.info.interface,
             interface: old.interface,
@@ -117,19 +157,17 @@ pub(super) fn attach(
     program: BorrowedFd<'_>,
     interface: &str,
     mode: ShieldMode,
-    version: Option<&Version>,
+    version: Option<&Path>,
 ) -> Result<Attachment, ShieldError> {
     let index = interface::index_of_ethernet(interface)?;
     let try_mode = |mode: AttachMode| {
         let link = sys::attach(program, index, mode.flags())
             .map_err(|error| refused(interface, index, mode, error))?;
         if let Some(version) = version {
-            version
-                .pin_link(link.as_fd(), interface, mode)
-                .map_err(|cause| ShieldError::Pin {
-                    path: version.path().to_owned(),
-                    cause,
-                })?;
+            pin_link(version, link.as_fd(), interface, mode).map_err(|cause| ShieldError::Pin {
+                path: version.to_owned(),
+                cause,
+            })?;
         }
         Ok(Attachment {
             interface: interface.to_owned(),

@@ -8,6 +8,7 @@ mod attach;
 mod ban_filter;
 mod bans;
 mod error;
+mod follow;
 mod interface;
 mod list;
 mod lists;
@@ -24,10 +25,11 @@ mod sys;
 #[cfg(test)]
 mod tests;
 
-pub use attach::{AttachMode, Attachment};
+pub use attach::{AttachMode, Attachment, attach_late};
 pub use bans::Ban;
 pub use edge_common::{BanCause, Evidence, Family, ListOrigin, Verdict};
 pub use error::ShieldError;
+pub use follow::LinkChange;
 pub use lists::Unlisted;
 pub use netlink::InterfaceWatch;
 pub use pin::{Detached, Holder, PinnedInterface, PinnedShield, detach, pinned};

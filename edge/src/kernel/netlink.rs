@@ -2,12 +2,15 @@
 //! interfaces that come and go.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
     socket,
 };
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// `RTMGRP_LINK` of `rtnetlink.h`.
 const GROUP_LINK: u32 = 1;
@@ -29,40 +32,46 @@ const MESSAGE_MAX: usize = 64 * 1024;
 
 /// Says that some interface has changed; which one, the reader finds out by looking.
 #[derive(Debug)]
-pub struct InterfaceWatch(OwnedFd);
+pub struct InterfaceWatch(AsyncFd<OwnedFd>);
 
 impl InterfaceWatch {
-    /// Begins to watch the calling thread's network namespace. Takes no privilege.
+    /// Begins to watch the calling thread's network namespace, inside a tokio runtime. Takes no
+    /// privilege.
     pub fn new() -> io::Result<InterfaceWatch> {
-        Ok(InterfaceWatch(open(GROUP_LINK, SockFlag::SOCK_NONBLOCK)?))
+        let socket = open(GROUP_LINK, SockFlag::SOCK_NONBLOCK)?;
+        // SAFETY: the descriptor is this socket's as long as it is registered: an `OwnedFd` neither
+        // changes its number nor closes it before it is dropped.
+        let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
+        let watch = registered.map_err(|error| io::Error::from(error.into_parts().1))?;
+        Ok(InterfaceWatch(watch))
     }
 
-    /// Takes what has been said so far; false if that was nothing.
-    pub fn drain(&self) -> io::Result<bool> {
-        let mut buffer = [0; 8192];
-        let mut any = false;
+    /// Waits until something has changed.
+    pub async fn changed(&self) -> io::Result<()> {
         loop {
-            match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(_) => any = true,
-                Err(nix::Error::EAGAIN) => return Ok(any),
-                // Something was said that did not fit the queue.
-                Err(nix::Error::ENOBUFS) => any = true,
-                Err(nix::Error::EINTR) => {}
-                Err(error) => return Err(error.into()),
+            let mut ready = self.0.readable().await?;
+            let drained = drain(self.0.get_ref());
+            ready.clear_ready();
+            if drained? {
+                return Ok(());
             }
         }
     }
 }
 
-impl AsFd for InterfaceWatch {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl AsRawFd for InterfaceWatch {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
+/// Takes what has been said so far; false if that was nothing.
+fn drain(socket: &OwnedFd) -> io::Result<bool> {
+    let mut buffer = [0; 8192];
+    let mut any = false;
+    loop {
+        match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+            Ok(_) => any = true,
+            Err(nix::Error::EAGAIN) => return Ok(any),
+            // Something was said that did not fit the queue.
+            Err(nix::Error::ENOBUFS) => any = true,
+            Err(nix::Error::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -157,8 +166,28 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_is_silent_until_something_happens() {
-        let watch = InterfaceWatch::new().unwrap();
-        watch.drain().unwrap();
+    fn a_watch_says_when_an_interface_has_come() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        // A namespace of its own, so that nobody else's interfaces are heard of.
+        let heard = std::thread::spawn(move || {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            runtime.unwrap().block_on(async {
+                let watch = InterfaceWatch::new().unwrap();
+                let patience = std::time::Duration::from_millis(100);
+                let silent = tokio::time::timeout(patience, watch.changed()).await;
+                assert!(silent.is_err(), "nothing has happened");
+                let made = std::process::Command::new("ip")
+                    .args([
+                        "link", "add", "dummy9", "type", "veth", "peer", "name", "dummy8",
+                    ])
+                    .status();
+                assert!(made.unwrap().success());
+                let patience = std::time::Duration::from_secs(5);
+                tokio::time::timeout(patience, watch.changed()).await
+            })
+        });
+        heard.join().unwrap().expect("in time").unwrap();
     }
 }

@@ -32,9 +32,9 @@ use crate::config::{self, ShieldMode};
 /// Dropping it detaches the program, unless it is pinned ([`Shield::pinned`]): then program, bans
 /// and lists stay in force until [`detach`](super::detach) removes them.
 pub struct Shield {
-    attachments: Vec<Attachment>,
+    pub(super) attachments: Vec<Attachment>,
     /// Interfaces that it is not attached to, and why.
-    missing: Vec<Missing>,
+    pub(super) missing: Vec<Missing>,
     asked: Asked,
     settings: ShieldConfig,
     /// Nobody but the allow list is to be let in, once it is written.
@@ -44,7 +44,7 @@ pub struct Shield {
     maps: Maps,
     bans: Bans,
     lists: Lists,
-    program: Program,
+    pub(super) program: Program,
     pins: Option<Pins>,
     /// Why nothing is pinned although it should be.
     unpinned: Option<ShieldError>,
@@ -184,7 +184,7 @@ impl Shield {
                 attach::take_over(program, interfaces, config.mode, version).map_err(refused)?;
             version.remove_others().map_err(refused)?;
         }
-        let version = self.pins.as_ref().map(|pins| &pins.version);
+        let version = self.pins.as_ref().map(|pins| pins.version.path());
         for interface in interfaces {
             if self
                 .attachments

@@ -66,7 +66,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         .collect();
     steer::attach(&config, keys.as_ref(), &cpus, &sockets);
     let control = Control::bind(&config)?;
-    let guard = shield::attach(&config)?;
+    let guard = shield::attach(&config, &keeper)?;
     let account = Account::wanted(config.user.as_deref())?;
     if let Some(account) = &account {
         control.give_to(account)?;

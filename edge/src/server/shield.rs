@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::control::{Counts, Guard, GuardError, GuardLink};
 use super::error::Error;
+use super::keeper::Keeper;
 use crate::cidr::{Cidr, ListUse};
 use crate::config::{Config, ShieldMode};
 use crate::kernel::{
-    self, Ban, BanCause, Evidence, GuardedPort, ListOrigin, Shield, ShieldError, Unlisted,
+    self, Ban, BanCause, Evidence, GuardedPort, LinkChange, ListOrigin, Shield, ShieldError,
+    Unlisted,
 };
 
 /// The mode of an interface that is not protected.
@@ -18,7 +20,7 @@ const NOT_ATTACHED: &str = "none";
 
 /// Attaches the program as configured. Unless it is required, a failure is reported loudly and the
 /// proxy serves without it.
-pub(super) fn attach(config: &Config) -> Result<Option<Box<dyn Guard>>, Error> {
+pub(super) fn attach(config: &Config, keeper: &Keeper) -> Result<Option<Box<dyn Guard>>, Error> {
     if config.shield.mode == ShieldMode::Off {
         tracing::info!("the shield is off: shield.mode is \"off\"");
         if let Some(pin) = &config.shield.pin {
@@ -29,7 +31,10 @@ pub(super) fn attach(config: &Config) -> Result<Option<Box<dyn Guard>>, Error> {
     match Shield::attach(&config.shield, &guarded_ports(config)) {
         Ok(shield) => {
             announce(&shield);
-            Ok(Some(Box::new(shield)))
+            Ok(Some(Box::new(Guarded {
+                shield,
+                keeper: keeper.clone(),
+            })))
         }
         Err(error) if config.shield.required => Err(error.into()),
         Err(error) => {
@@ -97,7 +102,13 @@ fn guarded_ports(config: &Config) -> Vec<GuardedPort> {
     tcp.chain(udp.into_iter().map(GuardedPort::Udp)).collect()
 }
 
-impl Guard for Shield {
+/// The shield, and who attaches it to interfaces that come later.
+struct Guarded {
+    shield: Shield,
+    keeper: Keeper,
+}
+
+impl Guard for Guarded {
     fn ban(
         &mut self,
         addr: IpAddr,
@@ -105,68 +116,68 @@ impl Guard for Shield {
         cause: BanCause,
         count: u16,
     ) -> Result<(), GuardError> {
-        Ok(self.ban_for(addr, duration, cause, count)?)
+        Ok(self.shield.ban_for(addr, duration, cause, count)?)
     }
 
     fn unban(&mut self, addr: IpAddr) -> Result<bool, GuardError> {
-        Ok(Shield::unban(self, addr)?)
+        Ok(self.shield.unban(addr)?)
     }
 
     fn bans(&self) -> Vec<Ban> {
-        Shield::bans(self)
+        self.shield.bans()
     }
 
     fn sweep(&mut self) -> Result<usize, GuardError> {
-        Ok(Shield::sweep(self)?)
+        Ok(self.shield.sweep()?)
     }
 
     fn apply(&mut self, config: &Config) -> Result<(), GuardError> {
-        Ok(Shield::apply(self, &config.shield, &guarded_ports(config))?)
+        Ok(self.shield.apply(&config.shield, &guarded_ports(config))?)
     }
 
     fn sync_lists(&mut self) -> Result<bool, GuardError> {
-        Ok(Shield::sync_lists(self)?)
+        Ok(self.shield.sync_lists()?)
     }
 
     fn list_add(&mut self, list: ListUse, cidr: Cidr) -> Result<bool, GuardError> {
-        Ok(Shield::list_add(self, list, cidr)?)
+        Ok(self.shield.list_add(list, cidr)?)
     }
 
     fn list_remove(&mut self, list: ListUse, cidr: Cidr) -> Result<Unlisted, GuardError> {
-        Ok(Shield::list_remove(self, list, cidr)?)
+        Ok(self.shield.list_remove(list, cidr)?)
     }
 
     fn list(&self, list: ListUse) -> Vec<(Cidr, ListOrigin)> {
-        Shield::list(self, list).collect()
+        self.shield.list(list).collect()
     }
 
     fn known_good(&mut self, addr: IpAddr) -> Result<(), GuardError> {
-        Ok(Shield::known_good(self, addr)?)
+        Ok(self.shield.known_good(addr)?)
     }
 
     fn evidence(&mut self) -> Vec<Evidence> {
-        Shield::evidence(self)
+        self.shield.evidence()
     }
 
     fn verdicts(&self) -> Result<Counts, GuardError> {
-        Ok(Shield::verdicts(self)?)
+        Ok(self.shield.verdicts()?)
     }
 
     fn watched(&self) -> Result<Counts, GuardError> {
-        Ok(Shield::watched(self)?)
+        Ok(self.shield.watched()?)
     }
 
     fn evidence_lost(&self) -> Result<u64, GuardError> {
-        Ok(Shield::evidence_lost(self)?)
+        Ok(self.shield.evidence_lost()?)
     }
 
     fn links(&self) -> Vec<GuardLink> {
-        let attached = self.attachments().iter().map(|link| GuardLink {
+        let attached = self.shield.attachments().iter().map(|link| GuardLink {
             interface: link.interface().to_owned(),
             mode: link.mode().name(),
             is_attached: link.is_live(),
         });
-        let missing = self.missing().iter().map(|missing| GuardLink {
+        let missing = self.shield.missing().iter().map(|missing| GuardLink {
             interface: missing.interface.clone(),
             mode: NOT_ATTACHED,
             is_attached: false,
@@ -174,7 +185,13 @@ impl Guard for Shield {
         attached.chain(missing).collect()
     }
 
+    fn follow_interfaces(&mut self) -> Vec<LinkChange> {
+        let keeper = &self.keeper;
+        self.shield
+            .follow_interfaces(|program, interface| keeper.attach(program, interface))
+    }
+
     fn stays_at(&self) -> Option<&Path> {
-        self.pinned()
+        self.shield.pinned()
     }
 }

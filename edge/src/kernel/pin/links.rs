@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use super::super::AttachMode;
@@ -41,15 +41,29 @@ impl PinnedLink {
 
 /// The name of a link in the directory of a layout. The file system takes no dots, which names of
 /// VLAN interfaces have.
-pub(in crate::kernel) fn link_name(mode: AttachMode, interface: &str) -> String {
+fn link_name(mode: AttachMode, interface: &str) -> String {
     let escaped = interface.replace('%', "%25").replace('.', "%2e");
     format!("{}-{escaped}", mode.name())
 }
 
+/// Gives a link its name in the directory of a layout, in place of one that has it.
+pub(in crate::kernel) fn pin_link(
+    version: &Path,
+    link: impl AsFd,
+    interface: &str,
+    mode: AttachMode,
+) -> io::Result<()> {
+    let path = version.join(link_name(mode, interface));
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    sys::pin(link, &path)
+}
+
 fn parse_name(name: &str) -> Option<(AttachMode, String)> {
     let (mode, escaped) = name.split_once('-')?;
-    let modes = [AttachMode::Native, AttachMode::Generic];
-    let mode = modes.into_iter().find(|known| known.name() == mode)?;
+    let mode = AttachMode::from_name(mode)?;
     Some((mode, escaped.replace("%2e", ".").replace("%25", "%")))
 }
 

@@ -22,8 +22,8 @@ mod status;
 mod version;
 
 pub(super) use directory::PinDirectory;
-pub(super) use links::{PinnedLink, link_name};
-pub(super) use version::{OldMap, Version, names};
+pub(super) use links::{PinnedLink, pin_link};
+pub(super) use version::{OldMap, Version, names, version_path};
 
 pub use holder::Holder;
 pub use remove::{Detached, detach};

@@ -2,7 +2,6 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -11,10 +10,9 @@ use aya::{Ebpf, EbpfLoader};
 use edge_common::LAYOUT;
 
 use super::super::sys;
+use super::PinDirectory;
 use super::links::{self, PinnedLink};
 use super::remove::{NEW, remove_version};
-use super::{PinDirectory, link_name};
-use crate::kernel::AttachMode;
 
 /// The directory of this program's layout, complete.
 #[derive(Debug)]
@@ -33,7 +31,7 @@ impl Version {
         directory: &PinDirectory,
         fresh: &mut Ebpf,
     ) -> io::Result<Version> {
-        let path = directory.path().join(format!("v{LAYOUT}"));
+        let path = version_path(directory.path());
         remove_version(&directory.path().join(NEW))?;
         let is_old = is_alike(&path, fresh);
         if !is_old {
@@ -82,21 +80,6 @@ impl Version {
         Ok(found)
     }
 
-    /// Gives a link its name.
-    pub(in crate::kernel) fn pin_link(
-        &self,
-        link: impl AsFd,
-        interface: &str,
-        mode: AttachMode,
-    ) -> io::Result<()> {
-        let path = self.path.join(link_name(mode, interface));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        sys::pin(link, &path)
-    }
-
     /// A map of every other layout.
     pub(in crate::kernel) fn of_others(&self, map: &str) -> Vec<OldMap> {
         let others = self.others.iter();
@@ -111,6 +94,11 @@ impl Version {
             .drain(..)
             .try_for_each(|other| remove_version(&other).map(drop))
     }
+}
+
+/// Where this program's layout is in a pin directory.
+pub(in crate::kernel) fn version_path(pin: &Path) -> PathBuf {
+    pin.join(format!("v{LAYOUT}"))
 }
 
 /// A map of a layout that this program does not know: bytes.

@@ -15,7 +15,7 @@ use super::protected::Protected;
 use super::reports::Reports;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, ShieldMode};
-use crate::kernel::BanCause;
+use crate::kernel::{BanCause, LinkChange};
 use crate::limit::{ClientKey, Offenders, Sentence};
 use crate::observe::admin::{Call, Request};
 use crate::observe::metrics::{BanOrigin, Metrics, Scrape, ShieldLink, ShieldVerdict};
@@ -141,6 +141,33 @@ impl Controller {
         if let Some(guard) = &mut self.guard {
             let evidence = guard.evidence();
             self.reports.take(&evidence, monotonic_ns());
+        }
+    }
+
+    /// Looks at the interfaces, because something about them has changed.
+    pub(super) fn follow_interfaces(&mut self) {
+        let Some(guard) = &mut self.guard else { return };
+        let changes = guard.follow_interfaces();
+        for change in changes {
+            match change {
+                LinkChange::Gone(interface) => {
+                    tracing::warn!(
+                        interface,
+                        "an interface of the shield is gone, waiting for it"
+                    );
+                }
+                LinkChange::Attached(interface) => {
+                    let mode = self
+                        .links()
+                        .into_iter()
+                        .find(|link| link.interface == interface);
+                    let mode = mode.map_or(NONE, |link| link.mode);
+                    tracing::info!(interface, mode, "shield attached");
+                }
+                LinkChange::Failed(interface, error) => {
+                    tracing::error!(interface, error, "AN INTERFACE IS UNPROTECTED");
+                }
+            }
         }
     }
 

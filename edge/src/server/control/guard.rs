@@ -9,7 +9,7 @@ use edge_common::{BanCause, Family, Verdict};
 
 use crate::cidr::{Cidr, ListUse};
 use crate::config::Config;
-use crate::kernel::{Ban, Evidence, ListOrigin, Unlisted};
+use crate::kernel::{Ban, Evidence, LinkChange, ListOrigin, Unlisted};
 
 /// Why the kernel program did not do what was asked.
 pub type GuardError = Box<dyn Error + Send + Sync>;
@@ -70,6 +70,9 @@ pub trait Guard: Send {
 
     /// The interfaces it should protect.
     fn links(&self) -> Vec<GuardLink>;
+
+    /// Attaches to interfaces that have come, and forgets those that are gone.
+    fn follow_interfaces(&mut self) -> Vec<LinkChange>;
 
     /// Where it is pinned, if it outlives the process.
     fn stays_at(&self) -> Option<&Path>;

@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::bans::BanRequest;
 use super::controller::{Configured, Controller};
+use crate::kernel::InterfaceWatch;
 use crate::observe::admin::{self, Call, Socket};
 use crate::observe::{Page, Reader};
 use crate::server::reload::Job;
@@ -82,6 +83,9 @@ impl Plane {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut lists_lag = false;
+        let interfaces = watch_interfaces();
+        // One may have come since the start.
+        self.controller.follow_interfaces();
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
@@ -96,6 +100,7 @@ impl Plane {
                     // A scraper that left has no use for the page.
                     let _ = reader.send(self.controller.page());
                 }
+                () = changed(interfaces.as_ref()) => self.controller.follow_interfaces(),
                 _ = sweep.tick() => self.controller.sweep(),
                 _ = look.tick() => self.controller.take_evidence(),
                 // A slice at a time, so that nothing else waits for long lists.
@@ -108,6 +113,24 @@ impl Plane {
         tasks.shutdown().await;
         self.controller.say_goodbye();
     }
+}
+
+/// Word of interfaces that come and go; without it, those that come later stay unprotected.
+fn watch_interfaces() -> Option<InterfaceWatch> {
+    InterfaceWatch::new()
+        .inspect_err(|error| tracing::warn!(%error, "interfaces are not watched"))
+        .ok()
+}
+
+/// Waits until something about an interface has changed.
+async fn changed(watch: Option<&InterfaceWatch>) {
+    if let Some(watch) = watch {
+        match watch.changed().await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, "interfaces are not watched any more"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Runs a server that only ends when it cannot even begin.

@@ -10,7 +10,7 @@ use edge_common::{BanCause, Family, Verdict};
 use super::guard::{Counts, Guard, GuardError, GuardLink};
 use crate::cidr::{Cidr, ListUse};
 use crate::config::{Config, Penalty, Weights};
-use crate::kernel::{Ban, Evidence, ListOrigin, Unlisted};
+use crate::kernel::{Ban, Evidence, LinkChange, ListOrigin, Unlisted};
 
 /// Ten minutes, then longer.
 pub(super) fn penalty() -> Penalty {
@@ -129,6 +129,10 @@ impl Guard for Table {
             mode: "native",
             is_attached: true,
         }]
+    }
+
+    fn follow_interfaces(&mut self) -> Vec<LinkChange> {
+        Vec::new()
     }
 
     fn stays_at(&self) -> Option<&Path> {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::handed::Handed;
 use super::protocol::{Reply, Request};
+use crate::kernel::{AttachMode, Attachment};
 use crate::net::{packet_pair, recv_packet, send_packet};
 use crate::server::error::explain;
 use crate::server::update::{Endpoint, ListenSocket};
@@ -145,14 +146,49 @@ impl Keeper {
         opened
     }
 
+    /// Attaches the kernel program to one more interface.
+    pub(in crate::server) fn attach(
+        &self,
+        program: BorrowedFd<'_>,
+        interface: &str,
+    ) -> Result<Attachment, String> {
+        let request = Request::Attach {
+            interface: interface.to_owned(),
+        };
+        let mut attached = Err("the keeper said nothing".to_owned());
+        let asked = self.ask_with(&request, Some(program), |reply, passed| {
+            attached = match (reply, passed) {
+                (Reply::Attached(mode), Some(link)) => AttachMode::from_name(&mode)
+                    .ok_or_else(|| format!("unknown mode {mode}"))
+                    .and_then(|mode| {
+                        let handed = Attachment::handed(interface, mode, link);
+                        handed.map_err(|error| error.to_string())
+                    }),
+                (Reply::NotAttached(why), _) => Err(why),
+                _ => Err("the keeper said something else".to_owned()),
+            };
+        });
+        asked.map_err(|error| error.to_string())?;
+        attached
+    }
+
     fn ask(
         &self,
         request: &Request,
+        each: impl FnMut(Reply, Option<OwnedFd>),
+    ) -> Result<(), KeeperError> {
+        self.ask_with(request, None, each)
+    }
+
+    fn ask_with(
+        &self,
+        request: &Request,
+        passed: Option<BorrowedFd<'_>>,
         mut each: impl FnMut(Reply, Option<OwnedFd>),
     ) -> Result<(), KeeperError> {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = socket.as_ref().map(|socket| {
-            send_packet(socket, &serde_json::to_vec(request)?, None)?;
+            send_packet(socket, &serde_json::to_vec(request)?, passed)?;
             loop {
                 let Some((packet, passed)) = recv_packet(socket)? else {
                     return Err(io::Error::other("it has ended"));

@@ -26,6 +26,11 @@ pub(super) enum Request {
     },
     /// Open the access log that the configuration names.
     Log,
+    /// Attach the kernel program that comes along to an interface of the configuration.
+    Attach {
+        /// Its name.
+        interface: String,
+    },
 }
 
 /// What comes back, one after the other until [`Reply::End`].
@@ -40,6 +45,10 @@ pub(super) enum Reply {
     Socket(Endpoint),
     /// An address that cannot be bound, and the error number.
     NoSocket(SocketAddr, i32),
+    /// The link to an interface, and how it is attached.
+    Attached(String),
+    /// The program could not be attached; why.
+    NotAttached(String),
     /// That was all.
     End,
 }

@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::protocol::{Reply, Request};
 use super::rights;
 use crate::config::{Config, LogTarget};
+use crate::kernel;
 use crate::net::{recv_packet, send_packet};
 use crate::observe::access;
 use crate::server::listen::bind;
@@ -32,7 +33,7 @@ pub fn serve(config: &Path) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     let mut named = BTreeSet::new();
     let parent = Parent { socket };
-    while let Some((packet, _)) = recv_packet(&parent.socket)? {
+    while let Some((packet, passed)) = recv_packet(&parent.socket)? {
         match serde_json::from_slice(&packet)? {
             Request::Files => parent.hand_files(config, &mut named)?,
             Request::Again => named.iter().try_for_each(|path| parent.hand_file(path))?,
@@ -42,6 +43,7 @@ pub fn serve(config: &Path) -> io::Result<()> {
                 own,
             } => parent.hand_sockets(config, &endpoints, each, &own)?,
             Request::Log => parent.hand_log(config)?,
+            Request::Attach { interface } => parent.attach(config, &interface, passed)?,
         }
         parent.send(&Reply::End, None)?;
     }
@@ -125,6 +127,26 @@ impl Parent {
         match Config::load_unresolved(path).map(|config| config.log.access) {
             Ok(LogTarget::File(path)) => self.hand(&path, access::open_file(&path)),
             _ => Ok(()),
+        }
+    }
+
+    /// Attaches to interfaces that the configuration names, or to any if it names none: then that of
+    /// the default route is meant.
+    fn attach(&self, path: &Path, interface: &str, program: Option<OwnedFd>) -> io::Result<()> {
+        let refused = |why: String| self.send(&Reply::NotAttached(why), None);
+        let (Ok(config), Some(program)) = (Config::load_unresolved(path), program) else {
+            return refused("the configuration cannot be read".to_owned());
+        };
+        let named = &config.shield.interfaces;
+        if !named.is_empty() && !named.iter().any(|named| named == interface) {
+            return refused(format!("the configuration does not name `{interface}`"));
+        }
+        match kernel::attach_late(program.as_fd(), interface, &config.shield) {
+            Ok(attached) => {
+                let mode = attached.mode().name().to_owned();
+                self.send(&Reply::Attached(mode), Some(attached.link()))
+            }
+            Err(error) => refused(error.to_string()),
         }
     }
 
