@@ -17,7 +17,7 @@ use super::attach::{self, Attachment};
 use super::bans::Bans;
 use super::lists::{Lists, Unlisted};
 use super::object::{self, Maps, Program};
-use super::pin::{PinDirectory, Version};
+use super::pin::{OldMap, PinDirectory, Version};
 use super::settings::{GuardedPort, shield_config};
 use super::{Ban, ShieldError, interface, ring};
 use crate::cidr::{Cidr, ListUse};
@@ -160,6 +160,13 @@ impl Shield {
         };
         shield.lists.want(&config.allow, &config.deny);
         while shield.lists.sync()? {}
+        if let Some(pins) = &shield.pins {
+            for (name, list) in LISTS {
+                for old in pins.version.of_others(name) {
+                    carry_list(&mut shield.lists, list, &old)?;
+                }
+            }
+        }
         shield.install(shield_config(config, ports, seed)?)?;
         if let Some(pins) = &shield.pins {
             for old in pins.version.of_others("BANS") {
@@ -449,6 +456,38 @@ fn asked(config: &config::Shield) -> Asked {
         interfaces: config.interfaces.clone(),
         mode: config.mode,
     }
+}
+
+/// The maps of lists, in every layout.
+const LISTS: [(&str, ListUse); 4] = [
+    ("ALLOW_V4", ListUse::Allow),
+    ("ALLOW_V6", ListUse::Allow),
+    ("DENY_V4", ListUse::Deny),
+    ("DENY_V6", ListUse::Deny),
+];
+
+/// Takes over what operators have put on a list; what the configuration had, it still has.
+fn carry_list(lists: &mut Lists, list: ListUse, old: &OldMap) -> Result<(), ShieldError> {
+    let entries = old
+        .entries()
+        .map_err(|error| inaccessible("ALLOW_V4, ...", MapError::IoError(error)))?;
+    for (key, value) in entries {
+        let origin = value
+            .first_chunk()
+            .map_or(0, |value| u32::from_ne_bytes(*value));
+        let entry = key.split_first_chunk().and_then(|(prefix, addr)| {
+            let addr = match addr.len() {
+                4 => IpAddr::from(*addr.first_chunk::<4>()?),
+                16 => IpAddr::from(*addr.first_chunk::<16>()?),
+                _ => return None,
+            };
+            Cidr::new(addr, u8::try_from(u32::from_ne_bytes(*prefix)).ok()?)
+        });
+        if let Some(cidr) = entry.filter(|_| ListOrigin(origin).any(ListOrigin::OPERATOR)) {
+            lists.add(list, cidr)?;
+        }
+    }
+    Ok(())
 }
 
 fn unloaded(error: ProgramError) -> ShieldError {

@@ -151,6 +151,10 @@ impl Guard for Guarded {
         self.shield.list(list).collect()
     }
 
+    fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {
+        self.shield.listed(list, addr)
+    }
+
     fn known_good(&mut self, addr: IpAddr) -> Result<(), GuardError> {
         Ok(self.shield.known_good(addr)?)
     }

@@ -1,6 +1,11 @@
 //! The kernel program between two namespaces: floods, bans, and what must stay untouched.
 
+mod interfaces;
+mod lists;
+mod operator;
+mod penalties;
 mod scene;
+mod spoofed;
 mod survival;
 
 use std::net::Ipv4Addr;

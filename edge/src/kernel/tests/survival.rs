@@ -11,6 +11,7 @@ use edge_common::{LAYOUT, Verdict};
 use super::frame::*;
 use super::harness::*;
 use super::namespace::{DEVICE, Pair};
+use crate::cidr::{Cidr, ListUse};
 use crate::config::{self, ShieldMode};
 use crate::kernel::{AttachMode, Shield, ShieldError, detach, pinned};
 
@@ -54,6 +55,11 @@ impl Drop for Pin {
 
 fn banned() -> IpAddr {
     BANNED.parse().unwrap()
+}
+
+fn cidr(text: &str) -> Cidr {
+    let parsed: crate::cidr::Parsed = text.parse().unwrap();
+    parsed.cidr
 }
 
 fn syn() -> Vec<u8> {
@@ -112,6 +118,10 @@ fn another_layout_is_left_for_this_one_and_the_bans_come_along() {
     let mut shield = pin.attach(&pair).unwrap();
     shield.ban(banned(), MINUTE).unwrap();
     shield.ban("2001:db8::1".parse().unwrap(), MINUTE).unwrap();
+    let networks = ["198.51.100.0/24", "2001:db8:5::/48"].map(cidr);
+    for network in networks {
+        shield.list_add(ListUse::Deny, network).unwrap();
+    }
     drop(shield);
     let (ours, theirs) = (pin.0.join(format!("v{LAYOUT}")), pin.0.join("v0"));
     fs::rename(&ours, &theirs).unwrap();
@@ -127,6 +137,8 @@ fn another_layout_is_left_for_this_one_and_the_bans_come_along() {
     assert!(!shield.is_takeover(), "its maps are new");
     assert!(!theirs.exists() && ours.exists());
     assert_eq!(shield.bans().len(), 2);
+    let denied: Vec<Cidr> = shield.list(ListUse::Deny).map(|(cidr, _)| cidr).collect();
+    assert_eq!(denied, networks);
     assert_eq!(packets(&shield, Verdict::Passed), 0, "a gap");
     let found = pinned(&pin.0).unwrap().unwrap();
     assert_eq!((found.bans, found.is_foreign), (2, false));

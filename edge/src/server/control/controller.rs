@@ -13,6 +13,7 @@ use super::bans::{BanRequest, BanSender};
 use super::guard::{Counts, Guard, GuardError};
 use super::protected::Protected;
 use super::reports::Reports;
+use crate::cidr::ListUse;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, ShieldMode};
 use crate::kernel::{BanCause, LinkChange};
@@ -174,12 +175,24 @@ impl Controller {
     /// Writes a slice of what changed in the lists; whether there is more.
     pub(super) fn sync_lists(&mut self) -> bool {
         match self.guard.as_mut().map(|guard| guard.sync_lists()) {
-            Some(Ok(more)) => more,
-            Some(Err(error)) => {
-                self.report(&error);
-                false
+            Some(Ok(true)) => return true,
+            Some(Ok(false)) => self.warn_about_lists(),
+            Some(Err(error)) => self.report(&error),
+            None => {}
+        }
+        false
+    }
+
+    /// Says loudly when the lists shut out what must stay reachable: a configuration is taken as it
+    /// is written.
+    pub(super) fn warn_about_lists(&mut self) {
+        let Some(guard) = &self.guard else { return };
+        for addr in self.protected.addresses(monotonic_ns()) {
+            if let Some(network) = guard.listed(ListUse::Deny, addr)
+                && guard.listed(ListUse::Allow, addr).is_none()
+            {
+                tracing::error!(%addr, %network, "THE DENY LIST HOLDS THIS MACHINE OR ITS GATEWAY");
             }
-            None => false,
         }
     }
 

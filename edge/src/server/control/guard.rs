@@ -53,6 +53,9 @@ pub trait Guard: Send {
     /// The networks of a list, and who put them there.
     fn list(&self, list: ListUse) -> Vec<(Cidr, ListOrigin)>;
 
+    /// The network of a list that an address is in.
+    fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr>;
+
     /// Remembers an address that has completed a handshake.
     fn known_good(&mut self, addr: IpAddr) -> Result<(), GuardError>;
 

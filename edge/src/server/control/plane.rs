@@ -86,6 +86,7 @@ impl Plane {
         let interfaces = watch_interfaces();
         // One may have come since the start.
         self.controller.follow_interfaces();
+        self.controller.warn_about_lists();
         loop {
             tokio::select! {
                 _ = &mut stopped => break,

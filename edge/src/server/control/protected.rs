@@ -25,13 +25,7 @@ impl Protected {
         operator: Option<IpAddr>,
         now_ns: u64,
     ) -> Option<String> {
-        if self
-            .read_ns
-            .is_none_or(|read_ns| now_ns.saturating_sub(read_ns) > FRESH_NS)
-        {
-            (self.own, self.gateways) = (own_addresses(), gateways());
-            self.read_ns = Some(now_ns);
-        }
+        self.read(now_ns);
         let holds = |addr: &&IpAddr| contains(network, **addr);
         let operator = operator.map(|addr| addr.to_canonical());
         if let Some(addr) = operator.as_ref().filter(holds) {
@@ -45,6 +39,23 @@ impl Protected {
         }
         let gateway = self.gateways.iter().find(holds)?;
         Some(format!("{gateway} is this machine's default gateway"))
+    }
+}
+
+impl Protected {
+    /// This machine's addresses that others can reach, and its gateways.
+    pub(super) fn addresses(&mut self, now_ns: u64) -> Vec<IpAddr> {
+        self.read(now_ns);
+        let all = self.own.iter().chain(&self.gateways);
+        all.copied().filter(|addr| !addr.is_loopback()).collect()
+    }
+
+    fn read(&mut self, now_ns: u64) {
+        let is_fresh = |read_ns| now_ns.saturating_sub(read_ns) <= FRESH_NS;
+        if !self.read_ns.is_some_and(is_fresh) {
+            (self.own, self.gateways) = (own_addresses(), gateways());
+            self.read_ns = Some(now_ns);
+        }
     }
 }
 

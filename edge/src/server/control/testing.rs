@@ -103,6 +103,11 @@ impl Guard for Table {
             .collect()
     }
 
+    fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {
+        let mut networks = self.list(list).into_iter().map(|(cidr, _)| cidr);
+        networks.find(|cidr| cidr.contains(addr))
+    }
+
     fn known_good(&mut self, _: IpAddr) -> Result<(), GuardError> {
         Ok(())
     }

@@ -29,15 +29,26 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(name: &str, limit: &str) -> Scene {
+        Scene::with(name, limit, "")
+    }
+
+    /// With more keys for the shield.
+    pub(super) fn with(name: &str, limit: &str, more: &str) -> Scene {
         let pair = Pair::new(name, 4);
         let upstream = SocketAddr::from(([127, 0, 0, 1], 8000));
         let demo = Demo::start_at(upstream, Some(&pair.host));
-        let edge = Setup::new(upstream)
+        let setup = Setup::new(upstream);
+        // Empty, for a scene that names it.
+        std::fs::write(setup.dir.path().join("deny.txt"), "").expect("our own directory");
+        let edge = setup
             .inside(&pair.host, Pair::HOST)
             .section(
                 "shield",
-                "mode = \"native\"\ninterfaces = [\"veth-h\"]\nrequired = true\n\
-                 packets = \"20000/s\"\npackets_burst = 20000\nconnections = \"100/s\"\nconnections_burst = 200",
+                &format!(
+                    "mode = \"native\"\ninterfaces = [\"veth-h\"]\nrequired = true\n\
+                     packets = \"20000/s\"\npackets_burst = 20000\nconnections = \"100/s\"\n\
+                     connections_burst = 200\n{more}"
+                ),
             )
             .section("limit", limit)
             .start();

@@ -294,7 +294,18 @@ impl Edge {
 
     /// Runs `edge COMMAND ARGUMENTS... --socket PATH`: exit code and both outputs.
     pub(crate) fn command(&self, arguments: &[&str]) -> (i32, String) {
+        self.command_from(arguments, None)
+    }
+
+    /// The same for somebody who is logged in over SSH from an address.
+    pub(crate) fn command_from(&self, arguments: &[&str], ssh: Option<IpAddr>) -> (i32, String) {
         let mut command = Command::new(bins::edge());
+        command
+            .env_remove("SSH_CONNECTION")
+            .env_remove("SSH_CLIENT");
+        if let Some(client) = ssh {
+            command.env("SSH_CONNECTION", format!("{client} 50000 192.0.2.1 22"));
+        }
         command
             .args(arguments)
             .arg("--socket")

@@ -122,7 +122,8 @@ fn netns_path(netns: &str) -> PathBuf {
     Path::new("/run/netns").join(netns)
 }
 
-fn ip(arguments: &str) {
+/// Runs `ip`, which must succeed.
+pub(crate) fn ip(arguments: &str) {
     let mut command = Command::new("ip");
     command.args(arguments.split(' '));
     let (code, _, stderr) = Process::run("ip", command, Duration::from_secs(10));

@@ -1,0 +1,153 @@
+//! What an operator does by hand: lists, bans that travel, the view, and no way to lock oneself out.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::scene::{CALLER, NO_ANSWER, Scene};
+use crate::support::{Pair, heavy, wait_until};
+
+const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
+
+/// Runs a command that must succeed.
+fn run(scene: &Scene, arguments: &[&str]) -> String {
+    let (code, output) = scene.edge.command(arguments);
+    assert_eq!(code, 0, "edge {arguments:?}: {output}");
+    output
+}
+
+fn json(scene: &Scene, arguments: &[&str]) -> Value {
+    let output = run(scene, arguments);
+    serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"))
+}
+
+fn is_answered(scene: &Scene) -> bool {
+    scene.https_answers(ABUSER, Duration::from_millis(300))
+}
+
+#[test]
+fn lists_change_at_once_and_survive_a_restart() {
+    let _machine = heavy();
+    let mut scene = Scene::new("lists", "requests = \"off\"");
+    assert!(is_answered(&scene));
+    run(&scene, &["deny", "add", "10.83.0.4/31", "2001:db8::/32"]);
+    assert!(!is_answered(&scene) && scene.https_answers(CALLER, NO_ANSWER));
+    assert!(scene.dropped(&["denied"]) >= 1.0);
+    let list = json(&scene, &["deny", "list", "--json"]);
+    assert_eq!(list[0]["cidr"], "10.83.0.4/31");
+    assert_eq!(
+        (&list[0]["config"], &list[0]["operator"]),
+        (&false.into(), &true.into())
+    );
+
+    scene.edge.process.signal(nix::sys::signal::Signal::SIGKILL);
+    scene.edge.process.wait(Duration::from_secs(5));
+    scene.edge.start_again();
+    assert!(!is_answered(&scene), "the list is gone");
+    assert_eq!(json(&scene, &["status", "--json"])["deny"], 2);
+
+    // Who is allowed is let in whatever else is said.
+    run(&scene, &["ban", "10.83.0.4"]);
+    run(&scene, &["allow", "add", "10.83.0.4"]);
+    assert!(is_answered(&scene));
+    run(&scene, &["allow", "del", "10.83.0.4"]);
+    run(&scene, &["deny", "del", "10.83.0.4/31"]);
+    assert!(!is_answered(&scene), "the ban stands");
+    run(&scene, &["unban", "10.83.0.4"]);
+    assert!(is_answered(&scene));
+
+    for wrong in ["10.83.0.4/33", "0.0.0.0/0", "example.com"] {
+        let (code, output) = scene.edge.command(&["deny", "add", wrong]);
+        assert!(code == 1 && output.contains(wrong), "{code} {output}");
+    }
+}
+
+#[test]
+fn nobody_locks_himself_out_unless_he_insists() {
+    let _machine = heavy();
+    let scene = Scene::new("lockout", "requests = \"off\"");
+    let refused = |arguments: &[&str], why: &str| {
+        let (code, output) = scene.edge.command_from(arguments, Some(CALLER.into()));
+        assert!(
+            code == 1 && output.contains(why),
+            "{arguments:?}: {code} {output}"
+        );
+        assert!(output.contains("--force"), "{output}");
+    };
+    let (own, caller) = (Pair::HOST.to_string(), CALLER.to_string());
+    refused(&["ban", &own], "an address of this machine");
+    refused(&["ban", "127.0.0.1"], "loopback");
+    refused(&["ban", &caller], "logged in from");
+    refused(&["deny", "add", &caller], "logged in from");
+    refused(
+        &["deny", "add", "10.83.0.0/24"],
+        "10.83.0.0/24 is not denied",
+    );
+    assert!(scene.https_answers(CALLER, NO_ANSWER));
+
+    run(&scene, &["deny", "add", "10.83.0.0/24", "--force"]);
+    assert!(!scene.https_answers(CALLER, Duration::from_millis(300)));
+    assert!(scene.ssh_answers(CALLER), "other ports are not touched");
+    run(&scene, &["deny", "del", "10.83.0.0/24"]);
+    assert!(scene.https_answers(CALLER, NO_ANSWER));
+}
+
+#[test]
+fn bans_can_be_taken_elsewhere_and_are_seen() {
+    let _machine = heavy();
+    let scene = Scene::new("travel", "requests = \"off\"");
+    let (abuser, reason) = (ABUSER.to_string(), "scraper of prices");
+    run(&scene, &["ban", &abuser, "--for", "1h", "--reason", reason]);
+    run(&scene, &["ban", "2001:db8:7::1", "--for", "2h"]);
+    let exported = run(&scene, &["bans", "export"]);
+    let file = scene.edge.file("bans.json");
+    std::fs::write(&file, &exported).expect("our own directory");
+    for addr in [&abuser, "2001:db8:7::1"] {
+        run(&scene, &["unban", addr]);
+    }
+    assert!(is_answered(&scene));
+    let file = file.display().to_string();
+    let taken = run(&scene, &["bans", "import", &file]);
+    assert!(taken.contains("took in 2 bans"), "{taken}");
+    assert!(!is_answered(&scene));
+    let bans = json(&scene, &["bans", "--json"]);
+    let ours = bans.as_array().expect("a list").iter();
+    let ours = ours
+        .clone()
+        .find(|ban| ban["addr"] == abuser)
+        .expect("it is listed");
+    assert_eq!(
+        (&ours["reason"], &ours["origin"]),
+        (&reason.into(), &"import".into())
+    );
+    assert!(
+        ours["remaining_ms"]
+            .as_u64()
+            .is_some_and(|ms| ms > 3_500_000),
+        "{ours}"
+    );
+    // A reason is one cell of a table.
+    assert!(run(&scene, &["bans"]).contains("2001:db8:7::/64"));
+
+    let seen = wait_until(Duration::from_secs(5), || {
+        assert!(!is_answered(&scene));
+        let top = json(&scene, &["top", "--json", "--once"]);
+        let sources = top["sources"].as_array().expect("a list");
+        let banned = top["packets"].as_array().expect("a list").iter();
+        let banned = banned.clone().find(|count| count["verdict"] == "banned");
+        banned.is_some_and(|count| count["packets"].as_u64() > Some(0))
+            && sources
+                .iter()
+                .any(|source| source["addr"] == abuser && source["port"] == 443)
+            && top["bans_total"] == 2
+    });
+    assert!(seen, "{}", run(&scene, &["top", "--once"]));
+    let log = scene.edge.process.stderr();
+    let line = log.lines().find(|line| line.contains("dropped a packet"));
+    let line: Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{log}"))).expect("JSON");
+    assert_eq!(
+        (&line["addr"], &line["verdict"]),
+        (&abuser.into(), &"banned".into())
+    );
+}
