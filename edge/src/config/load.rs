@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Config;
-use super::read::{HostPlaces, Machine, read};
+use super::read::{Machine, Places, read};
 use super::report::{ConfigErrors, Diagnostic, Report, Severity};
 use super::source::Source;
 use crate::files::{Disk, Files};
@@ -16,7 +16,7 @@ pub struct Loaded {
     /// What works but is hardly meant, in the order of the file.
     pub warnings: Vec<Diagnostic>,
     source: Source,
-    places: Vec<Option<HostPlaces>>,
+    places: Places,
 }
 
 impl Config {
@@ -34,13 +34,17 @@ impl Config {
 
     /// Every file that must be read to serve this, once each.
     pub fn files(&self) -> Vec<&Path> {
-        let certificates = self
-            .hosts
-            .iter()
-            .filter_map(|host| host.certificate.as_ref());
-        let mut files: Vec<&Path> = certificates
-            .flat_map(|files| [&*files.chain, &*files.key])
-            .collect();
+        let mut files: Vec<&Path> = Vec::new();
+        for host in &self.hosts {
+            if let Some(certificate) = &host.certificate {
+                files.extend([&*certificate.chain, &*certificate.key]);
+                files.extend(certificate.ocsp.as_deref());
+            }
+            if let Some(clients) = &host.client_auth {
+                files.push(&clients.ca);
+                files.extend(clients.crl.as_deref());
+            }
+        }
         files.sort_unstable();
         files.dedup();
         files
@@ -81,7 +85,7 @@ impl Loaded {
         })
     }
 
-    /// A finding about a certificate or key file, shown at the line that names it first; without
+    /// A finding about a file that is named in a host, shown at the line that names it first; without
     /// such a line, about the configuration as a whole.
     pub fn about_file(
         &self,
@@ -89,14 +93,9 @@ impl Loaded {
         severity: Severity,
         message: impl Into<String>,
     ) -> Diagnostic {
-        let hosts = self.config.hosts.iter().zip(&self.places);
-        let span = hosts
-            .filter_map(|(host, places)| host.certificate.as_ref().zip(places.as_ref()))
-            .find_map(|(files, places)| match file {
-                Some(file) if file == files.chain => Some(places.certificate.clone()),
-                Some(file) if file == files.key => Some(places.key.clone()),
-                _ => None,
-            });
+        let mut places = self.places.iter();
+        let named = places.find(|(path, _)| Some(&**path) == file);
+        let span = named.map(|(_, span)| span.clone());
         Diagnostic::new(&self.source, span.unwrap_or(0..0), severity, message.into())
     }
 }

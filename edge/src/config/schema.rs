@@ -23,6 +23,7 @@ pub(super) const TOP: Schema = Schema {
         "host",
         "upstream",
         "quic",
+        "tls",
         "timeouts",
         "bounds",
         "limit",
@@ -57,12 +58,21 @@ pub(super) const FORWARDING: Schema = Schema {
     keys: &["trusted", "client_field", "forwarded", "traceparent"],
 };
 
+pub(super) const TLS: Schema = Schema {
+    title: "[tls]",
+    keys: &["min_version"],
+};
+
 pub(super) const HOST: Schema = Schema {
     title: "[[host]]",
     keys: &[
         "names",
         "certificate",
         "key",
+        "ocsp",
+        "client_ca",
+        "client_certificate",
+        "client_crl",
         "http3",
         "redirect",
         "hsts",
@@ -238,8 +248,8 @@ pub(super) const ADMIN: Schema = Schema {
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
-    LISTEN, FORWARDING, QUIC, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM, TIMEOUTS,
-    BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
+    LISTEN, FORWARDING, QUIC, TLS, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM,
+    TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
 ];
 
 impl Schema {

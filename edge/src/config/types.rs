@@ -12,6 +12,7 @@ mod quic;
 mod route;
 mod shield;
 mod template;
+mod tls;
 
 pub use auth::McpAuth;
 pub use forwarding::{ClientField, Forwarding};
@@ -26,6 +27,7 @@ pub use route::{
     Route, RouteMatch,
 };
 pub use template::{Piece, Template, Variable};
+pub use tls::{ClientAuth, Tls, TlsVersion};
 
 /// The file `edge` reads when none is named.
 pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
@@ -49,6 +51,8 @@ pub struct Config {
     pub hosts: Vec<Host>,
     /// Upstreams; [`UpstreamId`] indexes this list.
     pub upstreams: Vec<Upstream>,
+    /// TLS of every host.
+    pub tls: Tls,
     /// Deadlines of the data plane.
     pub timeouts: Timeouts,
     /// Sizes and counts nothing may exceed.
@@ -109,6 +113,8 @@ pub struct Host {
     pub http3: bool,
     /// What is done to the fields of answers that no route gives.
     pub response_rules: Vec<FieldRule>,
+    /// Certificates that its clients must show.
+    pub client_auth: Option<ClientAuth>,
     /// Routes in the order of the file.
     pub routes: Vec<Route>,
 }
@@ -131,6 +137,8 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// The authority's word that it is not revoked (OCSP, RFC 6960), in DER.
+    pub ocsp: Option<PathBuf>,
 }
 
 /// Index into [`Config::upstreams`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{
     Action, Bounds, Config, Forwarding, Host, HostName, Listen, Log, LogTarget, ProxyAction, Quic,
-    RetryPolicy, Route, Shield, ShieldMode, Timeouts, Upstream, UpstreamAddr, UpstreamId,
+    RetryPolicy, Route, Shield, ShieldMode, Timeouts, Tls, Upstream, UpstreamAddr, UpstreamId,
 };
 
 pub(crate) fn config() -> Config {
@@ -32,6 +32,7 @@ pub(crate) fn config() -> Config {
             },
         ],
         upstreams: vec![upstream("tools", 8000), upstream("web", 8001)],
+        tls: Tls::default(),
         timeouts: Timeouts {
             handshake: timeout,
             head: timeout,

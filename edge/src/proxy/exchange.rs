@@ -1,11 +1,13 @@
 //! One request and its reply, as every front presents them.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::client_certificate::ClientAuthentication;
 use crate::message::{Fields, Frame, RequestHead, ResponseHead};
 use crate::net::Timer;
 
@@ -31,6 +33,8 @@ pub struct Peer {
     pub is_direct: bool,
     /// The scheme the client used, where a trusted proxy says it is another.
     pub(super) told_scheme: Option<&'static str>,
+    /// What was asked of it in the handshake; `None` when no certificate was.
+    pub client_auth: Option<Rc<ClientAuthentication>>,
 }
 
 impl Peer {
@@ -41,6 +45,7 @@ impl Peer {
             tls,
             is_direct: true,
             told_scheme: None,
+            client_auth: None,
         }
     }
 

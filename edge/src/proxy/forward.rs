@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::client_certificate::{is_claim, push_fields};
 use super::exchange::Peer;
 use super::request_id::RequestId;
 use crate::config::Forwarding;
@@ -17,7 +18,7 @@ pub(super) fn request_fields(
     forwarding: &Forwarding,
 ) {
     head.fields
-        .retain(|name, text, _| !is_forwarding(name, text));
+        .retain(|name, text, _| !is_forwarding(name, text) && !is_claim(name, text));
     let has_trace = !forwarding.traceparent || is_valid_trace(head);
     let fields = &mut head.fields;
 
@@ -43,6 +44,7 @@ pub(super) fn request_fields(
         fields.remove_all("tracestate");
         fields.push(b"traceparent", new_trace().as_bytes());
     }
+    push_fields(fields, peer.client_auth.as_deref());
     // RFC 9110 §7.6.3: a gateway adds itself to every request.
     let via: &[u8] = match head.version {
         Version::Http10 => b"1.0 edge",

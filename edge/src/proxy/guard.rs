@@ -5,6 +5,7 @@
 
 use http::{Method, StatusCode};
 
+use super::client_certificate::counts_for;
 use super::configured::Proxy;
 use super::exchange::Peer;
 use super::mcp;
@@ -57,6 +58,7 @@ impl Proxy {
         check_method(head)?;
         self.check_host(found)?;
         self.check_scheme(head, peer, found)?;
+        check_client_certificate(head, peer, found)?;
         check_opening(head)?;
         if let Some(reply) = self.resource_metadata(head, found) {
             return Err(reply.into());
@@ -110,6 +112,27 @@ impl Proxy {
             reply: Some(Reply::limited(retry_after.seconds())),
             reason: Some("limited"),
         })
+    }
+}
+
+/// RFC 9110 §15.5.20: whoever has shown a certificate, or none, to one host has not shown it to
+/// another one, nor over a connection that cannot ask for it. A new connection can.
+fn check_client_certificate(
+    head: &RequestHead,
+    peer: &Peer,
+    found: Match<'_>,
+) -> Result<(), Refusal> {
+    // An authority that asks for the host's own certificate shows none.
+    if peer.tls.is_none() && is_acme_challenge(head) {
+        return Ok(());
+    }
+    let wanted = found.site().and_then(|site| site.client_auth.as_ref());
+    match counts_for(peer.client_auth.as_deref(), wanted) {
+        true => Ok(()),
+        false => Err(Refusal {
+            reply: Some(Reply::new(StatusCode::MISDIRECTED_REQUEST)),
+            reason: Some("client_certificate"),
+        }),
     }
 }
 

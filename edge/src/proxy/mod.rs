@@ -5,6 +5,7 @@ mod account;
 mod alt_svc;
 mod answer;
 mod caller;
+mod client_certificate;
 mod configured;
 mod drain;
 mod exchange;
@@ -25,6 +26,7 @@ mod rules;
 mod service;
 mod snapshot;
 
+pub use client_certificate::{ClientAuthentication, ClientCertificate};
 pub use configured::Proxy;
 pub use drain::Drain;
 pub use exchange::{ClientError, Downstream, Exchange, Peer};

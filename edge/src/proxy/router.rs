@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::Method;
 
 use super::matching::Taken;
-use crate::config::{FieldRule, Host, HostName, Route, RouteMatch};
+use crate::config::{ClientAuth, FieldRule, Host, HostName, Route, RouteMatch};
 use crate::message::RequestHead;
 
 /// Where requests of each host and path go.
@@ -26,6 +26,8 @@ pub struct Site {
     pub http3: bool,
     /// What is done to the fields of answers that no route gives.
     pub(super) response_rules: Vec<FieldRule>,
+    /// Certificates that its clients must show.
+    pub client_auth: Option<ClientAuth>,
     /// In the order in which they are tried.
     routes: Vec<Numbered>,
 }
@@ -111,6 +113,7 @@ impl Router {
                 has_certificate: host.certificate.is_some(),
                 http3: host.http3,
                 response_rules: host.response_rules.clone(),
+                client_auth: host.client_auth.clone(),
                 routes,
             });
         }

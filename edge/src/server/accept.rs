@@ -17,7 +17,7 @@ use crate::limit::Offence;
 use crate::net::{self, Accepted, Listener};
 use crate::observe::Protocol;
 use crate::observe::metrics::{Handshake, TlsVersion};
-use crate::proxy::Peer;
+use crate::proxy::{ClientAuthentication, ClientCertificate, Peer};
 use crate::tls::{HandshakeError, TlsStream, Version};
 
 /// Pause after an accept that failed for lack of descriptors or memory.
@@ -82,7 +82,17 @@ async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
     let Some(stream) = Box::pin(handshake(worker, accepted)).await else {
         return;
     };
-    let peer = Peer::new(client, Some(stream.version().as_str()));
+    let mut peer = Peer::new(client, Some(stream.version().as_str()));
+    peer.client_auth = stream.client_auth().map(|settings| {
+        Rc::new(ClientAuthentication {
+            settings: Arc::clone(settings),
+            certificate: stream.client_certificate().map(|shown| ClientCertificate {
+                subject: shown.subject,
+                san: shown.san,
+                encoded: shown.encoded,
+            }),
+        })
+    });
     worker.known.note(client.ip(), monotonic_ns());
     // Boxed apart, so that a connection holds the state of what it is doing and no more.
     if stream.is_h2() {
@@ -99,7 +109,7 @@ async fn handshake(worker: &Rc<Worker>, accepted: Accepted) -> Option<Box<TlsStr
     let metrics = worker.service.metrics();
     let deadline = worker.service.current().timeouts().handshake;
     let _permit = worker.handshakes.acquire().await;
-    let accept = TlsStream::accept(accepted.socket, config);
+    let accept = TlsStream::accept(accepted.socket, &config);
     match tokio::time::timeout(deadline, accept).await {
         Ok(Ok(stream)) => {
             metrics.handshake(Handshake::Done(match stream.version() {

@@ -70,7 +70,8 @@ fn file(error: &tls::Error) -> Option<&Path> {
         | UnsupportedCertificate { path, .. }
         | KeyMismatch { key: path, .. }
         | Expired { path, .. }
-        | NotYetValid { path, .. } => Some(path),
+        | NotYetValid { path, .. }
+        | Unusable { path, .. } => Some(path),
         NoCertificates | Library(_) => None,
     }
 }

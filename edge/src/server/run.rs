@@ -46,7 +46,12 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let tickets = Tickets::new()?;
     let tls = match config.listen.https.is_empty() {
         true => None,
-        false => Some(tls::server_config(&config.hosts, &files, &tickets)?),
+        false => Some(tls::server_config(
+            &config.hosts,
+            config.tls,
+            &files,
+            &tickets,
+        )?),
     };
     let mut certificates = config
         .hosts

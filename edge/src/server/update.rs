@@ -4,19 +4,19 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
-use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Listen};
 use crate::proxy::Snapshot;
 use crate::quic::{self, Keys};
+use crate::tls;
 
 /// What is served from now on: built and validated once, shared by all workers.
 #[derive(Clone)]
 pub(super) struct Serving {
     pub(super) snapshot: Arc<Snapshot>,
     /// `None` when no socket speaks TLS.
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<tls::Server>,
     /// `None` when no socket speaks QUIC.
     pub(super) quic: Option<Arc<quinn::ServerConfig>>,
 }
@@ -26,7 +26,7 @@ impl Serving {
     pub(super) fn new(
         config: Config,
         previous: Option<&Snapshot>,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<tls::Server>,
         keys: Option<&Keys>,
     ) -> Serving {
         let serving = Serving {
@@ -38,13 +38,14 @@ impl Serving {
     }
 
     /// The same with other certificates.
-    pub(super) fn with_tls(&self, tls: Option<Arc<ServerConfig>>, keys: Option<&Keys>) -> Serving {
+    pub(super) fn with_tls(&self, tls: Option<tls::Server>, keys: Option<&Keys>) -> Serving {
         let config = &self.snapshot.config;
-        let wanted = tls.as_deref().zip(keys);
+        let open = tls.as_ref().map(|tls| &**tls.open());
+        let wanted = open.zip(keys);
         let wanted = wanted.filter(|_| !config.listen.quic.is_empty());
         Serving {
             snapshot: Arc::clone(&self.snapshot),
-            quic: wanted.and_then(|(tls, keys)| quic::server_config(config, tls, keys)),
+            quic: wanted.and_then(|(open, keys)| quic::server_config(config, open, keys)),
             tls,
         }
     }

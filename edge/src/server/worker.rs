@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::control::KnownSender;
@@ -17,6 +16,7 @@ use super::{accept, quic};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
 use crate::quic::Keys;
+use crate::tls;
 
 /// How often log lines and counters are handed on.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -82,7 +82,7 @@ impl Worker {
     }
 
     /// The TLS configuration in force.
-    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+    pub(super) fn tls(&self) -> Option<tls::Server> {
         self.serving.borrow().tls.clone()
     }
 

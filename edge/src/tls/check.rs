@@ -1,11 +1,13 @@
 //! Everything wrong with the certificates of a configuration, at once, before anything is served.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::client::verify_server_name;
 use rustls::server::ParsedCertificate;
 use rustls_pki_types::ServerName;
 
+use super::clients::verifier;
 use super::config::provider;
 use super::error::{Error, Warning};
 use super::load::{Loaded, load};
@@ -56,10 +58,15 @@ pub fn check(hosts: &[Host], disk: &dyn Files) -> (Vec<Error>, Vec<Warning>) {
 ///
 /// Files that several hosts share are reported once.
 pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
-    let provider = provider();
+    let provider = Arc::new(provider());
     let mut report = Report::default();
     let mut seen: Vec<(&Certificate, Option<Loaded>)> = Vec::new();
     for host in hosts {
+        if let Some(settings) = &host.client_auth {
+            report
+                .errors
+                .extend(verifier(settings, disk, &provider).err());
+        }
         let Some(files) = &host.certificate else {
             continue;
         };

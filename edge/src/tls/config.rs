@@ -13,13 +13,17 @@ use std::time::SystemTime;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group as group};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::server::{
+    NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
+};
 use rustls::version::{TLS12, TLS13};
 
+use super::clients::verifier;
 use super::error::Error;
 use super::load::load;
-use super::resolve::ByName;
-use crate::config::Host;
+use super::resolve::{ByName, Names};
+use super::server::{Guarded, Server};
+use crate::config::{Host, Tls, TlsVersion};
 use crate::files::Files;
 
 /// In the order of preference; both fronts are offered to every client.
@@ -45,9 +49,10 @@ impl Tickets {
 /// Fails on the first certificate that cannot be served now; [`check`](super::check) lists all.
 pub fn server_config(
     hosts: &[Host],
+    tls: Tls,
     disk: &dyn Files,
     tickets: &Tickets,
-) -> Result<Arc<ServerConfig>, Error> {
+) -> Result<Server, Error> {
     let provider = Arc::new(provider());
     let now = SystemTime::now();
     let mut certificates = ByName::default();
@@ -62,17 +67,48 @@ pub fn server_config(
         return Err(Error::NoCertificates);
     }
 
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
-    config.ignore_client_order = false;
-    config.ticketer = Arc::clone(&tickets.0);
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = TICKETS;
-    config.max_early_data_size = 0;
-    Ok(Arc::new(config))
+    let certificates: Arc<dyn ResolvesServerCert> = Arc::new(certificates);
+    let builder = |verifier| -> Result<ServerConfig, Error> {
+        let versions: &[_] = match tls.min_version {
+            TlsVersion::Tls12 => &[&TLS13, &TLS12],
+            TlsVersion::Tls13 => &[&TLS13],
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::clone(&certificates));
+        config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+        config.ignore_client_order = false;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.max_early_data_size = 0;
+        // None: a resumed session would not show its certificate again.
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    };
+
+    let mut by_name = Names::default();
+    let mut known: Vec<Arc<Guarded>> = Vec::new();
+    for host in hosts.iter().filter(|host| host.certificate.is_some()) {
+        let guarded = match &host.client_auth {
+            None => None,
+            Some(settings) => Some(match known.iter().find(|g| *g.settings == *settings) {
+                Some(same) => Arc::clone(same),
+                None => {
+                    let new = Arc::new(Guarded {
+                        config: Arc::new(builder(verifier(settings, disk, &provider)?)?),
+                        settings: Arc::new(settings.clone()),
+                    });
+                    known.push(Arc::clone(&new));
+                    new
+                }
+            }),
+        };
+        by_name.add(&host.names, &guarded);
+    }
+    let mut open = builder(WebPkiClientVerifier::no_client_auth())?;
+    open.ticketer = Arc::clone(&tickets.0);
+    open.send_tls13_tickets = TICKETS;
+    Ok(Server::new(Arc::new(open), by_name, !known.is_empty()))
 }
 
 /// The same for QUIC, which carries HTTP/3 alone (RFC 9114 §3.1).

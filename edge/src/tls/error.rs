@@ -146,6 +146,17 @@ pub enum Error {
         not_before: SystemTime,
     },
 
+    /// The library refuses a client authority or revocation list.
+    #[error("{role} file {} cannot be used ({reason}): check where it comes from", path.display())]
+    Unusable {
+        /// Which file.
+        role: Role,
+        /// As configured.
+        path: PathBuf,
+        /// What the library said.
+        reason: String,
+    },
+
     /// There is nothing to serve TLS with.
     #[error(
         "no host has a certificate: set `certificate` and `key` in a [[host]], or `https = []` \
@@ -196,6 +207,12 @@ pub enum Role {
     Certificate,
     /// The private key.
     Key,
+    /// Authorities of clients.
+    ClientCa,
+    /// Revoked certificates of clients.
+    Crl,
+    /// An OCSP response.
+    Ocsp,
 }
 
 impl std::fmt::Display for Role {
@@ -203,6 +220,9 @@ impl std::fmt::Display for Role {
         f.write_str(match self {
             Role::Certificate => "certificate",
             Role::Key => "key",
+            Role::ClientCa => "client authority",
+            Role::Crl => "revocation list",
+            Role::Ocsp => "OCSP response",
         })
     }
 }

@@ -43,7 +43,10 @@ pub(super) fn load(
     };
     let (not_before, not_after) = validity(&files.chain, &chain[0]).map_err(|e| vec![e])?;
 
-    let key = CertifiedKey::new(chain, key);
+    let mut key = CertifiedKey::new(chain, key);
+    if let Some(path) = &files.ocsp {
+        key.ocsp = Some(read_ocsp(path, disk).map_err(|e| vec![e])?);
+    }
     match key.keys_match() {
         // Every key type of this provider knows its public half; if one did not, only the
         // handshake could tell.
@@ -86,6 +89,20 @@ fn read_chain(path: &Path, disk: &dyn Files) -> Result<Vec<CertificateDer<'stati
     Ok(chain)
 }
 
+/// RFC 6960 §4.2.1: a SEQUENCE that starts with the status "successful".
+fn read_ocsp(path: &Path, disk: &dyn Files) -> Result<Vec<u8>, Error> {
+    let response = read(path, disk, Role::Ocsp)?;
+    let successful = response.starts_with(&[0x30]) && contains(&response, &[0x0a, 0x01, 0x00]);
+    match successful {
+        true => Ok(response),
+        false => Err(Error::Unusable {
+            role: Role::Ocsp,
+            path: path.to_owned(),
+            reason: "it is no successful response in DER".to_owned(),
+        }),
+    }
+}
+
 fn read_key(
     path: &Path,
     disk: &dyn Files,
@@ -119,7 +136,7 @@ fn read_key(
         })
 }
 
-fn read(path: &Path, disk: &dyn Files, role: Role) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path, disk: &dyn Files, role: Role) -> Result<Vec<u8>, Error> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => Error::Missing {
             role,
@@ -171,12 +188,12 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(text, needle).is_some()
 }
 
-fn nothing(path: &Path, role: Role, hint: &'static str) -> Error {
+pub(super) fn nothing(path: &Path, role: Role, hint: &'static str) -> Error {
     let path = path.to_owned();
     Error::Nothing { role, path, hint }
 }
 
-fn damaged(path: &Path, role: Role, reason: pem::Error) -> Error {
+pub(super) fn damaged(path: &Path, role: Role, reason: pem::Error) -> Error {
     Error::Damaged {
         role,
         path: path.to_owned(),

@@ -7,11 +7,14 @@
 //! an error before anything is served, never a handshake that fails later.
 
 mod check;
+mod choosing;
+mod clients;
 mod config;
 mod error;
 mod load;
 mod records;
 mod resolve;
+mod server;
 mod session;
 mod session_error;
 mod stream;
@@ -20,8 +23,10 @@ mod stream;
 mod testing;
 
 pub use check::{Expiry, Report, check, inspect};
+pub use clients::ClientCertificate;
 pub use config::{Tickets, for_quic, server_config};
 pub use error::{Error, Role, Warning};
+pub use server::Server;
 pub use session::{Session, Version};
 pub use session_error::SessionError;
 pub use stream::{HandshakeError, TlsStream};

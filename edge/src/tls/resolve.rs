@@ -21,13 +21,28 @@ use rustls::sign::CertifiedKey;
 use crate::config::HostName;
 
 /// The certificates of all hosts.
-#[derive(Debug, Default)]
-pub(super) struct ByName {
-    exact: HashMap<String, Arc<CertifiedKey>>,
-    wildcard: HashMap<String, Arc<CertifiedKey>>,
-    any: Option<Arc<CertifiedKey>>,
-    address: Option<Arc<CertifiedKey>>,
-    first: Option<Arc<CertifiedKey>>,
+pub(super) type ByName = Names<Arc<CertifiedKey>>;
+
+/// Something of each host, by the names that clients ask for.
+#[derive(Debug)]
+pub(super) struct Names<T> {
+    exact: HashMap<String, T>,
+    wildcard: HashMap<String, T>,
+    any: Option<T>,
+    address: Option<T>,
+    first: Option<T>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Names {
+            exact: HashMap::new(),
+            wildcard: HashMap::new(),
+            any: None,
+            address: None,
+            first: None,
+        }
+    }
 }
 
 /// What a client asked for.
@@ -48,27 +63,27 @@ pub(super) fn take_asked() -> Option<Asked> {
     ASKED.take()
 }
 
-impl ByName {
+impl<T: Clone> Names<T> {
     /// Adds a host; of two with the same name the first wins.
-    pub(super) fn add(&mut self, names: &[HostName], key: &Arc<CertifiedKey>) {
-        self.first.get_or_insert_with(|| key.clone());
+    pub(super) fn add(&mut self, names: &[HostName], of_host: &T) {
+        self.first.get_or_insert_with(|| of_host.clone());
         for name in names {
             match name {
                 HostName::Exact(name) => {
                     if name.parse::<IpAddr>().is_ok() {
-                        self.address.get_or_insert_with(|| key.clone());
+                        self.address.get_or_insert_with(|| of_host.clone());
                     }
                     self.exact
                         .entry(name.clone())
-                        .or_insert_with(|| key.clone());
+                        .or_insert_with(|| of_host.clone());
                 }
                 HostName::Wildcard(parent) => {
                     self.wildcard
                         .entry(parent.clone())
-                        .or_insert_with(|| key.clone());
+                        .or_insert_with(|| of_host.clone());
                 }
                 HostName::Any => {
-                    self.any.get_or_insert_with(|| key.clone());
+                    self.any.get_or_insert_with(|| of_host.clone());
                 }
             }
         }
@@ -79,7 +94,8 @@ impl ByName {
         self.first.is_none()
     }
 
-    fn find(&self, name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
+    /// What is there for a name in lower case, or for a client that asks for none.
+    pub(super) fn find(&self, name: Option<&str>) -> Option<&T> {
         let any = self.any.as_ref();
         let Some(name) = name else {
             return self.address.as_ref().or(any).or(self.first.as_ref());

@@ -16,10 +16,14 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus, WriteTraffic};
 use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConfig};
 
+use super::choosing::{Choice, Choosing};
+use super::clients::ClientCertificate;
 use super::error::Error;
 use super::records::{append_close_notify, append_data, append_queued};
 use super::resolve::{Asked, take_asked};
+use super::server::Server;
 use super::session_error::SessionError;
+use crate::config::ClientAuth;
 
 /// Unfinished input a session may hold; far above any client hello, and room for the largest record.
 const UNFINISHED_BYTES_MAX: usize = 64 * 1024;
@@ -38,6 +42,9 @@ pub struct Session {
     /// Handshake and alert bytes in the order they must be sent.
     outgoing: BytesMut,
     server_name: Option<Box<str>>,
+    /// Until the client hello has said which configuration it will be.
+    choosing: Option<Box<Choosing>>,
+    client_auth: Option<Arc<ClientAuth>>,
     state: State,
     peer_closed: bool,
 }
@@ -78,9 +85,20 @@ impl Session {
             plaintext: BytesMut::new(),
             outgoing: BytesMut::new(),
             server_name: None,
+            choosing: None,
+            client_auth: None,
             state: State::Open,
             peer_closed: false,
         })
+    }
+
+    /// A session that asks for a certificate if the host does that the client asks for.
+    pub fn of(server: &Server) -> Result<Self, Error> {
+        let mut session = Self::new(Arc::clone(server.open()))?;
+        if server.is_choosing() {
+            session.choosing = Some(Box::new(Choosing::new(server.clone())));
+        }
+        Ok(session)
     }
 
     /// Takes ciphertext that arrived; moved, not copied, when none is left from before.
@@ -101,6 +119,7 @@ impl Session {
     /// later record; bytes to send are in [`drain_outgoing`](Self::drain_outgoing).
     pub fn process(&mut self) -> Result<(), SessionError> {
         match &self.state {
+            State::Open if self.choosing.is_some() => self.choose(),
             State::Open => self.run(|_, _| ()).map(|_| ()),
             State::Closed => Ok(()),
             State::Failed(error) => Err(error.clone()),
@@ -200,6 +219,41 @@ impl Session {
     /// The group the keys were agreed in; `None` before, and for resumed TLS 1.2 sessions.
     pub fn key_exchange(&self) -> Option<NamedGroup> {
         Some(self.connection.negotiated_key_exchange_group()?.name())
+    }
+
+    /// What was asked of the client, if anything was.
+    pub fn client_auth(&self) -> Option<&Arc<ClientAuth>> {
+        self.client_auth.as_ref()
+    }
+
+    /// The certificate that the client has shown, and that was found good.
+    pub fn client_certificate(&self) -> Option<ClientCertificate> {
+        let chain = self.connection.peer_certificates()?;
+        chain.first().map(ClientCertificate::of)
+    }
+
+    /// Looks for the name in what has arrived of the client hello.
+    fn choose(&mut self) -> Result<(), SessionError> {
+        let Some(choosing) = &mut self.choosing else {
+            return Ok(());
+        };
+        // What is too long or no client hello is for the library to refuse.
+        let chosen = match self.incoming.len() > UNFINISHED_BYTES_MAX {
+            true => Choice::Open,
+            false => choosing.choose(&self.incoming),
+        };
+        match chosen {
+            Choice::Later => return Ok(()),
+            Choice::Open => {}
+            Choice::Guarded(guarded) => {
+                let config = Arc::clone(&guarded.config);
+                self.connection = UnbufferedServerConnection::new(config)
+                    .map_err(|error| self.fail(SessionError::from_library(error)))?;
+                self.client_auth = Some(Arc::clone(&guarded.settings));
+            }
+        }
+        self.choosing = None;
+        self.process()
     }
 
     /// Drives the library until it has no more to do with what arrived; `write` is called if

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use rustls::ServerConfig;
 
+use super::clients::ClientCertificate;
+use super::server::Server;
 use super::session::{Session, Version};
 use super::session_error::SessionError;
+use crate::config::ClientAuth;
 use crate::net::{Expect, Socket, Transport};
 
 /// Plaintext gathered before it is sealed: one full record. Heads and small bodies share a record.
@@ -24,6 +26,8 @@ pub struct TlsStream {
     plain: BytesMut,
     finished: bool,
     closed: bool,
+    /// Why the handshake has failed, until the client has been told.
+    failure: Option<SessionError>,
 }
 
 /// Why a handshake failed.
@@ -42,18 +46,16 @@ pub enum HandshakeError {
 
 impl TlsStream {
     /// Performs the handshake. The caller sets the deadline.
-    pub async fn accept(
-        socket: Socket,
-        config: Arc<ServerConfig>,
-    ) -> Result<Box<TlsStream>, HandshakeError> {
+    pub async fn accept(socket: Socket, server: &Server) -> Result<Box<TlsStream>, HandshakeError> {
         let session =
-            Session::new(config).map_err(|error| HandshakeError::Io(io::Error::other(error)))?;
+            Session::of(server).map_err(|error| HandshakeError::Io(io::Error::other(error)))?;
         let mut stream = Box::new(TlsStream {
             socket,
             session,
             plain: BytesMut::new(),
             finished: false,
             closed: false,
+            failure: None,
         });
         std::future::poll_fn(|cx| stream.poll_handshake(cx)).await?;
         Ok(stream)
@@ -62,6 +64,12 @@ impl TlsStream {
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError>> {
         loop {
             self.session.drain_outgoing(self.socket.out());
+            if self.failure.is_some() {
+                // Dropping the socket earlier would overtake the alert.
+                let _ = ready!(self.socket.poll_flush(cx));
+                let failure = self.failure.take().expect("looked at above");
+                return Poll::Ready(Err(failure.into()));
+            }
             if !self.session.is_handshaking() {
                 // What is queued here, session tickets, leaves with the first flush.
                 return Poll::Ready(Ok(()));
@@ -72,12 +80,7 @@ impl TlsStream {
                 return Poll::Ready(Err(HandshakeError::Closed));
             }
             self.session.receive(chunk);
-            if let Err(error) = self.session.process() {
-                // The alert that says why is worth one attempt.
-                self.session.drain_outgoing(self.socket.out());
-                let _ = self.socket.poll_flush(cx);
-                return Poll::Ready(Err(error.into()));
-            }
+            self.failure = self.session.process().err();
         }
     }
 
@@ -89,6 +92,16 @@ impl TlsStream {
     /// The version agreed.
     pub fn version(&self) -> Version {
         self.session.version().unwrap_or(Version::Tls13)
+    }
+
+    /// What was asked of the client, if anything was.
+    pub fn client_auth(&self) -> Option<&Arc<ClientAuth>> {
+        self.session.client_auth()
+    }
+
+    /// The certificate that the client has shown, and that was found good.
+    pub fn client_certificate(&self) -> Option<ClientCertificate> {
+        self.session.client_certificate()
     }
 
     fn seal(&mut self) -> io::Result<()> {

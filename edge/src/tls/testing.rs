@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::config::{Tickets, provider, server_config};
 use super::{Session, SessionError};
-use crate::config::{Certificate, Host, HostName};
+use crate::config::{Certificate, Host, HostName, Tls};
 use crate::files::Disk;
 
 /// Year, month, day.
@@ -80,6 +80,7 @@ impl Authority {
         Certificate {
             chain: self.write(&format!("{n}.pem"), leaf.pem()),
             key: self.write(&format!("{n}.key"), key.serialize_pem()),
+            ocsp: None,
         }
     }
 
@@ -100,7 +101,10 @@ impl Authority {
                 host(names, Some(self.issue(&named)))
             })
             .collect();
-        server_config(&hosts, &Disk, &Tickets::new().unwrap()).unwrap()
+        server_config(&hosts, Tls::default(), &Disk, &Tickets::new().unwrap())
+            .unwrap()
+            .open()
+            .clone()
     }
 
     /// A client that trusts this authority.

@@ -11,6 +11,7 @@ mod support;
 
 mod bad_requests;
 mod bad_upstreams;
+mod client_certificates;
 mod forwarding;
 mod headers;
 mod http1;

@@ -1,30 +1,22 @@
 //! `[[host]]`: names and certificate.
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::path::PathBuf;
 
 use super::headers::Rules;
 use super::listen::Sockets;
 use super::route;
+use super::tls::{self, Places};
 use super::upstream::Upstreams;
-use crate::config::item::Item;
 use crate::config::schema::HOST;
 use crate::config::table::Table;
-use crate::config::value::{join, parse_host_name};
+use crate::config::value::parse_host_name;
 use crate::config::{Certificate, Host, HostName};
-
-/// Where a host's certificate stands in the file, for what is found out about it later.
-#[derive(Clone, Debug)]
-pub(in crate::config) struct HostPlaces {
-    pub(in crate::config) certificate: Range<usize>,
-    pub(in crate::config) key: Range<usize>,
-}
 
 /// Every `[[host]]` table, before its routes can be read.
 pub(super) struct Hosts<'a> {
     tables: Vec<Table<'a>>,
-    certificates: Vec<Option<(Certificate, HostPlaces)>>,
+    certificates: Vec<Option<Certificate>>,
+    places: Places,
 }
 
 impl<'a> Hosts<'a> {
@@ -33,10 +25,12 @@ impl<'a> Hosts<'a> {
         let missing = "there is no [[host]]; add one with `names = [\"*\"]`, and under it a \
              [[host.route]] with `upstream = \"http://127.0.0.1:8000\"`";
         let tables = top.tables("host", HOST, missing);
-        let certificates = tables.iter().map(certificate).collect();
+        let mut places = Places::new();
+        let certificates = tables.iter().map(|table| certificate(table, &mut places));
         Self {
+            certificates: certificates.collect(),
             tables,
-            certificates,
+            places,
         }
     }
 
@@ -52,22 +46,23 @@ impl<'a> Hosts<'a> {
         self,
         upstreams: &mut Upstreams<'a>,
         sockets: &Sockets,
-    ) -> (Vec<Host>, Vec<Option<HostPlaces>>) {
+    ) -> (Vec<Host>, Places) {
         let mut seen = HashMap::new();
         let mut hosts = Vec::new();
-        let mut places = Vec::new();
+        let mut places = self.places;
         for (table, certificate) in self.tables.iter().zip(self.certificates) {
-            let (certificate, place) = certificate.unzip();
             warn_unreachable(table, certificate.is_some(), sockets);
             let rules = Rules::of_host(table);
+            // Over QUIC no certificate is asked for: clients need not be told of it.
+            let client_auth = tls::client_auth(table, &mut places);
             hosts.push(Host {
                 names: names(table, &mut seen),
                 certificate,
-                http3: table.flag("http3").unwrap_or(true),
+                http3: table.flag("http3").unwrap_or(client_auth.is_none()),
+                client_auth,
                 routes: route::read(table, &rules, upstreams, sockets),
                 response_rules: rules.response,
             });
-            places.push(place);
         }
         (hosts, places)
     }
@@ -98,11 +93,9 @@ fn names(table: &Table<'_>, seen: &mut HashMap<HostName, usize>) -> Vec<HostName
     names
 }
 
-fn certificate(table: &Table<'_>) -> Option<(Certificate, HostPlaces)> {
-    let file = |item: &Item<'_>| -> Option<PathBuf> {
-        let base = item.report().source().directory();
-        item.parse("the path of a PEM file", |text| join(base, text))
-    };
+fn certificate(table: &Table<'_>, places: &mut Places) -> Option<Certificate> {
+    let ocsp = table.item("ocsp");
+    let ocsp = ocsp.and_then(|item| tls::file(&item, places));
     match (table.item("certificate"), table.item("key")) {
         (None, None) => None,
         (Some(certificate), None) => {
@@ -118,16 +111,13 @@ fn certificate(table: &Table<'_>) -> Option<(Certificate, HostPlaces)> {
             None
         }
         (Some(certificate), Some(key)) => {
-            let (chain, private) = (file(&certificate), file(&key));
-            let places = HostPlaces {
-                certificate: certificate.span(),
-                key: key.span(),
-            };
-            let files = Certificate {
+            let chain = tls::file(&certificate, places);
+            let key = tls::file(&key, places);
+            Some(Certificate {
                 chain: chain?,
-                key: private?,
-            };
-            Some((files, places))
+                key: key?,
+                ocsp,
+            })
         }
     }
 }

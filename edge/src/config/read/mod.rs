@@ -19,9 +19,10 @@ mod route;
 mod shield;
 mod syntax;
 mod timeouts;
+mod tls;
 mod top;
 mod upstream;
 
-pub(super) use host::HostPlaces;
 pub(super) use machine::Machine;
+pub(super) use tls::Places;
 pub(super) use top::read;

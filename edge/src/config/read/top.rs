@@ -1,12 +1,15 @@
 //! The top of the file: `workers`, `user`, and the order in which sections are read.
 
-use super::host::{HostPlaces, Hosts};
+use super::host::Hosts;
+use super::tls::Places;
 use super::upstream::Upstreams;
-use super::{Machine, bounds, forwarding, limit, listen, output, quic, shield, syntax, timeouts};
+use super::{
+    Machine, bounds, forwarding, limit, listen, output, quic, shield, syntax, timeouts, tls,
+};
 use crate::config::Config;
 use crate::config::report::Report;
 use crate::config::schema::{
-    ADMIN, BOUNDS, FORWARDING, LIMIT, LISTEN, LOG, METRICS, QUIC, SHIELD, TIMEOUTS, TOP,
+    ADMIN, BOUNDS, FORWARDING, LIMIT, LISTEN, LOG, METRICS, QUIC, SHIELD, TIMEOUTS, TLS, TOP,
 };
 use crate::config::table::Table;
 use crate::config::value::{check_account, quote};
@@ -18,10 +21,7 @@ const WORKERS_MAX: u64 = 256;
 
 /// Reads a whole file; `None` when its syntax is wrong. The configuration means something only if
 /// the report holds no error.
-pub(in crate::config) fn read(
-    report: &Report<'_>,
-    machine: Machine,
-) -> Option<(Config, Vec<Option<HostPlaces>>)> {
+pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(Config, Places)> {
     let parsed = syntax::parse(report)?;
     let top = Table::top(parsed.get_ref(), TOP, report);
 
@@ -44,6 +44,7 @@ pub(in crate::config) fn read(
         hosts,
         upstreams: upstreams.finish(),
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),
+        tls: tls::read(&top.table("tls", TLS)),
         quic: quic::read(&top.table("quic", QUIC)),
         bounds: bounds::read(&top.table("bounds", BOUNDS)),
         limit,

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::time::{Duration, SystemTime};
 
-use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use super::changes;
@@ -114,14 +113,10 @@ impl Reloader {
         })
     }
 
-    fn tls(
-        &self,
-        config: &Config,
-        files: &Handed,
-    ) -> Result<Option<Arc<ServerConfig>>, tls::Error> {
+    fn tls(&self, config: &Config, files: &Handed) -> Result<Option<tls::Server>, tls::Error> {
         match config.listen.https.is_empty() {
             true => Ok(None),
-            false => tls::server_config(&config.hosts, files, &self.tickets).map(Some),
+            false => tls::server_config(&config.hosts, config.tls, files, &self.tickets).map(Some),
         }
     }
 

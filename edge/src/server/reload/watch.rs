@@ -69,6 +69,7 @@ mod tests {
         config.hosts[0].certificate = Some(Certificate {
             chain: path("chain"),
             key: path("key"),
+            ocsp: None,
         });
         let look = || {
             let mut handed = Handed::default();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::config::Tls;
 use crate::files::Disk;
 use crate::tls::testing::{Authority, host};
 use crate::tls::{Tickets, server_config};
@@ -76,6 +77,7 @@ fn files_that_hold_something_else() {
     let empty = Certificate {
         chain: authority.write("empty.pem", ""),
         key: good.key.clone(),
+        ocsp: None,
     };
     assert_eq!(
         error(&empty),
@@ -85,6 +87,7 @@ fn files_that_hold_something_else() {
     let key_as_chain = Certificate {
         chain: authority.write("chain.pem", read(&good.key)),
         key: good.key.clone(),
+        ocsp: None,
     };
     assert_eq!(
         error(&key_as_chain),
@@ -94,6 +97,7 @@ fn files_that_hold_something_else() {
     let chain_as_key = Certificate {
         chain: good.chain.clone(),
         key: authority.write("key.pem", read(&good.chain)),
+        ocsp: None,
     };
     assert_eq!(
         error(&chain_as_key),
@@ -104,6 +108,7 @@ fn files_that_hold_something_else() {
     let damaged = Certificate {
         chain: authority.write("cut.pem", cut_off),
         key: good.key.clone(),
+        ocsp: None,
     };
     let text = error(&damaged);
     assert!(
@@ -145,6 +150,7 @@ fn keys_that_cannot_be_used() {
     let foreign = Certificate {
         chain: good.chain.clone(),
         key: authority.issue(&["a.test"]).key,
+        ocsp: None,
     };
     assert_eq!(
         error(&foreign),
@@ -225,6 +231,7 @@ fn everything_is_reported_at_once_and_shared_files_once() {
     let nowhere = Certificate {
         chain: expired.chain.with_file_name("x.pem"),
         key: expired.chain.with_file_name("x.key"),
+        ocsp: None,
     };
     let good = authority.issue(&["c.test"]);
     let hosts = [
@@ -243,11 +250,11 @@ fn everything_is_reported_at_once_and_shared_files_once() {
 
     let tickets = Tickets::new().unwrap();
     assert!(matches!(
-        server_config(&hosts, &Disk, &tickets),
+        server_config(&hosts, Tls::default(), &Disk, &tickets),
         Err(Error::Expired { .. })
     ));
     assert!(matches!(
-        server_config(&hosts[2..3], &Disk, &tickets),
+        server_config(&hosts[2..3], Tls::default(), &Disk, &tickets),
         Err(Error::NoCertificates)
     ));
     let (errors, warnings) = check(&hosts[2..4], &Disk);

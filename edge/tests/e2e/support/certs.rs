@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
@@ -17,10 +19,14 @@ pub(crate) struct Authority {
     pem: String,
 }
 
+/// Serial numbers within one run of the tests.
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0x1000);
+
 /// A certificate chain and its key on disk.
 pub(crate) struct Leaf {
     pub(crate) chain: PathBuf,
     pub(crate) key: PathBuf,
+    pub(crate) serial: u64,
 }
 
 impl Authority {
@@ -55,6 +61,8 @@ impl Authority {
         // Another subject than its issuer's: OpenSSL takes equal ones for a self-signed certificate.
         params.distinguished_name.push(DnType::CommonName, stem);
         params.use_authority_key_identifier_extension = true;
+        let serial = NEXT_SERIAL.fetch_add(1, Relaxed);
+        params.serial_number = Some(SerialNumber::from(serial));
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().expect("a key can be made");
@@ -64,10 +72,36 @@ impl Authority {
         let leaf = Leaf {
             chain: dir.join(format!("{stem}.pem")),
             key: dir.join(format!("{stem}.key")),
+            serial,
         };
         write(&leaf.chain, &format!("{}{}", certificate.pem(), self.pem));
         write(&leaf.key, &key.serialize_pem());
         leaf
+    }
+
+    /// Writes a list that revokes these certificates.
+    pub(crate) fn revoke(&self, path: &Path, serials: &[u64]) {
+        let revoked = serials.iter().map(|&serial| RevokedCertParams {
+            serial_number: SerialNumber::from(serial),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(2090, 1, 1),
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).expect("the authority signs");
+        write(path, &list.pem().expect("a list is PEM"));
+    }
+
+    /// Writes the authority's private key, for programs that sign themselves.
+    pub(crate) fn write_key_to(&self, path: &Path) {
+        write(path, &self.issuer.key().serialize_pem());
     }
 
     /// Writes the authority's own certificate for programs that want a file.
