@@ -233,7 +233,7 @@ pub(super) const SHIELD: Schema = Schema {
 
 pub(super) const LOG: Schema = Schema {
     title: "[log]",
-    keys: &["access"],
+    keys: &["access", "format", "fields", "sample"],
 };
 
 pub(super) const METRICS: Schema = Schema {

@@ -7,6 +7,7 @@ use std::time::Duration;
 mod auth;
 mod forwarding;
 mod headers;
+mod log;
 mod mcp;
 mod quic;
 mod route;
@@ -17,6 +18,7 @@ mod tls;
 pub use auth::McpAuth;
 pub use forwarding::{ClientField, Forwarding};
 pub use headers::{Change, FieldRule};
+pub use log::{Log, LogField, LogFields, LogFormat, LogTarget};
 pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
 pub use quic::{Quic, RetryPolicy};
@@ -257,22 +259,4 @@ pub struct Weights {
     pub resets: u32,
     /// A request that failed to authenticate.
     pub auth: u32,
-}
-
-/// The access log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// Where lines go.
-    pub access: LogTarget,
-}
-
-/// Where log lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogTarget {
-    /// Nowhere.
-    Off,
-    /// Standard output.
-    Stdout,
-    /// Appended to a file.
-    File(PathBuf),
 }

@@ -68,6 +68,7 @@ pub(crate) fn config() -> Config {
         },
         log: Log {
             access: LogTarget::Off,
+            ..Log::default()
         },
         metrics: None,
         admin: PathBuf::from("/run/edge/admin.sock"),

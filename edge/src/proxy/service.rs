@@ -55,6 +55,7 @@ impl Service {
             ban: Rc::new(parts.ban),
             drain: Rc::default(),
         };
+        lasting.log.borrow_mut().configure(&snapshot.config.log);
         let first = Proxy::new(snapshot, lasting.clone(), None);
         Service {
             lasting,
@@ -70,6 +71,8 @@ impl Service {
 
     /// Puts a configuration in force for every request from now on.
     pub fn replace(&self, snapshot: Arc<Snapshot>) {
+        let settings = &snapshot.config.log;
+        self.lasting.log.borrow_mut().configure(settings);
         let next = Proxy::new(snapshot, self.lasting.clone(), Some(&self.current()));
         let before = self.current.replace(Rc::new(next));
         self.retired.borrow_mut().push(Rc::downgrade(&before));

@@ -95,7 +95,7 @@ fn names(table: &Table<'_>, seen: &mut HashMap<HostName, usize>) -> Vec<HostName
 
 fn certificate(table: &Table<'_>, places: &mut Places) -> Option<Certificate> {
     let ocsp = table.item("ocsp");
-    let ocsp = ocsp.and_then(|item| tls::file(&item, places));
+    let ocsp = ocsp.and_then(|item| tls::file(&item, "DER", places));
     match (table.item("certificate"), table.item("key")) {
         (None, None) => None,
         (Some(certificate), None) => {
@@ -111,8 +111,8 @@ fn certificate(table: &Table<'_>, places: &mut Places) -> Option<Certificate> {
             None
         }
         (Some(certificate), Some(key)) => {
-            let chain = tls::file(&certificate, places);
-            let key = tls::file(&key, places);
+            let chain = tls::file(&certificate, "PEM", places);
+            let key = tls::file(&key, "PEM", places);
             Some(Certificate {
                 chain: chain?,
                 key: key?,

@@ -10,6 +10,7 @@ mod host;
 mod limit;
 mod listen;
 mod lists;
+mod log;
 mod machine;
 mod mcp;
 mod output;

@@ -24,9 +24,11 @@ pub(super) fn read(table: &Table<'_>) -> Tls {
 }
 
 /// A file that a key of a host names.
-pub(super) fn file(item: &Item<'_>, places: &mut Places) -> Option<PathBuf> {
+pub(super) fn file(item: &Item<'_>, kind: &str, places: &mut Places) -> Option<PathBuf> {
     let base = item.report().source().directory();
-    let path = item.parse("the path of a file", |text| join(base, text))?;
+    let path = item.parse(&format!("the path of a {kind} file"), |text| {
+        join(base, text)
+    })?;
     places.push((path.clone(), item.span()));
     Some(path)
 }
@@ -36,7 +38,7 @@ pub(super) fn client_auth(table: &Table<'_>, places: &mut Places) -> Option<Clie
     let wanted = table.item("client_certificate");
     let crl = table.item("client_crl");
     let required = wanted.as_ref().and_then(|item| item.choice(&WANTED));
-    let crl_path = crl.as_ref().and_then(|item| file(item, places));
+    let crl_path = crl.as_ref().and_then(|item| file(item, "PEM", places));
     let Some(ca) = table.item("client_ca") else {
         for item in [wanted, crl].into_iter().flatten() {
             if table.lacks("client_ca") {
@@ -52,7 +54,7 @@ pub(super) fn client_auth(table: &Table<'_>, places: &mut Places) -> Option<Clie
         ca.error("clients are asked for certificates over TLS only; add `certificate` and `key`");
     }
     Some(ClientAuth {
-        ca: file(&ca, places)?,
+        ca: file(&ca, "PEM", places)?,
         crl: crl_path,
         required: required.unwrap_or(true),
     })

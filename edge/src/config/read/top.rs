@@ -4,7 +4,7 @@ use super::host::Hosts;
 use super::tls::Places;
 use super::upstream::Upstreams;
 use super::{
-    Machine, bounds, forwarding, limit, listen, output, quic, shield, syntax, timeouts, tls,
+    Machine, bounds, forwarding, limit, listen, log, output, quic, shield, syntax, timeouts, tls,
 };
 use crate::config::Config;
 use crate::config::report::Report;
@@ -50,7 +50,7 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
         limit,
         penalty,
         shield: shield::read(&top.table("shield", SHIELD), machine),
-        log: output::log(&top.table("log", LOG)),
+        log: log::read(&top.table("log", LOG)),
         metrics: metrics.map(toml::Spanned::into_inner),
         admin: output::admin(&top.table("admin", ADMIN)),
     };

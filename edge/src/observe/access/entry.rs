@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::json;
+use crate::config::{LogField, LogFields};
 use crate::observe::{McpFacts, Protocol};
 
 /// Bytes kept of the fields that a client chooses.
@@ -64,54 +65,93 @@ pub struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// Appends the line, newline included.
-    pub(super) fn write(&self, out: &mut Vec<u8>, time: &[u8]) {
-        out.extend_from_slice(b"{\"time\":\"");
-        out.extend_from_slice(time);
-        out.extend_from_slice(b"\",\"client\":\"");
-        ip(out, self.client.ip());
-        out.push(b'"');
-        number(out, ",\"client_port\":", self.client.port().into());
-        text(out, ",\"protocol\":\"", Some(self.protocol.as_str()));
-        text(out, ",\"tls\":\"", self.tls);
-        if !self.method.is_empty() {
+    /// Appends the line with the fields that are wanted, newline included.
+    pub(super) fn write(&self, out: &mut Vec<u8>, time: &[u8], wanted: LogFields) {
+        use LogField::*;
+        let start = out.len();
+        let has = |field| wanted.has(field);
+        // Each field brings the comma before it; the first one's becomes the brace.
+        if has(Time) {
+            out.extend_from_slice(b",\"time\":\"");
+            out.extend_from_slice(time);
+            out.push(b'"');
+        }
+        if has(Client) {
+            out.extend_from_slice(b",\"client\":\"");
+            ip(out, self.client.ip());
+            out.push(b'"');
+        }
+        if has(ClientPort) {
+            number(out, ",\"client_port\":", self.client.port().into());
+        }
+        if has(Protocol) {
+            text(out, ",\"protocol\":\"", Some(self.protocol.as_str()));
+        }
+        if has(Tls) {
+            text(out, ",\"tls\":\"", self.tls);
+        }
+        if has(Method) && !self.method.is_empty() {
             bytes(out, ",\"method\":\"", self.method, METHOD_MAX);
         }
-        if let Some(host) = self.host {
+        if let Some(host) = self.host.filter(|_| has(Host)) {
             bytes(out, ",\"host\":\"", host, HOST_MAX);
         }
-        self.write_target(out);
-        number(out, ",\"status\":", self.status.into());
-        text(out, ",\"route\":\"", self.route);
-        text(out, ",\"upstream\":\"", self.upstream);
-        text(out, ",\"server\":\"", self.server);
-        number(out, ",\"bytes_in\":", self.bytes_in);
-        number(out, ",\"bytes_out\":", self.bytes_out);
-        millis(out, ",\"duration_ms\":", Some(self.duration_us));
-        millis(out, ",\"upstream_connect_ms\":", self.upstream_connect_us);
-        millis(out, ",\"upstream_head_ms\":", self.upstream_head_us);
-        match self.upstream_reused {
+        self.write_target(out, wanted);
+        if has(Status) {
+            number(out, ",\"status\":", self.status.into());
+        }
+        if has(Route) {
+            text(out, ",\"route\":\"", self.route);
+        }
+        if has(Upstream) {
+            text(out, ",\"upstream\":\"", self.upstream);
+        }
+        if has(Server) {
+            text(out, ",\"server\":\"", self.server);
+        }
+        if has(BytesIn) {
+            number(out, ",\"bytes_in\":", self.bytes_in);
+        }
+        if has(BytesOut) {
+            number(out, ",\"bytes_out\":", self.bytes_out);
+        }
+        if has(DurationMs) {
+            millis(out, ",\"duration_ms\":", Some(self.duration_us));
+        }
+        if has(UpstreamConnectMs) {
+            millis(out, ",\"upstream_connect_ms\":", self.upstream_connect_us);
+        }
+        if has(UpstreamHeadMs) {
+            millis(out, ",\"upstream_head_ms\":", self.upstream_head_us);
+        }
+        match self.upstream_reused.filter(|_| has(UpstreamReused)) {
             Some(true) => out.extend_from_slice(b",\"upstream_reused\":true"),
             Some(false) => out.extend_from_slice(b",\"upstream_reused\":false"),
             None => {}
         }
-        if let Some(user_agent) = self.user_agent {
+        if let Some(user_agent) = self.user_agent.filter(|_| has(UserAgent)) {
             bytes(out, ",\"user_agent\":\"", user_agent, USER_AGENT_MAX);
         }
-        if let Some(mcp) = self.mcp {
+        if let Some(mcp) = self.mcp.filter(|_| has(Mcp)) {
             write_mcp(out, mcp);
         }
-        text(out, ",\"error\":\"", self.error);
+        if has(Error) {
+            text(out, ",\"error\":\"", self.error);
+        }
+        match out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => out.push(b'{'),
+        }
         out.extend_from_slice(b"}\n");
     }
 
-    fn write_target(&self, out: &mut Vec<u8>) {
+    fn write_target(&self, out: &mut Vec<u8>, wanted: LogFields) {
         let end = memchr::memchr2(b'?', b'#', self.target);
         let path = &self.target[..end.unwrap_or(self.target.len())];
-        if !path.is_empty() {
+        if wanted.has(LogField::Path) && !path.is_empty() {
             bytes(out, ",\"path\":\"", path, PATH_MAX);
         }
-        if end.is_some() {
+        if wanted.has(LogField::Query) && end.is_some() {
             out.extend_from_slice(b",\"query\":true");
         }
     }
@@ -171,11 +211,11 @@ fn millis(out: &mut Vec<u8>, open: &str, value_us: Option<u64>) {
     out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
 }
 
-fn decimal(out: &mut Vec<u8>, value: u64) {
+pub(super) fn decimal(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-fn ip(out: &mut Vec<u8>, addr: IpAddr) {
+pub(super) fn ip(out: &mut Vec<u8>, addr: IpAddr) {
     match addr.to_canonical() {
         IpAddr::V4(addr) => {
             for (position, octet) in addr.octets().into_iter().enumerate() {
@@ -195,6 +235,7 @@ fn ip(out: &mut Vec<u8>, addr: IpAddr) {
 #[cfg(test)]
 mod tests {
     use super::Access;
+    use crate::config::{LogField, LogFields};
     use crate::mcp::{Class, Era};
     use crate::observe::{McpFacts, Protocol};
     use proptest::prelude::*;
@@ -226,7 +267,7 @@ mod tests {
 
     fn line(access: &Access<'_>) -> String {
         let mut out = Vec::new();
-        access.write(&mut out, b"2026-11-05T12:28:16.789Z");
+        access.write(&mut out, b"2026-11-05T12:28:16.789Z", LogFields::ALL);
         String::from_utf8(out).expect("lines are UTF-8")
     }
 
@@ -252,6 +293,28 @@ mod tests {
             ..access()
         });
         insta::assert_snapshot!(line, @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28","mcp_era":"legacy","mcp_class":"call","mcp_method":"tools/call","mcp_tool":"se\"arch","mcp_session":"00abcdef01234567","mcp_events":3}"#);
+    }
+
+    #[test]
+    fn chosen_fields_in_the_order_of_the_line() {
+        let chosen = |fields: &[LogField]| {
+            let mut out = Vec::new();
+            let fields = fields.iter().copied().collect();
+            access().write(&mut out, b"2026-11-05T12:28:16.789Z", fields);
+            String::from_utf8(out).expect("lines are UTF-8")
+        };
+        assert_eq!(
+            chosen(&[LogField::Status, LogField::Path, LogField::UserAgent]),
+            "{\"path\":\"/mcp\",\"status\":200,\"user_agent\":\"python-httpx/0.28\"}\n"
+        );
+        assert_eq!(chosen(&[LogField::Error]), "{}\n");
+        // What is chosen by name is what a line calls it.
+        for &(name, field) in LogField::ALL {
+            let line = chosen(&[field]);
+            let shown = line.contains(&format!("{{\"{name}\":"));
+            let has_none = ["query", "upstream_connect_ms", "mcp", "error"].contains(&name);
+            assert_eq!(shown, !has_none, "{name}: {line}");
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Access;
 use super::timestamp::Timestamp;
+use super::{Access, combined};
+use crate::config::{Log, LogFields, LogFormat};
 
 /// A batch of this size is handed over at once; smaller ones wait for the tick.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -39,6 +40,11 @@ pub struct AccessLog {
     shared: Arc<Shared>,
     batch: Batch,
     timestamp: Timestamp,
+    format: LogFormat,
+    /// Of exchanges that went well, one in so many gets a line.
+    sample: u32,
+    /// Those that went well since the last of them that got one.
+    passed_over: u32,
 }
 
 impl AccessLog {
@@ -48,12 +54,34 @@ impl AccessLog {
             shared,
             batch: Batch::default(),
             timestamp: Timestamp::new(),
+            format: LogFormat::Json(LogFields::ALL),
+            sample: 1,
+            passed_over: 0,
         }
+    }
+
+    /// What lines look like from now on, and which exchanges get one.
+    pub fn configure(&mut self, settings: &Log) {
+        self.format = settings.format;
+        self.sample = settings.sample;
+    }
+
+    /// Whether an exchange that went well is passed over; one that did not always gets its line.
+    fn is_sampled_out(&mut self, access: &Access<'_>) -> bool {
+        if self.sample <= 1 || access.status >= 400 || access.error.is_some() {
+            return false;
+        }
+        self.passed_over += 1;
+        let chosen = self.passed_over >= self.sample;
+        if chosen {
+            self.passed_over = 0;
+        }
+        !chosen
     }
 
     /// Adds the line of an exchange that has just finished.
     pub fn record(&mut self, access: &Access<'_>) {
-        if !self.shared.on.load(Ordering::Relaxed) {
+        if !self.shared.on.load(Ordering::Relaxed) || self.is_sampled_out(access) {
             return;
         }
         let since_epoch = SystemTime::now()
@@ -66,7 +94,11 @@ impl AccessLog {
         if self.batch.text.capacity() == 0 {
             self.batch.text.reserve_exact(BATCH_BYTES + LINE_BYTES);
         }
-        access.write(&mut self.batch.text, self.timestamp.at(unix_ms));
+        let time = self.timestamp.at(unix_ms);
+        match self.format {
+            LogFormat::Json(fields) => access.write(&mut self.batch.text, time, fields),
+            LogFormat::Combined => combined::write(access, &mut self.batch.text, time),
+        }
         self.batch.lines += 1;
         if self.batch.text.len() >= BATCH_BYTES {
             self.hand_over(|log, batch| log.count_dropped(batch.lines));

@@ -4,6 +4,7 @@
 //! thread ([`AccessWriter`]) over a bounded queue. A slow disk or a blocked pipe never blocks a
 //! worker: batches that do not fit are dropped and their lines counted.
 
+mod combined;
 mod entry;
 mod json;
 mod log;

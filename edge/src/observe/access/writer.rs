@@ -340,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn of_what_went_well_a_sample_is_enough() {
+        let target = Gate::default();
+        let writer = AccessWriter::spawn(to(&target), 4).expect("it starts");
+        let mut log = writer.worker();
+        log.configure(&crate::config::Log {
+            sample: 10,
+            ..Default::default()
+        });
+        record(&mut log, 95);
+        drop(log);
+        assert!(writer.stop(Duration::from_secs(10)));
+        let text = target.0.lock().expect("not poisoned").clone();
+        let text = std::str::from_utf8(&text).expect("UTF-8");
+        assert_eq!(ports(text), [9, 19, 29, 39, 49, 59, 69, 79, 89]);
+    }
+
+    #[test]
     fn a_rotated_file_is_left_behind_whole() {
         let [first, second] = [Gate::default(), Gate::default()];
         let writer = AccessWriter::spawn(to(&first), 16).expect("it starts");
