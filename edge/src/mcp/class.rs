@@ -69,10 +69,12 @@ pub struct HeadFacts<'a> {
 impl HeadFacts<'_> {
     /// The class; `None` for a legacy POST, whose body tells.
     pub fn class(&self) -> Option<Class> {
-        if self.health.is_some_and(|health| health == self.path) {
+        // What is open to everybody can be read, and nothing else.
+        let reads = matches!(self.method, &Method::GET | &Method::HEAD);
+        if reads && self.health.is_some_and(|health| health == self.path) {
             return Some(Class::Health);
         }
-        if self.path.starts_with("/.well-known/") {
+        if reads && self.path.starts_with("/.well-known/") {
             return Some(Class::Discovery);
         }
         Some(match (self.era, self.method) {
@@ -145,6 +147,8 @@ mod tests {
                 Some(Discovery),
             ),
             (Legacy, Method::GET, "/mcp/health", None, Some(Health)),
+            (Legacy, Method::POST, "/mcp/health", None, None),
+            (Legacy, Method::POST, "/.well-known/mcp.json", None, None),
             (Legacy, Method::OPTIONS, "/mcp", None, Some(Other)),
         ] {
             assert_eq!(

@@ -153,6 +153,18 @@ fn what_is_refused_is_refused_in_json_rpc() {
         "nothing of this is the server's to see"
     );
 
+    // Neither another method nor another protocol is a way around.
+    for request in [
+        rpc("/mcp", &[], SHELL).replacen("POST", "PUT", 1),
+        rpc("/.well-known/x", &[], SHELL),
+        "GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            .to_owned(),
+    ] {
+        assert_eq!(error_of(&edge, &request).0, 403, "{request}");
+    }
+    assert_eq!(upstream.received(), "", "nor is any of this");
+
     let token = rpc("/mcp?x=1&access_token=s3cret", &[], ADD);
     let (status, error, _) = error_of(&edge, &token);
     assert_eq!((status, &error["error"]["code"]), (400, &(-32600).into()));
@@ -181,7 +193,7 @@ fn what_is_refused_is_refused_in_json_rpc() {
             .sum("edge_mcp_refused_total", &["reason=\"tool_denied\""])
     };
     assert!(
-        wait_until(LIMIT, || refused() == 4.0),
+        wait_until(LIMIT, || refused() == 6.0),
         "{}",
         edge.metrics().text
     );

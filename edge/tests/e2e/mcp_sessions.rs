@@ -42,11 +42,15 @@ impl Stateful {
     }
 
     fn edge(&self) -> Edge {
+        self.edge_with("mcp = true")
+    }
+
+    fn edge_with(&self, route: &str) -> Edge {
         let servers: Vec<String> = self.addresses.iter().map(|a| format!("\"{a}\"")).collect();
         Setup::new(self.addresses[0])
             .top("workers = 2")
             .upstream(&format!("servers = [{}]", servers.join(", ")))
-            .route("mcp = true")
+            .route(route)
             .start()
     }
 }
@@ -138,6 +142,54 @@ fn five_hundred_sessions_none_misrouted_and_one_server_killed() {
     );
     edge.log_line(|line| line["mcp_session"] == hash.as_str() && line["mcp_tool"] == "count");
     assert_eq!(count(&edge, "never-issued"), Err(404));
+}
+
+#[test]
+fn edges_that_share_a_secret_share_sessions() {
+    let _machine = light();
+    let servers = Stateful::start("http");
+    let secrets = |list: &str| format!("[host.route.mcp]\nsession_secrets = [{list}]");
+    let (old, new) = (
+        format!("\"{}\"", "o".repeat(32)),
+        format!("\"{}\"", "n".repeat(32)),
+    );
+    let first = servers.edge_with(&secrets(&old));
+    // The second has a new secret already, and still knows the old one.
+    let second = servers.edge_with(&secrets(&format!("{new}, {old}")));
+    let mut used = HashSet::new();
+    for _ in 0..12 {
+        let id =
+            initialize(&mut first.plain()).unwrap_or_else(|r| panic!("{} {}", r.status, r.text()));
+        assert!(id.starts_with("e1."), "{id}");
+        let (port, calls) = count(&first, &id).expect("known where it was made");
+        assert_eq!(
+            (calls, count(&second, &id)),
+            (1, Ok((port, 2))),
+            "known to the other"
+        );
+        used.insert(port);
+        let last = id.len() - 1;
+        let touched = format!(
+            "{}{}",
+            &id[..last],
+            if id.ends_with('A') { 'B' } else { 'A' }
+        );
+        assert_eq!(count(&second, &touched), Err(404));
+    }
+    assert!(used.len() > 1, "all on {used:?}");
+    let id =
+        initialize(&mut second.plain()).unwrap_or_else(|r| panic!("{} {}", r.status, r.text()));
+    assert!(count(&second, &id).is_ok());
+    assert_eq!(
+        count(&first, &id),
+        Err(404),
+        "the first does not know the new secret"
+    );
+    assert_eq!(
+        first.metrics().sum("edge_mcp_sessions", &[]),
+        0.0,
+        "nothing is remembered"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::mcp::{
     Class, Era, Refusal, Scanned, ServerTag, class_of, decode, needs_name, origin_allowed,
     session_of,
 };
-use crate::message::{Name, RequestHead};
+use crate::message::{BodyLength, Name, RequestHead};
 use crate::proxy::configured::Proxy;
 use crate::proxy::exchange::{Downstream, Peer};
 
@@ -26,7 +26,12 @@ impl Proxy {
     ) -> Result<(), Stop> {
         let facts = facts(head, mcp);
         call.era = facts.era;
-        call.posts = head.method == Method::POST;
+        // Rules hold for every body, whatever the method; and nobody reads along in a WebSocket.
+        let has_body = head.length != BodyLength::Empty;
+        call.posts = head.method == Method::POST || (call.strict && has_body);
+        if call.strict && head.upgrade.is_some() {
+            return Err(Refusal::Method.into());
+        }
         call.ends_session = call::ends_session(facts.era, &head.method);
         call.class = facts.class().unwrap_or(Class::Call);
         if !origin_allowed(head.fields.values(Name::Origin), mcp.origins.as_deref()) {
@@ -69,6 +74,10 @@ impl Proxy {
                     .read_prefix(client, mcp.body_prefix, self.timeouts.body)
                     .await
                     .map_err(Stop::Client)?,
+            }
+            // A list of calls would count as one.
+            if call.scan.scanned() == Scanned::Batch && mcp.limit.calls.is_some() {
+                return Err(Refusal::Body.into());
             }
             match trusts_headers {
                 true => call.compare_headers()?,
