@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 
+use bytes::BytesMut;
+
 use super::account::Record;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream, Peer};
@@ -81,8 +83,7 @@ impl Proxy {
         record: &mut Record<'_>,
     ) -> End {
         let host = head.sent_host().as_str();
-        let pin = call.as_deref().and_then(Call::pin);
-        let leased = match pin {
+        let leased = match call.as_deref().and_then(Call::pin) {
             Some(server) => group.lease_of(server).await,
             None => group.lease().await,
         };
@@ -93,17 +94,19 @@ impl Proxy {
         record.leased(&lease);
         lease.conn().start(head, host);
         let reused = lease.reused;
-        let mut progress = Progress::default();
-        let mut request_ended = false;
-        if let Some(call) = &mut call {
-            let server = Rc::clone(lease.server());
-            (progress.bytes_in, request_ended) = call.leased(&server, lease.conn());
-        }
-        let relay = Relay::new(client, lease.conn(), head.version, limits, self);
-        let mut relay = relay
-            .resume(progress, request_ended)
-            .watched_by(call.as_deref_mut())
-            .ruled_by(record.rules);
+        let mut relay = {
+            // Not held any longer than this: what is alive while it runs, a quiet connection holds.
+            let mut progress = Progress::default();
+            let mut request_ended = false;
+            if let Some(call) = &mut call {
+                let server = Rc::clone(lease.server());
+                (progress.bytes_in, request_ended) = call.leased(&server, lease.conn());
+            }
+            Relay::new(client, lease.conn(), head.version, limits, self)
+                .resume(progress, request_ended)
+                .watched_by(call.as_deref_mut())
+                .ruled_by(record.rules)
+        };
         let end = poll_fn(|cx| relay.poll(cx)).await;
         let (progress, request_ended) = relay.progress();
         drop(relay);
@@ -118,7 +121,28 @@ impl Proxy {
             record.relayed(progress);
             return end;
         };
-        let leased = match pin {
+        let retry = Retry {
+            failed: lease,
+            unsent,
+            limits,
+            progress,
+            request_ended,
+            call,
+        };
+        // Boxed: it is rare, and large.
+        Box::pin(self.relay_again(head, client, group, retry, record)).await
+    }
+
+    /// Runs the exchange on a new connection, with the request that the first one took nothing of.
+    async fn relay_again<D: Downstream>(
+        &self,
+        head: &RequestHead,
+        client: &mut D,
+        group: &Group,
+        mut retry: Retry<'_>,
+        record: &mut Record<'_>,
+    ) -> End {
+        let leased = match retry.call.as_deref().and_then(Call::pin) {
             Some(server) => group.lease_new_of(server).await,
             None => group.lease_new().await,
         };
@@ -126,19 +150,29 @@ impl Proxy {
             Ok(lease) => lease,
             Err(error) => return End::Upstream(error),
         };
-        fresh.conn().resume(lease.conn(), unsent);
-        drop(lease);
+        fresh.conn().resume(retry.failed.conn(), retry.unsent);
+        drop(retry.failed);
         record.leased(&fresh);
-        if let Some(call) = &mut call {
+        if let Some(call) = &mut retry.call {
             call.moved(fresh.server());
         }
-        let relay = Relay::new(client, fresh.conn(), head.version, limits, self);
+        let relay = Relay::new(client, fresh.conn(), head.version, retry.limits, self);
         let mut relay = relay
-            .resume(progress, request_ended)
-            .watched_by(call)
+            .resume(retry.progress, retry.request_ended)
+            .watched_by(retry.call)
             .ruled_by(record.rules);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         record.relayed(relay.progress().0);
         end
     }
+}
+
+/// An exchange whose connection turned out to have been closed before it took a byte.
+struct Retry<'c> {
+    failed: Lease,
+    unsent: BytesMut,
+    limits: RelayLimits,
+    progress: Progress,
+    request_ended: bool,
+    call: Option<&'c mut Call>,
 }
