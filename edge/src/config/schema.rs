@@ -27,6 +27,7 @@ pub(super) const TOP: Schema = Schema {
         "timeouts",
         "bounds",
         "limit",
+        "limits",
         "shield",
         "log",
         "metrics",
@@ -78,6 +79,11 @@ pub(super) const HOST: Schema = Schema {
         "hsts",
         "request_headers",
         "response_headers",
+        "allow",
+        "deny",
+        "limits",
+        "max_body",
+        "error_pages",
         "route",
     ],
 };
@@ -100,6 +106,10 @@ pub(super) const ROUTE: Schema = Schema {
         "content_type",
         "request_headers",
         "response_headers",
+        "allow",
+        "deny",
+        "limits",
+        "max_body",
         "mcp",
     ],
 };
@@ -188,6 +198,21 @@ pub(super) const LIMIT: Schema = Schema {
     keys: &["requests", "burst", "penalty"],
 };
 
+pub(super) const LIMITS: Schema = Schema {
+    title: "[limits.NAME]",
+    keys: &[
+        "key",
+        "requests",
+        "burst",
+        "delay",
+        "concurrent",
+        "streams",
+        "shared",
+        "dry_run",
+        "exempt",
+    ],
+};
+
 pub(super) const PENALTY: Schema = Schema {
     title: "[limit.penalty]",
     keys: &[
@@ -249,7 +274,7 @@ pub(super) const ADMIN: Schema = Schema {
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
     LISTEN, FORWARDING, QUIC, TLS, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM,
-    TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN,
+    TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN, LIMITS,
 ];
 
 impl Schema {
@@ -271,6 +296,7 @@ impl Schema {
         };
         match (self.title, key) {
             ("", "upstream") => UPSTREAM.title,
+            ("", "limits") => LIMITS.title,
             ("", key) => header(key).unwrap_or(key),
             ("[[host]]", "route") => ROUTE.title,
             ("[[host.route]]", "mcp") => MCP.title,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod auth;
+mod error_page;
 mod forwarding;
 mod headers;
+mod limits;
 mod log;
 mod mcp;
 mod quic;
@@ -16,8 +18,10 @@ mod template;
 mod tls;
 
 pub use auth::McpAuth;
+pub use error_page::ErrorPage;
 pub use forwarding::{ClientField, Forwarding};
 pub use headers::{Change, FieldRule};
+pub use limits::{Access, LimitKey, NamedLimit};
 pub use log::{Log, LogField, LogFields, LogFormat, LogTarget};
 pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
@@ -117,6 +121,8 @@ pub struct Host {
     pub response_rules: Vec<FieldRule>,
     /// Certificates that its clients must show.
     pub client_auth: Option<ClientAuth>,
+    /// Pages for answers of the edge's own; one status before a class of them.
+    pub error_pages: Vec<ErrorPage>,
     /// Routes in the order of the file.
     pub routes: Vec<Route>,
 }

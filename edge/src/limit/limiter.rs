@@ -51,6 +51,7 @@ impl Limiter {
     pub fn admit(&self, client: &ClientKey, now_ns: u64) -> Result<(), RetryAfter> {
         self.table
             .admit(&self.gcra, client, now_ns)
+            .map(|_| ())
             .map_err(|wait| RetryAfter(Duration::from_nanos(wait)))
     }
 }

@@ -45,8 +45,9 @@ impl Table {
         }
     }
 
-    /// Decides on one arrival; `Err` holds the nanoseconds after which the next can succeed.
-    pub(super) fn admit(&self, gcra: &Gcra, key: &ClientKey, now: u64) -> Result<(), u64> {
+    /// Decides on one arrival; `Ok` holds the new state, `Err` the nanoseconds after which the next
+    /// can succeed.
+    pub(super) fn admit(&self, gcra: &Gcra, key: &ClientKey, now: u64) -> Result<u64, u64> {
         // Zero marks a place that was never used.
         let id = self.seed.hash_one(key).max(1);
         let set = self.set(id);
@@ -58,7 +59,7 @@ impl Table {
                 while entry.id == id {
                     let tat = gcra.admit(entry.tat, now)?;
                     match replace(slot, entry, Entry { id, tat }) {
-                        Ok(()) => return Ok(()),
+                        Ok(()) => return Ok(tat),
                         Err(other) if other.id == id => entry = other,
                         Err(_) => continue 'look,
                     }
@@ -70,7 +71,7 @@ impl Table {
             }
             let tat = gcra.admit(0, now)?;
             if replace(idle.0, idle.1, Entry { id, tat }).is_ok() {
-                return Ok(());
+                return Ok(tat);
             }
         }
     }

@@ -10,7 +10,7 @@ use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
 use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
-use crate::config::UpstreamId;
+use crate::config::{ErrorPage, UpstreamId};
 use crate::limit::Offence;
 use crate::message::{Name, RequestHead, Version};
 use crate::observe::access::Access;
@@ -90,6 +90,10 @@ pub(super) struct Record<'a> {
     pub(super) advertises: bool,
     /// What is done to the fields of the answer.
     pub(super) rules: &'a ResponseRules<'a>,
+    /// Pages of the host.
+    pub(super) pages: &'a [ErrorPage],
+    /// The longest request body.
+    pub(super) body_bytes_max: Option<u64>,
     /// On a route with `mcp`.
     pub(super) mcp: Option<Box<McpFacts>>,
 }
@@ -125,6 +129,8 @@ impl<'a> Record<'a> {
             error: None,
             advertises: false,
             rules,
+            pages: &[],
+            body_bytes_max: None,
             mcp: None,
         }
     }

@@ -38,11 +38,23 @@ impl Proxy {
         };
         let rules = ResponseRules::new(rules, &facts);
         let mut record = Record::start(self, &head, peer, &rules);
+        record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
-            Ok(Admitted { number, route }) => {
+            Ok(Admitted {
+                number,
+                route,
+                passed,
+            }) => {
                 record.route = Some(number);
                 record.route_path = Some(&route.path);
+                record.body_bytes_max = route.body_bytes_max;
+                if passed.would_refuse {
+                    record.error = Some("limited_dry_run");
+                }
+                if !passed.delay.is_zero() {
+                    Box::pin(tokio::time::sleep(passed.delay)).await;
+                }
                 // Boxed: an idle connection does not hold the space of what it may do next.
                 Box::pin(self.act(route, &mut head, client, &caller, &mut record)).await;
             }
@@ -110,7 +122,7 @@ impl Proxy {
     ) {
         record.status = Some(reply.status);
         let proxy = record.advertises.then_some(self);
-        let reply = reply.ruled_by(record.rules);
+        let reply = reply.paged(record.pages).ruled_by(record.rules);
         match reply.send(client, method, self.timeouts.send, proxy).await {
             Ok(bytes) => record.bytes_out += bytes,
             Err(error) => {

@@ -32,7 +32,7 @@ impl Caller {
             peer: peer.clone(),
             request_id: RequestId::new(),
         };
-        if !is_trusted(peer.addr.ip(), &forwarding.trusted) {
+        if !is_in(peer.addr.ip(), &forwarding.trusted) {
             return caller;
         }
         let id = fields.values_of("x-request-id").next().and_then(kept_id);
@@ -53,9 +53,9 @@ impl Caller {
     }
 }
 
-/// Whether an address is one of these networks.
-pub(super) fn is_trusted(ip: IpAddr, trusted: &[Cidr]) -> bool {
-    trusted.iter().any(|network| network.contains(ip))
+/// Whether an address is in one of these networks.
+pub(super) fn is_in(ip: IpAddr, networks: &[Cidr]) -> bool {
+    networks.iter().any(|network| network.contains(ip))
 }
 
 /// An ID that can be repeated in fields and logs.
@@ -95,7 +95,7 @@ fn rightmost(
     for hop in hops.take(HOPS_MAX) {
         let Some(addr) = hop else { break };
         client = Some(addr);
-        if !is_trusted(addr.ip().to_canonical(), trusted) {
+        if !is_in(addr.ip().to_canonical(), trusted) {
             break;
         }
     }

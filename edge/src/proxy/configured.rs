@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::alt_svc;
 use super::drain::Drain;
+use super::limits;
 use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
@@ -23,6 +24,7 @@ pub struct Proxy {
     pub(super) router: Router,
     pub(super) upstreams: Upstreams,
     pub(super) limits: Option<Arc<Limits>>,
+    pub(super) named_limits: Option<Arc<limits::Tables>>,
     pub(super) mcp: Option<Arc<Tables>>,
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
@@ -59,6 +61,7 @@ impl Proxy {
             router: Router::new(&config.hosts),
             upstreams: Upstreams::new(&config.upstreams, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
+            named_limits: snapshot.named_limits.clone(),
             mcp: snapshot.mcp.clone(),
             sealers: Arc::clone(&snapshot.sealers),
             penalties: snapshot.penalties.clone(),

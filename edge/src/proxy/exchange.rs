@@ -68,6 +68,9 @@ pub enum ClientError {
     /// Its request body breaks the framing rules.
     #[error("malformed request body")]
     BadBody,
+    /// Its request body is longer than the route takes.
+    #[error("request body too large")]
+    TooLarge,
     /// It sent nothing of its body for too long.
     #[error("request body stalled")]
     BodyTimeout,
@@ -83,6 +86,7 @@ impl ClientError {
             ClientError::Gone | ClientError::SendTimeout => client_gone(),
             ClientError::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             ClientError::BadBody => StatusCode::BAD_REQUEST,
+            ClientError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }
 
@@ -91,6 +95,7 @@ impl ClientError {
         match self {
             ClientError::Gone => "client_gone",
             ClientError::BadBody => "bad_body",
+            ClientError::TooLarge => "body_too_large",
             ClientError::BodyTimeout => "body_timeout",
             ClientError::SendTimeout => "send_timeout",
         }

@@ -5,21 +5,24 @@
 
 use http::{Method, StatusCode};
 
+use super::caller::is_in;
 use super::client_certificate::counts_for;
 use super::configured::Proxy;
 use super::exchange::Peer;
+use super::limits::Passed;
 use super::mcp;
 use super::reply::Reply;
 use super::router::Match;
 use crate::clock::monotonic_ns;
-use crate::config::Route;
+use crate::config::{Access, Route};
 use crate::limit::{ClientKey, Offence};
-use crate::message::{RequestHead, Upgrade, WEBSOCKET_VERSION, is_valid_opening};
+use crate::message::{BodyLength, RequestHead, Upgrade, WEBSOCKET_VERSION, is_valid_opening};
 
 /// A request that has passed the guards.
 pub(super) struct Admitted<'a> {
     pub(super) number: usize,
     pub(super) route: &'a Route,
+    pub(super) passed: Passed,
 }
 
 /// A request that has not.
@@ -63,8 +66,15 @@ impl Proxy {
         if let Some(reply) = self.resource_metadata(head, found) {
             return Err(reply.into());
         }
-        let admitted = check_route(head, found)?;
-        Ok(admitted)
+        let (number, route) = check_route(head, found)?;
+        check_access(&route.access, peer)?;
+        check_body(route, head)?;
+        let passed = self.check_limits(&route.limits, number, head, peer)?;
+        Ok(Admitted {
+            number,
+            route,
+            passed,
+        })
     }
 
     /// RFC 9110 §7.4: a request for a host that is not served here is refused.
@@ -161,14 +171,38 @@ fn check_opening(head: &RequestHead) -> Result<(), Refusal> {
 }
 
 /// 404 where no route takes the path, 405 where one would take it with another method.
-fn check_route<'a>(head: &RequestHead, found: Match<'a>) -> Result<Admitted<'a>, Refusal> {
+fn check_route<'a>(head: &RequestHead, found: Match<'a>) -> Result<(usize, &'a Route), Refusal> {
     match found {
-        Match::Route { number, route, .. } => Ok(Admitted { number, route }),
+        Match::Route { number, route, .. } => Ok((number, route)),
         Match::OtherMethod(site) => {
             let reply = Reply::new(StatusCode::METHOD_NOT_ALLOWED);
             Err(reply.with("allow", &site.allowed(head)).into())
         }
         Match::NoRoute(_) | Match::UnknownHost => Err(StatusCode::NOT_FOUND.into()),
+    }
+}
+
+/// Addresses that may not use the route.
+fn check_access(access: &Access, peer: &Peer) -> Result<(), Refusal> {
+    let ip = peer.addr.ip();
+    let denied = is_in(ip, &access.deny);
+    let allowed = access.allow.is_empty() || is_in(ip, &access.allow);
+    match denied || !allowed {
+        true => Err(Refusal {
+            reply: Some(Reply::new(StatusCode::FORBIDDEN)),
+            reason: Some("denied"),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// A body whose length is known to be too much is not read (RFC 9110 §15.5.14).
+fn check_body(route: &Route, head: &RequestHead) -> Result<(), Refusal> {
+    match (head.length, route.body_bytes_max) {
+        (BodyLength::Exact(length), Some(most)) if length > most => {
+            Err(StatusCode::PAYLOAD_TOO_LARGE.into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ mod explain;
 mod facts;
 mod forward;
 mod guard;
+mod limits;
 mod matching;
 mod mcp;
 mod offence;

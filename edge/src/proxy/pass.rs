@@ -39,6 +39,7 @@ impl Proxy {
             keep_alive: action.keep_alive,
             websocket_idle: self.timeouts.websocket_idle,
             websocket_age: self.timeouts.websocket_age,
+            body_bytes_max: record.body_bytes_max,
         };
         let end = self
             .relay(head, client, group, limits, call.as_deref_mut(), record)

@@ -51,6 +51,8 @@ pub(super) struct RelayLimits {
     pub(super) keep_alive: Option<Duration>,
     pub(super) websocket_idle: Duration,
     pub(super) websocket_age: Duration,
+    /// The longest request body.
+    pub(super) body_bytes_max: Option<u64>,
 }
 
 /// What a relay did, for the log.
@@ -253,6 +255,10 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 match self.client.poll_body(cx)? {
                     Poll::Ready(Some(Frame::Data(data))) => {
                         self.progress.bytes_in += data.len() as u64;
+                        let most = self.limits.body_bytes_max.unwrap_or(u64::MAX);
+                        if self.progress.bytes_in > most && self.tunnel.is_none() {
+                            return Err(ClientError::TooLarge);
+                        }
                         if let Some(call) = &mut self.call {
                             call.request_passed(&data)?;
                         }

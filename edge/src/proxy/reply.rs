@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
-use crate::config::RespondAction;
+use crate::config::{ErrorPage, RespondAction};
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// A reply of the edge's own.
@@ -58,6 +59,17 @@ impl Reply {
     pub(super) fn limited(retry_after_secs: u64) -> Reply {
         let secs = retry_after_secs.max(1).to_string();
         Reply::new(StatusCode::TOO_MANY_REQUESTS).with("retry-after", &secs)
+    }
+
+    /// Takes the page of the host for its status, unless it says more than that already.
+    pub(super) fn paged(mut self, pages: &[ErrorPage]) -> Reply {
+        let page = pages.iter().find(|page| page.is_for(self.status));
+        if let (None, Some(page)) = (&self.content, page) {
+            let content = Bytes::from_owner(Arc::clone(&page.content));
+            self.content = Some((content, Cow::Borrowed(page.content_type)));
+            return self.with("cache-control", "no-store");
+        }
+        self
     }
 
     /// Changes its fields as the host or the route wants it.

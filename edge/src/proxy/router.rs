@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::Method;
 
 use super::matching::Taken;
-use crate::config::{ClientAuth, FieldRule, Host, HostName, Route, RouteMatch};
+use crate::config::{ClientAuth, ErrorPage, FieldRule, Host, HostName, Route, RouteMatch};
 use crate::message::RequestHead;
 
 /// Where requests of each host and path go.
@@ -28,6 +28,8 @@ pub struct Site {
     pub(super) response_rules: Vec<FieldRule>,
     /// Certificates that its clients must show.
     pub client_auth: Option<ClientAuth>,
+    /// Pages for answers of the edge's own.
+    pub(super) error_pages: Vec<ErrorPage>,
     /// In the order in which they are tried.
     routes: Vec<Numbered>,
 }
@@ -114,6 +116,7 @@ impl Router {
                 http3: host.http3,
                 response_rules: host.response_rules.clone(),
                 client_auth: host.client_auth.clone(),
+                error_pages: host.error_pages.clone(),
                 routes,
             });
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::limits;
 use super::mcp::{Gates, Sealers, Tables};
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
@@ -11,6 +12,7 @@ pub struct Snapshot {
     /// The configuration.
     pub config: Config,
     pub(super) limits: Option<Arc<Limits>>,
+    pub(super) named_limits: Option<Arc<limits::Tables>>,
     pub(super) mcp: Option<Arc<Tables>>,
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
@@ -28,6 +30,8 @@ impl Snapshot {
             None => Arc::new(Limits::new(limit)),
         });
         let issuers = previous.map(|previous| &previous.gates.issuers);
+        let counted = previous.and_then(|previous| previous.named_limits.as_ref());
+        let named_limits = limits::Tables::wanted(&config, counted);
         let tables = previous.and_then(|previous| previous.mcp.as_ref());
         let mcp = Tables::wanted(&config, tables);
         let known = previous.and_then(|previous| previous.penalties.as_ref());
@@ -41,6 +45,7 @@ impl Snapshot {
             gates: Arc::new(Gates::new(&config, issuers)),
             config,
             limits,
+            named_limits,
             mcp,
             penalties,
         }

@@ -23,6 +23,7 @@ mod mcp_auth;
 mod mcp_conformance;
 mod mcp_routes;
 mod mcp_sessions;
+mod named_limits;
 mod reload;
 mod reload_storm;
 mod routes;

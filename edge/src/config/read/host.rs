@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::error_page;
 use super::headers::Rules;
+use super::limits::{Guards, Limits};
 use super::listen::Sockets;
-use super::route;
+use super::route::{self, Outer};
 use super::tls::{self, Places};
 use super::upstream::Upstreams;
 use crate::config::schema::HOST;
@@ -44,6 +46,7 @@ impl<'a> Hosts<'a> {
     /// Reads names and routes.
     pub(super) fn finish(
         self,
+        limits: &Limits,
         upstreams: &mut Upstreams<'a>,
         sockets: &Sockets,
     ) -> (Vec<Host>, Places) {
@@ -53,14 +56,25 @@ impl<'a> Hosts<'a> {
         for (table, certificate) in self.tables.iter().zip(self.certificates) {
             warn_unreachable(table, certificate.is_some(), sockets);
             let rules = Rules::of_host(table);
+            let names = names(table, &mut seen);
+            let guards = limits.guards(table, &Guards::default());
+            let mut outer = Outer {
+                rules: &rules,
+                guards: &guards,
+                limits,
+                upstreams: &mut *upstreams,
+                sockets,
+            };
+            let routes = route::read(table, &mut outer);
             // Over QUIC no certificate is asked for: clients need not be told of it.
             let client_auth = tls::client_auth(table, &mut places);
             hosts.push(Host {
-                names: names(table, &mut seen),
+                names,
                 certificate,
                 http3: table.flag("http3").unwrap_or(client_auth.is_none()),
                 client_auth,
-                routes: route::read(table, &rules, upstreams, sockets),
+                routes,
+                error_pages: error_page::read(table),
                 response_rules: rules.response,
             });
         }

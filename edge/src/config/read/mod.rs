@@ -4,10 +4,12 @@
 
 mod auth;
 mod bounds;
+mod error_page;
 mod forwarding;
 mod headers;
 mod host;
 mod limit;
+mod limits;
 mod listen;
 mod lists;
 mod log;

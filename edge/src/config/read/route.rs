@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::headers::Rules;
+use super::limits::{Guards, Limits};
 use super::listen::Sockets;
 use super::mcp;
 use super::upstream::Upstreams;
@@ -47,17 +48,24 @@ const OF_ACTION: &[(&str, &[&str])] = &[
     ("respond", &["status", "content_type"]),
 ];
 
+/// What a route is read within.
+pub(super) struct Outer<'o, 'a> {
+    pub(super) rules: &'o Rules,
+    pub(super) guards: &'o Guards,
+    pub(super) limits: &'o Limits,
+    pub(super) upstreams: &'o mut Upstreams<'a>,
+    pub(super) sockets: &'o Sockets,
+}
+
 /// Reads the routes of a host.
-pub(super) fn read(
-    host: &Table<'_>,
-    rules: &Rules,
-    upstreams: &mut Upstreams<'_>,
-    sockets: &Sockets,
-) -> Vec<Route> {
+pub(super) fn read(host: &Table<'_>, outer: &mut Outer<'_, '_>) -> Vec<Route> {
+    let rules = outer.rules;
     let redirect = host.item("redirect").and_then(|item| {
         let action = redirect_to(&item, REDIRECT_DEFAULT, &PathMatch::Prefix("/".to_owned()))?;
         Some(Route {
             response_rules: rules.response.clone(),
+            access: outer.guards.access.clone(),
+            limits: outer.guards.limits.clone(),
             ..Route::for_prefix("/", Action::Redirect(action))
         })
     });
@@ -74,27 +82,29 @@ pub(super) fn read(
     let mut seen: HashMap<String, usize> = HashMap::new();
     let routes = tables
         .iter()
-        .filter_map(|table| route(table, rules, upstreams, sockets, &mut seen));
+        .filter_map(|table| route(table, outer, &mut seen));
     routes.chain(redirect).collect()
 }
 
 fn route(
     table: &Table<'_>,
-    rules: &Rules,
-    upstreams: &mut Upstreams<'_>,
-    sockets: &Sockets,
+    outer: &mut Outer<'_, '_>,
     seen: &mut HashMap<String, usize>,
 ) -> Option<Route> {
     let when = conditions(table, seen);
     let path = when.as_ref().map(|when| &when.path);
-    let action = action(table, upstreams, sockets, path);
-    let rules = rules.and(table);
+    let action = action(table, outer.upstreams, outer.sockets, path);
+    let rules = outer.rules.and(table);
+    let guards = outer.limits.guards(table, outer.guards);
     let (when, action) = (when?, action?);
     Some(Route {
         path: when.path.to_string(),
         when,
         request_rules: rules.request,
         response_rules: rules.response,
+        access: guards.access,
+        limits: guards.limits,
+        body_bytes_max: guards.body_bytes_max,
         action,
     })
 }

@@ -1,6 +1,7 @@
 //! The top of the file: `workers`, `user`, and the order in which sections are read.
 
 use super::host::Hosts;
+use super::limits::Limits;
 use super::tls::Places;
 use super::upstream::Upstreams;
 use super::{
@@ -32,7 +33,8 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
     sockets.check_overlaps(metrics.as_ref(), &listen_table);
 
     let mut upstreams = Upstreams::read(&top, machine, &sockets);
-    let (hosts, places) = hosts.finish(&mut upstreams, &sockets);
+    let limits = Limits::read(&top);
+    let (hosts, places) = hosts.finish(&limits, &mut upstreams, &sockets);
 
     let (limit, penalty) = limit::read(&top.table("limit", LIMIT));
     let cpus = (machine.cpus)() as u64;

@@ -23,9 +23,10 @@ fn keys(title: String, table: &DeTable<'_>, found: &mut BTreeSet<(String, String
         let below = match title.as_str() {
             "" => key.get_ref().to_string(),
             "upstream" => "upstream.NAME".to_owned(),
+            "limits" => "limits.NAME".to_owned(),
             title => format!("{title}.{}", key.get_ref()),
         };
-        if title != "upstream" {
+        if title != "upstream" && title != "limits" {
             found.insert((title.clone(), key.get_ref().to_string()));
         }
         match value.get_ref() {
@@ -304,6 +305,18 @@ fn the_table_of_bounds_is_what_is_enforced() {
     expect("`alt_svc`", &[("quic", "alt_svc", long)]);
     expect("`alt_svc_port`", &[("quic", "alt_svc_port", many)]);
     expect("`hsts`", &[("host", "hsts", long)]);
+    expect("`max_body`", &[("host", "max_body", "9999999999999")]);
+    expect(
+        "`delay`",
+        &[("limits.a", "requests = \"1/s\"\ndelay", long)],
+    );
+    expect(
+        "`concurrent`, `limits.streams`",
+        &[
+            ("limits.a", "concurrent", many),
+            ("limits.a", "streams", many),
+        ],
+    );
     expect("`idle_max`", &[("upstream", "idle_max", many)]);
     expect("`bounds.head`", &[("bounds", "head", many)]);
     expect("`head_fields`", &[("bounds", "head_fields", many)]);

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use regex::bytes::Regex;
 
 use super::template::Template;
-use super::{FieldRule, Mcp, UpstreamId};
+use super::{Access, FieldRule, Mcp, NamedLimit, UpstreamId};
 
 /// What happens to some of the requests for a host.
 #[derive(Clone, Debug)]
@@ -21,6 +21,12 @@ pub struct Route {
     pub request_rules: Vec<FieldRule>,
     /// What is done to the fields of answers.
     pub response_rules: Vec<FieldRule>,
+    /// Who may ask, by address.
+    pub access: Access,
+    /// Limits that are counted for it.
+    pub limits: Vec<Arc<NamedLimit>>,
+    /// The longest request body.
+    pub body_bytes_max: Option<u64>,
     /// What is done with them.
     pub action: Action,
 }
@@ -153,6 +159,9 @@ impl Route {
             },
             request_rules: Vec::new(),
             response_rules: Vec::new(),
+            access: Access::default(),
+            limits: Vec::new(),
+            body_bytes_max: None,
             action,
         }
     }

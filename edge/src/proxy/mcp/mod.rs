@@ -85,7 +85,7 @@ impl Proxy {
     ) {
         record.error = Some(error.reason());
         match (record.status, error) {
-            (None, ClientError::BadBody | ClientError::BodyTimeout) => {
+            (None, ClientError::BadBody | ClientError::TooLarge | ClientError::BodyTimeout) => {
                 let reply = match (call, error) {
                     (Some(call), ClientError::BadBody) => call.refuse(Refusal::Body, None),
                     _ => Reply::new(error.status()),

@@ -173,3 +173,100 @@ fn upstreams() {
          |            ^^^^^^^^^^^^^^
     "#);
 }
+
+/// That each of these sentences is said.
+fn says(shown: &str, sentences: &[&str]) {
+    for sentence in sentences {
+        assert!(shown.contains(sentence), "{sentence} in\n{shown}");
+    }
+}
+
+#[test]
+fn actions() {
+    let shown = route("upstream = \"127.0.0.1:1\"\nredirect = \"/x\"");
+    says(
+        &shown,
+        &["edge.toml:5:12: `redirect`: there is `upstream` already"],
+    );
+    let shown = route("redirect = \"https://a.example{query}\"\nkeep_alive = \"15s\"");
+    says(
+        &shown,
+        &[
+            "so a client could choose where it leads",
+            "`keep_alive`: has no meaning without `upstream`",
+        ],
+    );
+    let shown = route("redirect = \"//a.example\"");
+    says(&shown, &["is no place to go to"]);
+    let shown = route("regex = \"^/(\"\nrespond = 204");
+    says(
+        &shown,
+        &["edge.toml:4:9: `regex`: \"^/(\" is not a regular expression: unclosed group"],
+    );
+    let shown = route("regex = \"^/a\"\nredirect = \"https://a.example/{1}\"\nstatus = 305");
+    says(
+        &shown,
+        &[
+            "`redirect`: uses {1}, and the path of this route has 0 groups",
+            "`status`: 305 is no redirect",
+        ],
+    );
+    let shown = route("path = \"/\"\nexact = \"/a\"\nmethods = [\"get\", \"TRACE\"]\nrespond = 99");
+    says(
+        &shown,
+        &[
+            "`exact`: there is `path` already",
+            "\"get\" is not a method; methods are in capitals: write \"GET\"",
+            "\"TRACE\" is never served",
+            "`respond`: 99 is out of bounds; write 200 to 599",
+        ],
+    );
+    let shown = route(
+        "upstream = \"127.0.0.1:1\"\nrewrite = \"x\"\n[[host.route]]\nrespond = \"a\"\nstatus = 600",
+    );
+    says(
+        &shown,
+        &[
+            "`rewrite`: is no path",
+            "`status`: 600 is out of bounds",
+            "already has a route for \"/\"",
+        ],
+    );
+}
+
+#[test]
+fn fields_and_guards() {
+    let shown = route(
+        "respond = 204\nheaders = [\"Content-Length: 1\"]\nresponse_headers = [\"X-A\", \"X-B: {hots}\"]",
+    );
+    says(
+        &shown,
+        &[
+            "`headers`: \"Content-Length\" is about the connection",
+            "`response_headers`: \"X-A\" has no value",
+            "is no variable; did you mean {host}?",
+        ],
+    );
+    let shown = route(
+        "respond = 204\nlimits = [\"cals\"]\nallow = [\"10.1.0.0/8\"]\n[limits.calls]\nburst = 3\nkey = \"ip\"",
+    );
+    says(
+        &shown,
+        &[
+            "`limits`: there is no limit \"cals\"; did you mean \"calls\"?",
+            "\"10.1.0.0/8\" has bits beyond its prefix; write \"10.0.0.0/8\"",
+            "this limit limits nothing",
+            "`burst`: has no meaning without `requests`",
+            "`key`: \"ip\" is no key",
+        ],
+    );
+    let shown =
+        host("names = [\"*\"]\nerror_pages = [\"200: a.html\", \"404: /nowhere/404.html\"]");
+    says(
+        &shown,
+        &[
+            "is for no error; write 400 to 599, 4xx or 5xx",
+            "/nowhere/404.html cannot be read",
+        ],
+    );
+}
