@@ -55,6 +55,7 @@ impl<'a> Hosts<'a> {
         let mut places = self.places;
         for (table, certificate) in self.tables.iter().zip(self.certificates) {
             warn_unreachable(table, certificate.is_some(), sockets);
+            let names = names(table, &mut seen);
             let rules = Rules::of_host(table);
             let names = names(table, &mut seen);
             let guards = limits.guards(table, &Guards::default());
