@@ -57,7 +57,6 @@ impl<'a> Hosts<'a> {
             warn_unreachable(table, certificate.is_some(), sockets);
             let names = names(table, &mut seen);
             let rules = Rules::of_host(table);
-            let names = names(table, &mut seen);
             let guards = limits.guards(table, &Guards::default());
             let mut outer = Outer {
                 rules: &rules,
