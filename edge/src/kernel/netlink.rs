@@ -42,7 +42,7 @@ impl InterfaceWatch {
         // SAFETY: the descriptor is this socket's as long as it is registered: an `OwnedFd` neither
         // changes its number nor closes it before it is dropped.
         let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
-        let watch = registered.map_err(|error| io::Error::from(error.into_parts().1))?;
+        let watch = registered.map_err(|error| error.into_parts().1)?;
         Ok(InterfaceWatch(watch))
     }
 

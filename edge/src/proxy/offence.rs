@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::caller::is_trusted;
 use super::configured::Proxy;
 use super::exchange::Peer;
 use crate::clock::monotonic_ns;
@@ -12,11 +13,16 @@ impl Proxy {
     /// handshake. A client that does too much wrong is handed to the kernel, and then this is true:
     /// its connections are to be closed.
     ///
+    /// A trusted proxy is never counted: what comes over its connections is its clients' doing.
+    ///
     /// Cheap and without locks; nothing waits.
     pub fn offence(&self, addr: IpAddr, offence: Offence) -> bool {
         let Some(penalties) = &self.penalties else {
             return false;
         };
+        if is_trusted(addr.to_canonical(), &self.forwarding.trusted) {
+            return false;
+        }
         let client = ClientKey::from_ip(addr, self.ipv6_prefix);
         let is_over = penalties.record(&client, offence, monotonic_ns());
         if is_over {
