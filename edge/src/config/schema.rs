@@ -49,6 +49,7 @@ pub(super) const QUIC: Schema = Schema {
         "connections_per_address",
         "idle_timeout",
         "keep_alive",
+        "early_data",
         "alt_svc",
         "alt_svc_port",
     ],
@@ -110,6 +111,7 @@ pub(super) const ROUTE: Schema = Schema {
         "deny",
         "limits",
         "max_body",
+        "early_data",
         "mcp",
     ],
 };

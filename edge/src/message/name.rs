@@ -44,6 +44,7 @@ names! {
     ContentType = "content-type",
     Cookie = "cookie",
     Date = "date",
+    EarlyData = "early-data",
     Expect = "expect",
     Forwarded = "forwarded",
     Host = "host",

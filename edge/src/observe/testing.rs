@@ -57,6 +57,7 @@ pub(crate) fn config() -> Config {
             connections_per_address: 256,
             idle_timeout: timeout,
             keep_alive: None,
+            early_data: false,
             alt_svc: None,
             alt_svc_port: None,
         },

@@ -21,7 +21,10 @@ impl Proxy {
         self.alt_svc.is_some()
             && version != Version::Http3
             && peer.tls.is_some()
-            && site.is_some_and(|site| site.has_certificate && site.http3)
+            && site.is_some_and(|site| {
+                // Certificates of clients are asked for over TCP alone.
+                site.has_certificate && site.http3 && site.client_auth.is_none()
+            })
     }
 
     /// Says it, instead of what the upstream may say of its own.

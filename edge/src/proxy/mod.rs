@@ -8,6 +8,7 @@ mod caller;
 mod client_certificate;
 mod configured;
 mod drain;
+mod early_data;
 mod exchange;
 mod explain;
 mod facts;

@@ -116,6 +116,7 @@ mod tests {
             connections_per_address: 2,
             idle_timeout: Duration::from_secs(60),
             keep_alive: None,
+            early_data: false,
             alt_svc: None,
             alt_svc_port: None,
         }

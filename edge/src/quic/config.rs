@@ -45,7 +45,8 @@ pub fn server_config(
     tcp: &rustls::ServerConfig,
     keys: &Keys,
 ) -> Option<Arc<ServerConfig>> {
-    let crypto = QuicServerConfig::try_from(tls::for_quic(tcp)).ok()?;
+    let early = config.quic.early_data.then_some(&keys.sessions);
+    let crypto = QuicServerConfig::try_from(tls::for_quic(tcp, early)).ok()?;
     let mut server = ServerConfig::new(Arc::new(crypto), Arc::clone(&keys.token) as _);
     server
         .transport_config(Arc::new(transport(config)))

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use aws_lc_rs::{hkdf, hmac, rand};
 use edge_common::SteerKey;
 
+use crate::tls::EarlySessions;
+
 /// No key file comes near this.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -28,6 +30,8 @@ pub struct Keys {
     pub(super) token: Arc<hkdf::Prk>,
     /// Of connection IDs.
     pub(super) steer: SteerKey,
+    /// Sessions with early data, which outlast a reload like the rest.
+    pub(super) sessions: EarlySessions,
 }
 
 impl Keys {
@@ -55,6 +59,7 @@ impl Keys {
             )),
             token: Arc::new(hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(&token)),
             steer: SteerKey([half(0), half(8)]),
+            sessions: EarlySessions::new(),
         }
     }
 

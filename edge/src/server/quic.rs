@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_common::Owner;
-use quinn::{Connecting, ConnectionError, Endpoint, Incoming, TokioRuntime, VarInt};
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming, TokioRuntime, VarInt};
 use tokio::sync::oneshot;
 
 use super::accept::Counted;
@@ -162,40 +162,88 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
             };
             let admitted = Admitted::new(worker, addr);
             net::spawn(async move {
-                serve(&admitted.worker, connecting).await;
+                serve(&admitted.worker, connecting, rules.early_data).await;
                 drop((admitted, permit));
             });
         }
     }
 }
 
-async fn serve(worker: &Rc<Worker>, connecting: Connecting) {
-    let metrics = worker.service.metrics();
-    let deadline = worker.service.current().timeouts().handshake;
+async fn serve(worker: &Rc<Worker>, connecting: Connecting, early_data: bool) {
     let handshaking = Handshaking::new(worker);
-    let connection = match tokio::time::timeout(deadline, connecting).await {
-        Ok(Ok(connection)) => {
-            metrics.handshake(Handshake::Done(TlsVersion::Tls13));
-            connection
+    let deadline = worker.service.current().timeouts().handshake;
+    let early = match early_data {
+        true => connecting.into_0rtt(),
+        false => Err(connecting),
+    };
+    let (connection, handshake) = match early {
+        Ok((connection, established)) => {
+            let (worker, watched) = (Rc::clone(worker), connection.clone());
+            let handshake = async move {
+                let _handshaking = handshaking;
+                let in_time = tokio::time::timeout(deadline, established).await.is_ok();
+                let outcome = match (in_time, watched.close_reason()) {
+                    (_, Some(error)) => Err(Some(error)),
+                    (false, None) => Err(None),
+                    (true, None) => Ok(()),
+                };
+                if ended(&worker, &outcome) {
+                    known(&worker, &watched);
+                } else {
+                    watched.close(NO_ERROR, b"");
+                    // Requests that wait for it go with the connection.
+                    std::future::pending().await
+                }
+            };
+            (connection, Some(handshake))
         }
-        Ok(Err(error)) => {
-            metrics.handshake(Handshake::Failed);
-            metrics.quic.failed(reason(&error));
-            tracing::debug!(%error, "QUIC handshake failed");
-            return;
-        }
-        Err(_) => {
-            metrics.handshake(Handshake::TimedOut);
-            metrics.quic.failed(QuicFailure::Timeout);
-            return;
+        Err(connecting) => {
+            let outcome = match tokio::time::timeout(deadline, connecting).await {
+                Ok(Ok(connection)) => Ok(connection),
+                Ok(Err(error)) => Err(Some(error)),
+                Err(_) => Err(None),
+            };
+            drop(handshaking);
+            if !ended(worker, &outcome) {
+                return;
+            }
+            let Ok(connection) = outcome else { return };
+            known(worker, &connection);
+            (connection, None)
         }
     };
-    drop(handshaking);
-    // It has answered from where it says it is.
+    let _counted = Counted::new(worker, Protocol::H3);
+    let service = Rc::clone(&worker.service);
+    let handshake = async move {
+        if let Some(handshake) = handshake {
+            handshake.await;
+        }
+    };
+    Box::pin(h3::serve(connection, service, handshake)).await;
+}
+
+/// The client has answered from where it says it is.
+fn known(worker: &Worker, connection: &Connection) {
     let client = connection.remote_address().ip().to_canonical();
     worker.known.note(client, monotonic_ns());
-    let _counted = Counted::new(worker, Protocol::H3);
-    Box::pin(h3::serve(connection, Rc::clone(&worker.service))).await;
+}
+
+/// Counts how a handshake ended; an error that is not there means that it took too long.
+fn ended<T>(worker: &Worker, outcome: &Result<T, Option<ConnectionError>>) -> bool {
+    let metrics = worker.service.metrics();
+    match outcome {
+        Ok(_) => metrics.handshake(Handshake::Done(TlsVersion::Tls13)),
+        Err(Some(error)) => {
+            metrics.handshake(Handshake::Failed);
+            metrics.quic.failed(reason(error));
+            tracing::debug!(%error, "QUIC handshake failed");
+        }
+        Err(None) => {
+            metrics.handshake(Handshake::TimedOut);
+            metrics.quic.failed(QuicFailure::Timeout);
+        }
+    }
+    outcome.is_ok()
 }
 
 fn reason(error: &ConnectionError) -> QuicFailure {
@@ -271,18 +319,21 @@ impl Drop for Admitted {
 }
 
 /// A handshake under way.
-struct Handshaking<'a>(&'a Cell<usize>);
+struct Handshaking(Rc<Worker>);
 
-impl<'a> Handshaking<'a> {
-    fn new(worker: &'a Worker) -> Option<Handshaking<'a>> {
-        let count = &worker.quic.as_ref()?.handshakes;
-        count.set(count.get() + 1);
-        Some(Handshaking(count))
+impl Handshaking {
+    fn new(worker: &Rc<Worker>) -> Handshaking {
+        if let Some(quic) = &worker.quic {
+            quic.handshakes.set(quic.handshakes.get() + 1);
+        }
+        Handshaking(Rc::clone(worker))
     }
 }
 
-impl Drop for Handshaking<'_> {
+impl Drop for Handshaking {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        if let Some(quic) = &self.0.quic {
+            quic.handshakes.set(quic.handshakes.get() - 1);
+        }
     }
 }

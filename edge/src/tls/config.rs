@@ -5,7 +5,7 @@
 //! that knows X25519 with ML-KEM-768 lists it first, so that what is recorded today stays secret
 //! when quantum computers come. Sessions are resumed by tickets alone: their keys are shared by all
 //! workers and nothing is stored per client.
-//! No early data: a replayed `tools/call` would run twice.
+//! No early data over TCP: a replayed `tools/call` would run twice.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,7 +14,8 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group as group};
 use rustls::server::{
-    NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
+    NoServerSessionStorage, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache,
+    StoresServerSessions, WebPkiClientVerifier,
 };
 use rustls::version::{TLS12, TLS13};
 
@@ -111,11 +112,60 @@ pub fn server_config(
     Ok(Server::new(Arc::new(open), by_name, !known.is_empty()))
 }
 
-/// The same for QUIC, which carries HTTP/3 alone (RFC 9114 §3.1).
-pub fn for_quic(tcp: &ServerConfig) -> Arc<ServerConfig> {
+/// Sessions that early data may be accepted on: each of them once, at whichever worker the client
+/// comes to, so that a replayed first flight finds nothing (RFC 8446 §8.1).
+#[derive(Clone, Debug)]
+pub struct EarlySessions(Arc<dyn StoresServerSessions>);
+
+/// Sessions kept. One takes some hundred bytes; the oldest make room.
+const EARLY_SESSIONS: usize = 16_384;
+
+impl EarlySessions {
+    /// None yet.
+    pub fn new() -> EarlySessions {
+        EarlySessions(ServerSessionMemoryCache::new(EARLY_SESSIONS))
+    }
+}
+
+impl Default for EarlySessions {
+    fn default() -> EarlySessions {
+        EarlySessions::new()
+    }
+}
+
+/// The same for QUIC, which carries HTTP/3 alone (RFC 9114 §3.1). With early data sessions are
+/// remembered here instead of in tickets, which could be used any number of times.
+pub fn for_quic(tcp: &ServerConfig, early: Option<&EarlySessions>) -> Arc<ServerConfig> {
     let mut config = tcp.clone();
     config.alpn_protocols = vec![b"h3".to_vec()];
+    if let Some(EarlySessions(sessions)) = early {
+        config.session_storage = Arc::clone(sessions);
+        config.ticketer = Arc::new(NoTickets);
+        // All or nothing is what QUIC has (RFC 9001 §4.6.1); flow control bounds it.
+        config.max_early_data_size = u32::MAX;
+    }
     Arc::new(config)
+}
+
+#[derive(Debug)]
+struct NoTickets;
+
+impl ProducesTickets for NoTickets {
+    fn enabled(&self) -> bool {
+        false
+    }
+
+    fn lifetime(&self) -> u32 {
+        0
+    }
+
+    fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The algorithms of this process, named one by one so that an update of a library changes none.

@@ -24,7 +24,7 @@ mod testing;
 
 pub use check::{Expiry, Report, check, inspect};
 pub use clients::ClientCertificate;
-pub use config::{Tickets, for_quic, server_config};
+pub use config::{EarlySessions, Tickets, for_quic, server_config};
 pub use error::{Error, Role, Warning};
 pub use server::Server;
 pub use session::{Session, Version};

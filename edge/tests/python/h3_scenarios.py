@@ -448,6 +448,33 @@ async def resumption(url, ca, count="8"):
     return {"resumed": resumed}
 
 
+async def early(url, ca, wanted):
+    """What a client that comes back may send before the handshake, and what a replay brings."""
+    tickets = []
+    config = configuration(ca)
+    async with open_client(url, ca, config, session_ticket_handler=tickets.append) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+        await until(lambda: tickets, "no ticket")
+    ticket = tickets.pop()
+    assert (ticket.max_early_data_size == 0xFFFFFFFF) == (wanted == "yes"), ticket
+    seen = []
+    for attempt in range(2):
+        config = configuration(ca)
+        config.session_ticket = ticket
+        async with open_client(url, ca, config, wait_connected=False) as client:
+            exchanges = [
+                client.request("GET", "/headers"),
+                client.request("GET", "/late/headers"),
+                client.request("POST", "/echo", [("content-length", "2")], b"hi"),
+            ]
+            for exchange in exchanges:
+                await exchange.until(lambda exchange: exchange.ended.is_set())
+                assert exchange.status in (200, 404), exchange.status
+            marks = [json.loads(bytes(exchanges[0].body))["headers"].get("early-data")]
+            seen.append({"accepted": client._quic.tls.early_data_accepted, "mark": marks[0]})
+    return seen
+
+
 async def drained(url, ca):
     """Says when it is connected, and what it hears until the end."""
     async with open_client(url, ca) as client:

@@ -23,6 +23,7 @@ pub(super) fn read(table: &Table<'_>) -> Quic {
         idle_timeout: table.duration("idle_timeout", 60 * SECOND, SECOND..=HOUR),
         // Address translators forget a quiet flow after half a minute (RFC 9308 §3.2).
         keep_alive: table.duration_or_off("keep_alive", 20 * SECOND, SECOND..=HOUR),
+        early_data: table.flag("early_data").unwrap_or(false),
         alt_svc: table.duration_or_off("alt_svc", 24 * HOUR, SECOND..=365 * 24 * HOUR),
         alt_svc_port: table
             .item("alt_svc_port")

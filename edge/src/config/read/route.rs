@@ -98,6 +98,7 @@ fn route(
     let guards = outer.limits.guards(table, outer.guards);
     let (when, action) = (when?, action?);
     Some(Route {
+        early_data: table.flag("early_data").unwrap_or(false),
         path: when.path.to_string(),
         when,
         request_rules: rules.request,

@@ -15,6 +15,9 @@ pub struct Quic {
     pub idle_timeout: Duration,
     /// How often a quiet connection is asked for a sign of life; `None` never.
     pub keep_alive: Option<Duration>,
+    /// Requests in the first packets of a client that was here before (0-RTT), on routes that take
+    /// them.
+    pub early_data: bool,
     /// How long clients remember that there is HTTP/3; `None`: they are not told.
     pub alt_svc: Option<Duration>,
     /// The port they are told, where it is not the one listened on.

@@ -29,6 +29,8 @@ pub struct Route {
     pub body_bytes_max: Option<u64>,
     /// What is done with them.
     pub action: Action,
+    /// Requests that change nothing are taken in early data, which can be replayed.
+    pub early_data: bool,
 }
 
 /// Which requests a route takes.
@@ -162,6 +164,7 @@ impl Route {
             access: Access::default(),
             limits: Vec::new(),
             body_bytes_max: None,
+            early_data: false,
             action,
         }
     }

@@ -22,9 +22,19 @@ use crate::net::{self, Timer};
 use crate::observe::Protocol;
 use crate::proxy::{Downstream as _, Exchange, Peer, Service};
 
-/// Serves a client until either side is done with the connection.
-pub async fn serve(connection: Connection, service: Rc<Service>) {
+/// Serves a client until either side is done with the connection. `handshake` completes when the
+/// handshake does; requests may come before.
+pub async fn serve(
+    connection: Connection,
+    service: Rc<Service>,
+    handshake: impl Future<Output = ()> + 'static,
+) {
     let shared = Shared::new(connection, Rc::clone(&service));
+    let told = Rc::clone(&shared);
+    net::spawn(async move {
+        handshake.await;
+        told.established.set();
+    });
     let connection = &shared.connection;
     net::spawn(control::open(Rc::clone(&shared)));
     let mut goodbye = {
@@ -104,7 +114,10 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
     )
     .await
     {
-        Ok(Ok(head)) => {
+        Ok(Ok(mut head)) => {
+            if stream.is_early() {
+                shared.established.admit(&mut head, &proxy).await;
+            }
             stream.begin(&head);
             let client = &mut stream;
             let exchange = Exchange {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod control;
+mod early;
 mod goodbye;
 mod input;
 mod reader;

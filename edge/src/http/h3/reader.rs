@@ -186,6 +186,11 @@ impl Reader {
         }
     }
 
+    /// Whether it came in early data.
+    pub(super) fn is_early(&self) -> bool {
+        self.recv.is_0rtt()
+    }
+
     /// Asks the client to stop sending, unless it is done.
     pub(super) fn stop(&mut self, error: Error) {
         if !matches!(self.state, State::Ended) {

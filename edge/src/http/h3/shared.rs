@@ -6,6 +6,8 @@ use std::rc::Rc;
 use quinn::{Connection, SendStream, VarInt};
 use tokio::sync::Notify;
 
+use super::early::Established;
+use crate::limit::Offence;
 use crate::message::h3::Error;
 use crate::proxy::Service;
 
@@ -23,6 +25,7 @@ pub(super) struct Shared {
     /// Which of the client's own streams there can be one of have been seen.
     pub(super) seen: Cell<Seen>,
     pub(super) streams: Rc<OpenStreams>,
+    pub(super) established: Established,
     abandoned: Cell<u32>,
 }
 
@@ -45,12 +48,23 @@ impl Shared {
             control: RefCell::new(None),
             seen: Cell::new(Seen::default()),
             streams: Rc::default(),
+            established: Established::default(),
             abandoned: Cell::new(0),
         })
     }
 
-    /// Ends the connection by an error of the client's.
+    /// Ends the connection, by an error of the client's or without one.
     pub(super) fn fail(&self, error: Error) {
+        let offence = match error {
+            Error::NoError | Error::Internal => None,
+            Error::ExcessiveLoad => Some(Offence::Resets),
+            _ => Some(Offence::Malformed),
+        };
+        // What came before the handshake was complete may be somebody else's packets once more.
+        if let Some(offence) = offence.filter(|_| self.established.is_set()) {
+            let addr = self.connection.remote_address().ip().to_canonical();
+            self.service.current().offence(addr, offence);
+        }
         self.connection.close(VarInt::from_u32(error.code()), b"");
     }
 

@@ -111,6 +111,11 @@ impl Stream {
         };
     }
 
+    /// Whether the request came in early data.
+    pub(super) fn is_early(&self) -> bool {
+        self.reader.is_early()
+    }
+
     /// Whether the client was given a response head.
     pub(super) fn is_answered(&self) -> bool {
         self.head_sent

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{LIMIT, scenario, start};
-use crate::support::{Process, light, peer};
+use crate::support::{Demo, Process, Setup, light, peer};
 
 /// With two workers the kernel's hash would choose the wrong one for half of the ports.
 #[test]
@@ -25,6 +25,38 @@ fn a_ticket_is_good_at_every_worker() {
     let (_demo, edge) = start();
     let outcome = scenario(&edge, "resumption", &["8"]);
     assert_eq!(outcome["resumed"], 8);
+}
+
+#[test]
+fn early_data_is_taken_once_and_only_where_it_is_wanted() {
+    let _machine = light();
+    let demo = Demo::start();
+    let setup = || Setup::new(demo.address).top("workers = 2");
+    let edge = setup().start();
+    let off = serde_json::json!({"accepted": false, "mark": null});
+    assert_eq!(
+        scenario(&edge, "early", &["no"]),
+        serde_json::json!([off, off])
+    );
+    drop(edge);
+    let edge = setup()
+        .section("quic", "early_data = true")
+        .route("early_data = true")
+        .start();
+    let on = serde_json::json!({"accepted": true, "mark": ["1"]});
+    // The second attempt is the first once more: its session has been used.
+    assert_eq!(
+        scenario(&edge, "early", &["yes"]),
+        serde_json::json!([on, off])
+    );
+    drop(edge);
+    // Where the route does not take it, the request waits for the handshake.
+    let edge = setup().section("quic", "early_data = true").start();
+    let waited = serde_json::json!({"accepted": true, "mark": null});
+    assert_eq!(
+        scenario(&edge, "early", &["yes"]),
+        serde_json::json!([waited, off])
+    );
 }
 
 #[test]
