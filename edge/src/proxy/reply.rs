@@ -20,7 +20,7 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     fields: Fields,
     /// Content and its media type; `None` for a line that names the status.
-    content: Option<(Bytes, Cow<'static, str>)>,
+    content: Option<Box<(Bytes, Cow<'static, str>)>>,
 }
 
 impl Reply {
@@ -36,7 +36,7 @@ impl Reply {
     pub(super) fn configured(action: &RespondAction) -> Reply {
         let content = action.body.as_ref().map(|body| {
             let body = Bytes::copy_from_slice(body.as_bytes());
-            (body, Cow::Owned(action.content_type.clone()))
+            Box::new((body, Cow::Owned(action.content_type.clone())))
         });
         Reply {
             content,
@@ -46,7 +46,7 @@ impl Reply {
 
     /// Content of a type, instead of the status in words.
     pub(super) fn content(mut self, content_type: &'static str, content: String) -> Reply {
-        self.content = Some((content.into(), Cow::Borrowed(content_type)));
+        self.content = Some(Box::new((content.into(), Cow::Borrowed(content_type))));
         self.with("cache-control", "no-store")
     }
 
@@ -92,7 +92,7 @@ impl Reply {
             mut fields,
             content,
         } = self;
-        let (body, content_type) = content.unwrap_or_else(|| {
+        let (body, content_type) = content.map(|content| *content).unwrap_or_else(|| {
             fields.push(b"cache-control", b"no-store");
             let reason = status.canonical_reason().unwrap_or("Error");
             let line = format!("{} {reason}\n", status.as_str());

@@ -35,9 +35,12 @@ struct Gate {
     metadata_url: String,
 }
 
-/// The good tokens of one worker, by route and digest.
+/// The good tokens of one worker.
 #[derive(Default)]
-pub(crate) struct Remembered(RefCell<HashMap<(usize, [u8; 32]), Rc<Claims>>>);
+pub(crate) struct Remembered(RefCell<HashMap<TokenKey, Rc<Claims>>>);
+
+/// The number of a route, and the SHA-256 of a token.
+type TokenKey = (usize, [u8; 32]);
 
 impl Gates {
     /// The gates of a configuration; keys that `previous` knows stay known.
