@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::caller::is_trusted;
+use super::caller::is_in;
 use super::configured::Proxy;
 use super::exchange::Peer;
 use crate::clock::monotonic_ns;
@@ -20,7 +20,7 @@ impl Proxy {
         let Some(penalties) = &self.penalties else {
             return false;
         };
-        if is_trusted(addr.to_canonical(), &self.forwarding.trusted) {
+        if is_in(addr.to_canonical(), &self.forwarding.trusted) {
             return false;
         }
         let client = ClientKey::from_ip(addr, self.ipv6_prefix);
