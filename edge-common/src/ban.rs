@@ -77,6 +77,29 @@ impl Ban {
     }
 }
 
+/// Places of a CPU's memory of whom it has just found banned.
+pub const BAN_MEMORY: u32 = 256;
+
+/// A ban that a CPU has just looked up: whoever is banned and does not care sends many packets.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BanSeen {
+    /// Whose.
+    pub source: SourceKey,
+    /// As in the table.
+    pub ban: Ban,
+    /// How often bans had been lifted by then. One more, and it may be this one.
+    pub lifted: u64,
+}
+
+const _: () = assert!(size_of::<BanSeen>() == 32 && align_of::<BanSeen>() == 8);
+
+/// The place of a source in that memory.
+#[inline(always)]
+pub const fn ban_place(source: &SourceKey) -> u32 {
+    (source.mix() >> 47) as u32 & (BAN_MEMORY - 1)
+}
+
 #[cfg(feature = "user")]
 mod pod {
     #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]

@@ -21,7 +21,7 @@ mod steer;
 mod table;
 mod verdict;
 
-pub use ban::{BAN_FILTER_WORDS, BANS_MAX, Ban, ban_filter};
+pub use ban::{BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, Ban, BanSeen, ban_filter, ban_place};
 pub use cause::BanCause;
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
 pub use connection_id::{CONNECTION_ID_BYTES, Owner, SteerKey};

@@ -1,9 +1,11 @@
 //! The ban table, as the program reads it. Expired entries let through; the proxy removes them.
 
-use edge_common::{Cpu, SourceKey, ban_filter};
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use edge_common::{BanSeen, Cpu, SourceKey, ban_filter, ban_place};
 
 use crate::clock;
-use crate::maps::{BAN_FILTER, BANS};
+use crate::maps::{BAN_FILTER, BANS, BANS_LIFTED, BANS_SEEN};
 
 /// Whether a source is banned now. Nearly none is, and the filter says so at a fifth of the price.
 #[inline(always)]
@@ -13,10 +15,36 @@ pub(crate) fn hold(source: &SourceKey, cpu: &mut Cpu) -> bool {
         Some(word) if word & bit != 0 => {}
         _ => return false,
     }
+    let (Some(seen), Some(lifted)) = (
+        BANS_SEEN.get_ptr_mut(ban_place(source)),
+        BANS_LIFTED.get_ptr_mut(0),
+    ) else {
+        return false; // Both indices are in bounds: cannot happen.
+    };
+    // SAFETY: this CPU's own, and XDP programs do not interrupt each other on a CPU.
+    let seen = unsafe { &mut *seen };
+    // SAFETY: an aligned u64 of a map value; volatile because the proxy writes it.
+    let now_lifted = unsafe { lifted.read_volatile() };
+    let now = clock::monotonic(cpu);
+    if seen.source == *source && seen.lifted == now_lifted && seen.ban.holds(now) {
+        return true;
+    }
+    // The table is looked up after that number was read: a ban found there has not been lifted by
+    // then. An atomic operation that returns a value keeps the order on every machine.
+    // SAFETY: as above, and this adds nothing.
+    let now_lifted = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(lifted, 0) };
     // SAFETY: the program never writes to this map, and an entry that user space removes stays
     // readable until the program is done (RCU; without preallocation it is not reused before).
-    match unsafe { BANS.get(source) } {
-        Some(ban) => ban.holds(clock::monotonic(cpu)),
-        None => false,
+    let Some(ban) = (unsafe { BANS.get(source) }) else {
+        return false;
+    };
+    let holds = ban.holds(now);
+    if holds {
+        *seen = BanSeen {
+            source: *source,
+            ban: *ban,
+            lifted: now_lifted,
+        };
     }
+    holds
 }

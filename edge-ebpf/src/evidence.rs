@@ -1,11 +1,11 @@
 //! Reports of what was dropped: a few of each kind a second, so that a flood costs nothing more.
 
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
-use edge_common::{Cpu, EVIDENCE_BURST, EVIDENCE_PER_SEC, Evidence, Gcra, ShieldConfig};
+use edge_common::{Cpu, EVIDENCE_BURST, EVIDENCE_PER_SEC, Evidence, Gcra, ShieldConfig, Verdict};
 
 use crate::clock;
 use crate::maps::EVIDENCE;
-use crate::shield::Judged;
+use crate::parse::Segment;
 
 const REPORTS: Gcra =
     match Gcra::from_interval(1_000_000_000 / EVIDENCE_PER_SEC as u64, EVIDENCE_BURST) {
@@ -16,8 +16,14 @@ const REPORTS: Gcra =
 /// Reports a dropped packet, unless enough of its kind were. The proxy looks into the ring from
 /// time to time and is not woken.
 #[inline(always)]
-pub(crate) fn report(config: &ShieldConfig, cpu: &mut Cpu, judged: &Judged, watched: bool) {
-    let Some(tat) = cpu.reports_tat.get_mut(judged.verdict as usize) else {
+pub(crate) fn report(
+    config: &ShieldConfig,
+    cpu: &mut Cpu,
+    segment: &Segment<'_>,
+    port: u16,
+    (verdict, watched): (Verdict, bool),
+) {
+    let Some(tat) = cpu.reports_tat.get_mut(verdict as usize) else {
         return; // There is one for each: cannot happen.
     };
     let Ok(next) = REPORTS.admit(*tat, clock::ticks(config)) else {
@@ -28,10 +34,10 @@ pub(crate) fn report(config: &ShieldConfig, cpu: &mut Cpu, judged: &Judged, watc
         Some(mut report) => {
             report.write(Evidence::new(
                 clock::monotonic(cpu),
-                judged.source,
-                judged.verdict,
-                judged.family,
-                (judged.protocol, judged.port),
+                segment.source,
+                verdict,
+                segment.family,
+                (segment.protocol.number(), port),
                 watched,
             ));
             report.submit(BPF_RB_NO_WAKEUP.into());

@@ -10,6 +10,16 @@ use crate::parse::Segment;
 type TrieV4 = LpmTrie<ListV4, ListOrigin, { TRIE_MAX as usize }>;
 type TrieV6 = LpmTrie<ListV6, ListOrigin, { TRIE_MAX as usize }>;
 
+/// On the stack the verifier wants every word in its place, but the type of a key has no alignment.
+#[repr(C, align(8))]
+struct KeyV4(Key<ListV4>);
+
+#[repr(C, align(8))]
+struct KeyV6 {
+    _pad: u32,
+    key: Key<ListV6>,
+}
+
 /// Whether the source is let in whatever else is said.
 #[inline(always)]
 pub(crate) fn allow(config: &ShieldConfig, segment: &Segment<'_>) -> bool {
@@ -35,13 +45,18 @@ fn has(
     match segment.family {
         Family::V4 if config.flags.any(flags.0) => {
             let [_, _, _, _, a, b, c, d] = low.to_ne_bytes();
-            v4.get(&Key::new(32, [a, b, c, d])).is_some()
+            let key = KeyV4(Key::new(32, [a, b, c, d]));
+            v4.get(&key.0).is_some()
         }
         Family::V6 if config.flags.any(flags.1) => {
             let mut address = [0; 16];
             address[..8].copy_from_slice(&high.to_ne_bytes());
             address[8..].copy_from_slice(&low.to_ne_bytes());
-            v6.get(&Key::new(128, address)).is_some()
+            let key = KeyV6 {
+                _pad: 0,
+                key: Key::new(128, address),
+            };
+            v6.get(&key.key).is_some()
         }
         _ => false,
     }

@@ -4,9 +4,9 @@ use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use edge_common::{
-    BAN_FILTER_WORDS, BANS_MAX, BUCKETS, Ban, Bucket, CONFIG_SLOTS, Cpu, EVIDENCE_BYTES, Evidence,
-    KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, SHARED, Shared, ShieldConfig, SourceKey,
-    TRIE_MAX,
+    BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, BUCKETS, Ban, BanSeen, Bucket, CONFIG_SLOTS, Cpu,
+    EVIDENCE_BYTES, Evidence, KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, SHARED, Shared,
+    ShieldConfig, SourceKey, TRIE_MAX,
 };
 
 /// The configuration in force and the one being written.
@@ -29,6 +29,14 @@ pub(crate) static BANS: HashMap<
 /// Which sources may be among them, a bit each. Written by the proxy alone.
 #[btf_map]
 pub(crate) static BAN_FILTER: Array<u64, { BAN_FILTER_WORDS as usize }> = Array::new();
+
+/// How often bans were lifted. Written by the proxy alone, after the ban is gone from the table.
+#[btf_map]
+pub(crate) static BANS_LIFTED: Array<u64, 1> = Array::new();
+
+/// Whom each CPU has just found banned.
+#[btf_map]
+pub(crate) static BANS_SEEN: PerCpuArray<BanSeen, { BAN_MEMORY as usize }> = PerCpuArray::new();
 
 /// Who is let in whatever else is said. Written by the proxy alone, as are all lists.
 #[btf_map]

@@ -7,23 +7,12 @@
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use edge_common::{CONFIG_SLOTS, Cpu, Family, ShieldConfig, ShieldFlags, SourceKey, Verdict};
+use edge_common::{CONFIG_SLOTS, Cpu, Family, ShieldConfig, ShieldFlags, Verdict};
 
 use crate::maps::{ACTIVE, CONFIG, CPUS};
 use crate::packet::Packet;
-use crate::parse::{self, Opens, Protocol};
+use crate::parse::{self, Opens, Protocol, Segment};
 use crate::{bans, evidence, limits, lists};
-
-/// What was decided, and on what.
-pub(crate) struct Judged {
-    pub(crate) verdict: Verdict,
-    pub(crate) family: Family,
-    pub(crate) source: SourceKey,
-    /// The number of the transport protocol; 0 hidden.
-    pub(crate) protocol: u8,
-    /// To which port; 0 hidden.
-    pub(crate) port: u16,
-}
 
 /// The entry point. `frags`: packets of several buffers are welcome, else drivers refuse the
 /// program where the MTU is above a page.
@@ -36,21 +25,48 @@ fn shield(ctx: XdpContext) -> u32 {
     let cpu = unsafe { &mut *cpu };
     // SAFETY: the kernel keeps the packet in place while the program runs.
     let packet = unsafe { Packet::new(ctx.data() as *const u8, ctx.data_end() as *const u8) };
-    let judged = judge(config, packet, cpu);
 
+    let segment = match parse::segment(packet, &config.ipv6_mask) {
+        Ok(segment) => segment,
+        Err((verdict, family)) => return pass(cpu, verdict, family),
+    };
+    let port = match parse::port(&segment, config) {
+        Ok(port) => port,
+        Err(verdict) => return pass(cpu, verdict, segment.family),
+    };
+    let verdict = guard(config, &segment, cpu);
+    if !verdict.dropped() {
+        return pass(cpu, verdict, segment.family);
+    }
+    drop(config, cpu, &segment, port, verdict)
+}
+
+#[inline(always)]
+fn pass(cpu: &mut Cpu, verdict: Verdict, family: Family) -> u32 {
+    if let Some(packets) = cpu.packets.get_mut(verdict.counter(family)) {
+        *packets += 1;
+    }
+    XDP_PASS
+}
+
+/// Counts and reports a packet that is dropped, or would be.
+#[inline(always)]
+fn drop(
+    config: &ShieldConfig,
+    cpu: &mut Cpu,
+    segment: &Segment<'_>,
+    port: u16,
+    verdict: Verdict,
+) -> u32 {
     let watched = config.flags.any(ShieldFlags::MONITOR);
-    let dropped = judged.verdict.dropped();
-    let counters = match dropped && watched {
+    let counters = match watched {
         true => &mut cpu.watched,
         false => &mut cpu.packets,
     };
-    if let Some(packets) = counters.get_mut(judged.verdict.counter(judged.family)) {
+    if let Some(packets) = counters.get_mut(verdict.counter(segment.family)) {
         *packets += 1;
     }
-    if !dropped {
-        return XDP_PASS;
-    }
-    evidence::report(config, cpu, &judged, watched);
+    evidence::report(config, cpu, segment, port, (verdict, watched));
     if watched { XDP_PASS } else { XDP_DROP }
 }
 
@@ -62,42 +78,10 @@ fn config() -> Option<&'static ShieldConfig> {
     CONFIG.get(active & (CONFIG_SLOTS - 1))
 }
 
-#[inline(always)]
-fn judge(config: &ShieldConfig, packet: Packet<'_>, cpu: &mut Cpu) -> Judged {
-    let mut judged = Judged {
-        verdict: Verdict::Unparsed,
-        family: Family::Other,
-        source: SourceKey::from_v4([0; 4]),
-        protocol: 0,
-        port: 0,
-    };
-    let segment = match parse::segment(packet, &config.ipv6_mask) {
-        Ok(segment) => segment,
-        Err((verdict, family)) => {
-            return Judged {
-                verdict,
-                family,
-                ..judged
-            };
-        }
-    };
-    judged.family = segment.family;
-    judged.source = segment.source;
-    judged.protocol = segment.protocol.number();
-    judged.verdict = match parse::port(&segment, config) {
-        Err(verdict) => verdict,
-        Ok(port) => {
-            judged.port = port;
-            guard(config, &segment, cpu)
-        }
-    };
-    judged
-}
-
 /// The verdict on what is for a guarded port, or may be: whoever hides the port behind a heap of
 /// extension headers gains nothing by it.
 #[inline(always)]
-fn guard(config: &ShieldConfig, segment: &parse::Segment<'_>, cpu: &mut Cpu) -> Verdict {
+fn guard(config: &ShieldConfig, segment: &Segment<'_>, cpu: &mut Cpu) -> Verdict {
     if lists::allow(config, segment) {
         return Verdict::Allowed;
     }

@@ -19,8 +19,12 @@ pub(crate) fn segment<'a>(frame: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment<
     let mut ether_type = u16::from_be_bytes([header[12], header[13]]);
     let mut packet = frame.skip(14);
     for _ in 0..2 {
-        if ether_type != VLAN && ether_type != VLAN_SERVICE {
+        // Nearly every frame ends the loop at the first of these.
+        if ether_type == IPV4 || ether_type == IPV6 {
             break;
+        }
+        if ether_type != VLAN && ether_type != VLAN_SERVICE {
+            return Err((Verdict::Unguarded, Family::Other));
         }
         let tag = packet.peek::<4>().ok_or(UNPARSED)?;
         ether_type = u16::from_be_bytes([tag[2], tag[3]]);

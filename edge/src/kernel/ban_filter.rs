@@ -1,4 +1,5 @@
-//! The filter in front of the ban table: a bit says whether a source like this may be banned.
+//! What stands in front of the ban table: a filter, a bit of which says whether a source like this
+//! may be banned, and what each CPU remembers of whom it has found banned.
 //!
 //! A bit is set before its ban is written and cleared after the last ban that needs it is gone, so
 //! that no packet finds a ban hidden.
@@ -9,11 +10,11 @@ use std::error::Error;
 use aya::maps::IterableMap;
 use edge_common::{SourceKey, ban_filter};
 
-use super::object::BanFilterMap;
+use super::object::BanFront;
 use super::{ShieldError, sys};
 
 pub(super) struct BanFilter {
-    map: BanFilterMap,
+    front: BanFront,
     /// The words that are not zero: their bits, each with the number of bans that need it.
     words: HashMap<u32, Vec<(u64, u32)>>,
 }
@@ -22,11 +23,11 @@ impl BanFilter {
     /// Takes up a map beside a table that holds these bans. Bits that an earlier run has left and
     /// nobody needs are cleared; those needed stay as they are throughout.
     pub(super) fn over<'a>(
-        map: BanFilterMap,
+        front: BanFront,
         bans: impl Iterator<Item = &'a SourceKey>,
     ) -> Result<BanFilter, ShieldError> {
         let mut filter = BanFilter {
-            map,
+            front,
             words: HashMap::new(),
         };
         for source in bans {
@@ -37,9 +38,12 @@ impl BanFilter {
                 None => bits.push((bit, 1)),
             }
         }
-        let (keys, values) =
-            sys::entries(filter.map.map().fd(), size_of::<u32>(), size_of::<u64>())
-                .map_err(|error| inaccessible(error.into()))?;
+        let (keys, values) = sys::entries(
+            filter.front.filter.map().fd(),
+            size_of::<u32>(),
+            size_of::<u64>(),
+        )
+        .map_err(|error| inaccessible(error.into()))?;
         let (keys, _) = keys.as_chunks();
         let (values, _) = values.as_chunks();
         for (word, held) in keys.iter().zip(values) {
@@ -67,8 +71,13 @@ impl BanFilter {
         }
     }
 
-    /// A source is not banned any more.
+    /// The ban of a source is gone from the table: no CPU may go on remembering it.
     pub(super) fn remove(&mut self, source: &SourceKey) -> Result<(), ShieldError> {
+        let lifted = &mut self.front.lifted;
+        lifted
+            .get(&0, 0)
+            .and_then(|count| lifted.set(0, count + 1, 0))
+            .map_err(|error| inaccessible(error.into()))?;
         let (word, bit) = ban_filter(source);
         let Some(bits) = self.words.get_mut(&word) else {
             return Ok(());
@@ -89,7 +98,8 @@ impl BanFilter {
         if value == 0 {
             self.words.remove(&word);
         }
-        self.map
+        self.front
+            .filter
             .set(word, value, 0)
             .map_err(|error| inaccessible(error.into()))
     }

@@ -13,7 +13,7 @@ use edge_common::{BANS_MAX, BanCause, Ipv6Mask, SourceKey};
 
 use super::ban_filter::BanFilter;
 use super::error::errno;
-use super::object::{BanFilterMap, BanMap};
+use super::object::{BanFront, BanMap};
 use super::pin::OldMap;
 use super::{ShieldError, sys};
 
@@ -46,11 +46,7 @@ pub(super) struct Bans {
 
 impl Bans {
     /// Takes up a map with the bans in it, whose IPv6 sources were cut like this.
-    pub(super) fn new(
-        map: BanMap,
-        filter: BanFilterMap,
-        mask: Ipv6Mask,
-    ) -> Result<Bans, ShieldError> {
+    pub(super) fn new(map: BanMap, front: BanFront, mask: Ipv6Mask) -> Result<Bans, ShieldError> {
         let (key, value) = (size_of::<SourceKey>(), size_of::<edge_common::Ban>());
         let (keys, values) = sys::entries(map.map().fd(), key, value).map_err(unreadable)?;
         let entries = keys.chunks_exact(key).zip(values.chunks_exact(value));
@@ -60,7 +56,7 @@ impl Bans {
         let by_expiry = held.iter().map(|(key, ban)| (ban.expires_ns, *key));
         Ok(Bans {
             map,
-            filter: BanFilter::over(filter, held.keys())?,
+            filter: BanFilter::over(front, held.keys())?,
             mask,
             by_expiry: by_expiry.collect(),
             held,

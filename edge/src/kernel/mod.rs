@@ -23,6 +23,8 @@ mod steer;
 mod sys;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 pub use attach::{AttachMode, Attachment, attach_late};

@@ -21,8 +21,11 @@ pub(super) struct Program(Ebpf);
 /// The ban table, open.
 pub(super) type BanMap = HashMap<MapData, SourceKey, Ban>;
 
-/// The filter in front of it, open.
-pub(super) type BanFilterMap = Array<MapData, u64>;
+/// What stands in front of it, open: the filter, and how often bans were lifted.
+pub(super) struct BanFront {
+    pub(super) filter: Array<MapData, u64>,
+    pub(super) lifted: Array<MapData, u64>,
+}
 
 /// A list's tries, open.
 pub(super) struct Tries {
@@ -45,7 +48,7 @@ pub(super) struct Maps {
 pub(super) struct Loaded {
     pub(super) program: Program,
     pub(super) bans: BanMap,
-    pub(super) ban_filter: BanFilterMap,
+    pub(super) ban_front: BanFront,
     pub(super) allow: Tries,
     pub(super) deny: Tries,
     pub(super) maps: Maps,
@@ -92,7 +95,10 @@ pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldErr
     let ebpf = &mut program.0;
     Ok(Loaded {
         bans: map(ebpf, "BANS")?,
-        ban_filter: map(ebpf, "BAN_FILTER")?,
+        ban_front: BanFront {
+            filter: map(ebpf, "BAN_FILTER")?,
+            lifted: map(ebpf, "BANS_LIFTED")?,
+        },
         allow: Tries {
             v4: trie(ebpf, "ALLOW_V4"),
             v6: trie(ebpf, "ALLOW_V6"),

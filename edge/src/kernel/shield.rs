@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-use aya::maps::{MapError, PerCpuValues};
+use aya::maps::{IterableMap, MapError, PerCpuValues};
 use aya::programs::ProgramError;
 use edge_common::{
     BUCKETS, BanCause, Bucket, CONFIG_SLOTS, COUNTERS, Cpu, Evidence, Family, Known, ListOrigin,
@@ -19,7 +19,7 @@ use super::lists::{Lists, Unlisted};
 use super::object::{self, Maps, Program};
 use super::pin::{OldMap, PinDirectory, Version};
 use super::settings::{GuardedPort, shield_config};
-use super::{Ban, ShieldError, interface, ring};
+use super::{Ban, ShieldError, interface, ring, sys};
 use crate::cidr::{Cidr, ListUse};
 use crate::clock::monotonic_ns;
 use crate::config::{self, ShieldMode};
@@ -121,7 +121,7 @@ impl Shield {
         let object::Loaded {
             program,
             bans,
-            ban_filter,
+            ban_front,
             allow,
             deny,
             maps,
@@ -146,7 +146,7 @@ impl Shield {
             attachments: Vec::new(),
             missing: Vec::new(),
             asked: asked(config),
-            bans: Bans::new(bans, ban_filter, found.ipv6_mask)?,
+            bans: Bans::new(bans, ban_front, found.ipv6_mask)?,
             lists: Lists::new(allow, deny)?,
             only: config.only,
             settings: found,
@@ -288,13 +288,20 @@ impl Shield {
         Ok(())
     }
 
-    fn forget_sources(&mut self) -> Result<(), ShieldError> {
-        let nobody = Bucket::default();
-        for bucket in 0..BUCKETS {
-            self.maps
-                .sources
-                .set(bucket, nobody, 0)
-                .map_err(|error| inaccessible("SOURCES", error))?;
+    /// Gives every source, and all together, a full burst.
+    pub(super) fn forget_sources(&mut self) -> Result<(), ShieldError> {
+        /// Buckets written in one system call.
+        const SLICE: u32 = 2048;
+        let nobody = vec![0; SLICE as usize * size_of::<Bucket>()];
+        for first in (0..BUCKETS).step_by(SLICE as usize) {
+            let keys: Vec<u8> = (first..first + SLICE).flat_map(u32::to_ne_bytes).collect();
+            let sources = self.maps.sources.map().fd();
+            sys::update(sources, SLICE as usize, &keys, &nobody).map_err(|error| {
+                ShieldError::Map {
+                    map: "SOURCES",
+                    cause: error.into(),
+                }
+            })?;
         }
         for index in 0..SHARED {
             self.maps

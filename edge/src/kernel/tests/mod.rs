@@ -5,13 +5,20 @@
 
 mod attached;
 mod bans;
+mod ceiling;
 mod errors;
+mod evidence;
+mod flood;
 mod frame;
 mod harness;
 mod limits;
+mod lists;
+mod mixed;
 mod namespace;
 mod reconfigure;
+mod reload;
 mod runner;
+mod shape;
 mod survival;
 mod truncation;
 mod unprivileged;
