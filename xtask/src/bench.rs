@@ -36,6 +36,7 @@ pub(crate) fn bench(repo: &Repo, options: &Options) -> Result<()> {
         .args(&options.more)
         .current_dir(repo.root())
         .env("EDGE_BIN", repo.release("edge"))
-        .env("EDGE_DEMO_BIN", repo.release("edge-demo"));
+        .env("EDGE_DEMO_BIN", repo.release("edge-demo"))
+        .env("EDGE_FLOOD_BIN", repo.release("edge-flood"));
     shell::run(&mut bench)
 }

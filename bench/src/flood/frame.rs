@@ -33,7 +33,7 @@ pub(super) fn source(number: u32, to: IpAddr) -> IpAddr {
 }
 
 /// A frame to `to`, from a source and a source port.
-pub(super) fn frame(kind: Kind, macs: [[u8; 6]; 2], from: SocketAddr, to: SocketAddr) -> Vec<u8> {
+pub(crate) fn frame(kind: Kind, macs: [[u8; 6]; 2], from: SocketAddr, to: SocketAddr) -> Vec<u8> {
     let [to_mac, from_mac] = macs;
     let (protocol, mut segment) = match kind {
         Kind::Syn => (TCP, tcp_syn(from.port(), to.port())),

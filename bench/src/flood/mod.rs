@@ -9,5 +9,6 @@ mod limits;
 mod sender;
 
 pub use frame::Kind;
+pub(crate) use frame::frame;
 pub use limits::{FloodError, SECONDS_MAX};
 pub use sender::{Flood, Report};

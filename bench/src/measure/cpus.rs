@@ -38,6 +38,11 @@ impl Cpus {
         Ok(ticks * (1_000_000_000 / USER_HZ))
     }
 
+    /// Lets a thread run on the proxies' CPU only.
+    pub(crate) fn give_proxy(self, thread: i32) -> Result<()> {
+        pin_thread(Pid::from_raw(thread), self.proxy)
+    }
+
     /// Starts a process that may use the proxies' CPU only, from its first instruction on:
     /// affinity is inherited, so this thread takes it for the moment of the start.
     pub(crate) fn start_proxy(self, command: &mut Command) -> Result<Child> {
@@ -57,9 +62,13 @@ fn idle_ticks(stat: &str, cpu: usize) -> Option<u64> {
 }
 
 fn pin(cpu: usize) -> Result<()> {
+    pin_thread(Pid::from_raw(0), cpu)
+}
+
+fn pin_thread(thread: Pid, cpu: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu)?;
-    sched_setaffinity(Pid::from_raw(0), &set)?;
+    sched_setaffinity(thread, &set)?;
     Ok(())
 }
 

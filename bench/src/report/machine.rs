@@ -18,10 +18,12 @@ impl Page {
     /// A section about these proxies.
     pub(crate) fn new(title: &'static str, proxies: &[Proxy]) -> Result<Self> {
         let versions = proxies.iter().map(|proxy| proxy.version());
-        Ok(Self {
-            title,
-            versions: versions.collect::<Result<_>>()?,
-        })
+        Ok(Self::of_versions(title, versions.collect::<Result<_>>()?))
+    }
+
+    /// A section about programs of these versions.
+    pub(crate) fn of_versions(title: &'static str, versions: Vec<String>) -> Self {
+        Self { title, versions }
     }
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
-use super::{https1, idle_streams};
+use super::{https1, idle_streams, shield};
 use crate::load::{Driver, client_config};
 use crate::measure::{Cpus, watch_interrupt};
 use crate::peers::{Identity, Proxy, Running, Setup};
@@ -18,6 +18,8 @@ pub enum Command {
     Https1(https1::Args),
     /// Event streams that say nothing: memory per stream
     IdleStreams(idle_streams::Args),
+    /// The kernel program against xdp-filter, nftables and iptables: nanoseconds a packet
+    Shield(shield::Args),
 }
 
 impl Command {
@@ -26,6 +28,7 @@ impl Command {
         match self {
             Self::Https1(args) => https1::run(args),
             Self::IdleStreams(args) => idle_streams::run(args),
+            Self::Shield(args) => shield::run(args),
         }
     }
 }

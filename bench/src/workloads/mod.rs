@@ -3,5 +3,6 @@
 mod command;
 mod https1;
 mod idle_streams;
+mod shield;
 
 pub use command::Command;

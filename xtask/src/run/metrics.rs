@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 const PAGE_BYTES_MAX: u64 = 4 << 20;
 
 /// The shield's verdicts on packets it lets through; all others drop.
-const PASSED: &[&str] = &["passed", "unguarded", "fragment", "unparsed"];
+const PASSED: &[&str] = &["passed", "allowed", "unguarded", "fragment", "unparsed"];
 
 /// One reading.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -125,7 +125,22 @@ const TESTS: &[Need] = &[
     Need::program(
         "bpftool",
         &["bpftool"],
-        "looks at the kernel programs from outside",
+        "looks at the kernel programs from outside, and runs them for measurements",
+    ),
+    Need::program(
+        "xdp-filter",
+        &["xdp-tools"],
+        "the peer that the shield is measured against",
+    ),
+    Need::program(
+        "nft",
+        &["nftables"],
+        "a peer that the shield is measured against",
+    ),
+    Need::program(
+        "iptables",
+        &["iptables"],
+        "a peer that the shield is measured against",
     ),
     Need::program(
         "npm",

@@ -1,0 +1,84 @@
+//! Filling edge's maps behind its back, to see what full ones cost.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+
+use super::shell;
+
+/// Puts so many bans into the table of a program, and lets its filter pass everybody: the worst a
+/// full table can do to those who are not in it.
+pub(super) fn bans(program: &str, count: u32) -> Result<()> {
+    let (table, filter) = (map(program, "BANS")?, map(program, "BAN_FILTER")?);
+    let mut lines = String::new();
+    for i in 0..count {
+        // 100.64.0.0/10 as the program keys it, for ever.
+        let [a, b, c, d] = (0x6440_0000 + i).to_be_bytes();
+        writeln!(
+            lines,
+            "map update id {table} key hex 00 00 00 00 00 00 00 00 00 00 ff ff {a:02x} {b:02x} {c:02x} {d:02x} \
+             value hex ff ff ff ff ff ff ff ff"
+        )?;
+    }
+    for word in 0..1u32 << 17 {
+        let [a, b, c, d] = word.to_le_bytes();
+        writeln!(
+            lines,
+            "map update id {filter} key hex {a:02x} {b:02x} {c:02x} {d:02x} value hex ff ff ff ff ff ff ff ff"
+        )?;
+    }
+    shell::feed("bpftool", &["batch", "file", "-"], lines)
+}
+
+/// The number of a program's map.
+fn map(program: &str, name: &str) -> Result<u64> {
+    let shown = shell::json("bpftool", &["-j", "prog", "show", "id", program])?;
+    let ids = shown["map_ids"].as_array().context("it has maps")?;
+    for id in ids.iter().filter_map(serde_json::Value::as_u64) {
+        let map = shell::json("bpftool", &["-j", "map", "show", "id", &id.to_string()])?;
+        if map["name"] == name {
+            return Ok(id);
+        }
+    }
+    anyhow::bail!("edge's program has no map {name}")
+}
+
+/// So many networks all over IPv4, none of which has an address of 198.18.0.0/15.
+pub(super) fn networks(count: u32, mut seed: u64) -> String {
+    let mut lines = String::new();
+    let mut written = 0;
+    while written < count {
+        // Marsaglia's xorshift64.
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        let prefix = 12 + (seed >> 40) % 21;
+        let addr = (seed as u32) & (u32::MAX << (32 - prefix));
+        let [a, b, c, d] = addr.to_be_bytes();
+        let holds_sources = addr & 0xfffe_0000 == 0xc612_0000 || (a == 198 && prefix < 15);
+        if a == 0 || a >= 224 || holds_sources {
+            continue;
+        }
+        written += 1;
+        lines.push_str(&format!("{a}.{b}.{c}.{d}/{prefix}\n"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_leave_out_the_sources_of_the_flood() {
+        let list = networks(10_000, 7);
+        assert_eq!(list.lines().count(), 10_000);
+        for line in list.lines() {
+            let (addr, prefix) = line.split_once('/').expect("a network");
+            let bits = addr.parse::<std::net::Ipv4Addr>().expect("IPv4").to_bits();
+            let prefix: u32 = prefix.parse().expect("a number");
+            let mask = u32::MAX << (32 - prefix.min(15));
+            assert_ne!(bits & mask, 0xc612_0000 & mask, "{line}");
+        }
+    }
+}

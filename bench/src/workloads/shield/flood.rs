@@ -1,0 +1,114 @@
+//! What a packet of a flood costs the receiver.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::edge::binary;
+use super::report::Record;
+use super::scene::{HOST, SENDER, Scene};
+use super::subject::{Installed, Subject};
+use super::{PORT, shell};
+use crate::clock::monotonic_ns;
+use crate::measure::{Cpus, Quartiles, check_interrupt, shuffle};
+
+const SOURCES: [u32; 2] = [1, 65_000];
+
+struct Case {
+    subject: Subject,
+    sources: u32,
+    ns: Vec<f64>,
+    pps: Vec<f64>,
+}
+
+/// Floods all subjects in turn, with one source and with many.
+pub(super) fn measure(cpus: Cpus, quick: bool) -> Result<Vec<Record>> {
+    let rounds = if quick { 2 } else { 10 };
+    let mut scenes = Vec::new();
+    for subject in Subject::ALL {
+        let scene = Scene::set()?;
+        let installed = subject.install(&scene)?;
+        scenes.push((subject, scene, installed));
+    }
+    let mut cases = Vec::new();
+    for sources in SOURCES {
+        for (subject, scene, _) in &scenes {
+            // Each source has its one packet, and tables have grown.
+            flood(scene, cpus, sources)?;
+            cases.push(Case {
+                subject: *subject,
+                sources,
+                ns: Vec::new(),
+                pps: Vec::new(),
+            });
+        }
+    }
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    let mut seed = monotonic_ns() | 1;
+    for _ in 0..rounds {
+        shuffle(&mut order, &mut seed);
+        for &i in &order {
+            check_interrupt()?;
+            let case = &mut cases[i];
+            let (_, scene, _) = &scenes[i % scenes.len()];
+            let (ns, pps) = flood(scene, cpus, case.sources)?;
+            case.ns.push(ns);
+            case.pps.push(pps);
+        }
+    }
+    for (_, _, installed) in scenes.iter_mut() {
+        if let Installed::Edge(edge) = installed {
+            edge.call(&["bans"])
+                .context("edge is not there any more after the flood")?;
+        }
+    }
+    records(&cases)
+}
+
+/// Nanoseconds of the receiving thread per packet, and packets a second.
+fn flood(scene: &Scene, cpus: Cpus, sources: u32) -> Result<(f64, f64)> {
+    let receiver = scene.receiver()?;
+    cpus.give_proxy(receiver)?;
+    let before = cpu_ns(receiver)?;
+    let port = PORT.to_string();
+    let sources = sources.to_string();
+    let text = shell::output(
+        shell::inside(&scene.client, &binary("EDGE_FLOOD_BIN", "edge-flood")?)
+            .args(["--interface", SENDER, "--dst-mac", &scene.mac])
+            .args(["--dst", HOST, "--port", &port, "--sources", &sources])
+            .args(["--proto", "syn", "--seconds", "1"]),
+    )?;
+    let report: Value = serde_json::from_str(&text)?;
+    let number = |name: &str| report[name].as_f64().context("a number");
+    let ns = (cpu_ns(receiver)? - before) as f64;
+    Ok((ns / number("packets")?.max(1.0), number("pps")?))
+}
+
+/// Time a thread has run (`/proc/PID/schedstat`, its first number).
+fn cpu_ns(pid: i32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat"))?;
+    let first = text.split_whitespace().next().context("a number")?;
+    Ok(first.parse()?)
+}
+
+fn records(cases: &[Case]) -> Result<Vec<Record>> {
+    let record = |case: &Case| -> Result<Record> {
+        let base = cases
+            .iter()
+            .find(|base| base.subject == Subject::XdpFilter && base.sources == case.sources)
+            .context("it is among them")?;
+        let ratios = case.ns.iter().zip(&base.ns).map(|(own, base)| own / base);
+        let ns = Quartiles::of(case.ns.clone()).context("rounds")?;
+        Ok(Record {
+            workload: format!("veth-{}", case.sources),
+            subject: case.subject.name(),
+            ns: ns.median,
+            spread: ns.spread(),
+            ratio: Quartiles::of(ratios.collect()).context("rounds")?.median,
+            pps: Some(Quartiles::of(case.pps.clone()).context("rounds")?.median),
+            target: None,
+        })
+    };
+    cases.iter().map(record).collect()
+}

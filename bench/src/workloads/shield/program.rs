@@ -1,0 +1,157 @@
+//! What the programs cost, run on one packet again and again.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use super::edge::Edge;
+use super::report::Record;
+use super::scene::{HOST, Scene};
+use super::subject::Subject;
+use super::{PORT, fill, shell};
+use crate::clock::monotonic_ns;
+use crate::flood::{Kind, frame};
+use crate::measure::{Quartiles, check_interrupt, shuffle};
+
+/// What is done with the packet.
+const PASS: u64 = 2;
+const DROP: u64 = 1;
+
+/// Limits no packet of ours is over, but which are looked at.
+const BOTH_LIMITS: &str = "packets = \"10000000/s\"\npackets_burst = 1000000\n\
+    connections = \"10000000/s\"\nconnections_burst = 1000000";
+
+/// Somebody of 198.18.0.0/15.
+const STRANGER: &str = "198.18.7.9";
+const BANNED: &str = "198.18.7.66";
+
+struct Case {
+    workload: &'static str,
+    subject: &'static str,
+    program: String,
+    frame: PathBuf,
+    action: u64,
+    ns: Vec<f64>,
+}
+
+/// Runs all cases in turn.
+pub(super) fn measure(quick: bool) -> Result<Vec<Record>> {
+    let (repeat, rounds, bans) = match quick {
+        true => ("100000", 3, 10_000),
+        false => ("1000000", 10, 1_000_000),
+    };
+    let dir = TempDir::with_prefix("edge-bench-frames-")?;
+    let to_port = |name: &str, from: &str, port: u16| -> Result<PathBuf> {
+        let path = dir.path().join(name);
+        let from = SocketAddr::new(from.parse()?, 50_000);
+        let to = SocketAddr::new(HOST.parse()?, port);
+        fs::write(&path, frame(Kind::Syn, [[2; 6], [4; 6]], from, to))?;
+        Ok(path)
+    };
+    let stranger = to_port("stranger", STRANGER, PORT)?;
+    let banned = to_port("banned", BANNED, PORT)?;
+    let elsewhere = to_port("elsewhere", STRANGER, 22)?;
+
+    let scenes = [Scene::set()?, Scene::set()?, Scene::set()?, Scene::set()?];
+    let [plain, lists, full, filter] = &scenes;
+    let edges = [
+        Edge::start(plain, BOTH_LIMITS, &[])?,
+        Edge::start(
+            lists,
+            &format!("{BOTH_LIMITS}\nallow_files = [\"allow\"]\ndeny_files = [\"deny\"]"),
+            &[
+                ("allow", fill::networks(10_000, 1)),
+                ("deny", fill::networks(10_000, 2)),
+            ],
+        )?,
+        Edge::start(full, BOTH_LIMITS, &[])?,
+    ];
+    for edge in &edges {
+        edge.call(&["ban", BANNED, "--for", "1h"])?;
+    }
+    fill::bans(&full.program()?, bans)?;
+    Subject::XdpFilter.install(filter)?;
+
+    let case = |workload, subject, scene: &Scene, frame: &Path, action| -> Result<Case> {
+        Ok(Case {
+            workload,
+            subject,
+            program: scene.program()?,
+            frame: frame.to_owned(),
+            action,
+            ns: Vec::new(),
+        })
+    };
+    let mut cases = vec![
+        case("deny", "xdp-filter", filter, &stranger, DROP)?,
+        case("unguarded", "edge", plain, &elsewhere, PASS)?,
+        case("guarded", "edge", plain, &stranger, PASS)?,
+        case("banned", "edge", plain, &banned, DROP)?,
+        case("cidr10k", "edge", lists, &stranger, PASS)?,
+        case("guarded1m", "edge", full, &stranger, PASS)?,
+        case("banned1m", "edge", full, &banned, DROP)?,
+    ];
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    let mut seed = monotonic_ns() | 1;
+    for _ in 0..rounds {
+        shuffle(&mut order, &mut seed);
+        for &i in &order {
+            check_interrupt()?;
+            cases[i].run(repeat)?;
+        }
+    }
+    records(cases)
+}
+
+impl Case {
+    fn run(&mut self, repeat: &str) -> Result<()> {
+        let frame = self.frame.display().to_string();
+        let arguments = ["-j", "prog", "run", "id", &self.program];
+        let data = ["data_in", &frame, "repeat", repeat];
+        let result = shell::json("bpftool", &[&arguments[..], &data].concat())?;
+        let action = result["retval"].as_u64();
+        ensure!(
+            action == Some(self.action),
+            "{} of {} did {action:?} instead of {}",
+            self.workload,
+            self.subject,
+            self.action
+        );
+        self.ns.push(result["duration"].as_f64().context("a time")?);
+        Ok(())
+    }
+}
+
+/// The first case is what the others are compared with, round by round.
+fn records(cases: Vec<Case>) -> Result<Vec<Record>> {
+    let base = cases[0].ns.clone();
+    let record = |case: Case| -> Result<Record> {
+        let ratios = case.ns.iter().zip(&base).map(|(own, base)| own / base);
+        let ratio = Quartiles::of(ratios.collect()).context("rounds")?.median;
+        let ns = Quartiles::of(case.ns).context("rounds")?;
+        Ok(Record {
+            workload: case.workload.to_owned(),
+            subject: case.subject,
+            ns: ns.median,
+            spread: ns.spread(),
+            ratio,
+            pps: None,
+            target: target(case.workload),
+        })
+    };
+    cases.into_iter().map(record).collect()
+}
+
+/// The most it is to cost, as a share of what `xdp-filter` does.
+fn target(workload: &str) -> Option<f64> {
+    match workload {
+        "unguarded" => Some(0.3),
+        "banned" | "banned1m" => Some(0.5),
+        "guarded" => Some(0.9),
+        "cidr10k" => Some(1.8),
+        _ => None,
+    }
+}
