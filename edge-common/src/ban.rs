@@ -87,7 +87,7 @@ pub struct BanSeen {
     /// Whose.
     pub source: SourceKey,
     /// As in the table.
-    pub ban: Ban,
+    pub expires_ns: u64,
     /// How often bans had been lifted by then. One more, and it may be this one.
     pub lifted: u64,
 }

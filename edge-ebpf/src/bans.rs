@@ -1,6 +1,6 @@
 //! The ban table, as the program reads it. Expired entries let through; the proxy removes them.
 
-use core::intrinsics::{AtomicOrdering, atomic_xadd};
+use core::intrinsics::{AtomicOrdering, atomic_xchg};
 
 use edge_common::{BanSeen, Cpu, SourceKey, ban_filter, ban_place};
 
@@ -26,13 +26,13 @@ pub(crate) fn hold(source: &SourceKey, cpu: &mut Cpu) -> bool {
     // SAFETY: an aligned u64 of a map value; volatile because the proxy writes it.
     let now_lifted = unsafe { lifted.read_volatile() };
     let now = clock::monotonic(cpu);
-    if seen.source == *source && seen.lifted == now_lifted && seen.ban.holds(now) {
+    if seen.source == *source && seen.lifted == now_lifted && now < seen.expires_ns {
         return true;
     }
     // The table is looked up after that number was read: a ban found there has not been lifted by
-    // then. An atomic operation that returns a value keeps the order on every machine.
-    // SAFETY: as above, and this adds nothing.
-    let now_lifted = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(lifted, 0) };
+    // then. An atomic exchange keeps the order on every machine; it empties the place meanwhile.
+    // SAFETY: an aligned u64 of a map value.
+    unsafe { atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(&raw mut seen.expires_ns, 0) };
     // SAFETY: the program never writes to this map, and an entry that user space removes stays
     // readable until the program is done (RCU; without preallocation it is not reused before).
     let Some(ban) = (unsafe { BANS.get(source) }) else {
@@ -42,7 +42,7 @@ pub(crate) fn hold(source: &SourceKey, cpu: &mut Cpu) -> bool {
     if holds {
         *seen = BanSeen {
             source: *source,
-            ban: *ban,
+            expires_ns: ban.expires_ns,
             lifted: now_lifted,
         };
     }

@@ -17,7 +17,7 @@ pub(super) fn bans(program: &str, count: u32) -> Result<()> {
         writeln!(
             lines,
             "map update id {table} key hex 00 00 00 00 00 00 00 00 00 00 ff ff {a:02x} {b:02x} {c:02x} {d:02x} \
-             value hex ff ff ff ff ff ff ff ff"
+             value hex ff ff ff ff ff ff ff ff 00 00 01 00 00 00 00 00"
         )?;
     }
     for word in 0..1u32 << 17 {

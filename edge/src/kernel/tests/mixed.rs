@@ -77,6 +77,11 @@ fn content() -> impl Strategy<Value = Content> {
             kind,
             length
         }),
+        Just(Content::Quic {
+            version: 1,
+            kind: 0,
+            length: 1200
+        }),
         (0usize..64).prop_map(Content::Short),
     ]
 }
