@@ -126,6 +126,8 @@ struct Sent {
     /// What happened to it on the way.
     noise: Vec<(Index, u8)>,
     cut: Option<Index>,
+    /// How often it is sent: limits want a row of the same.
+    times: usize,
 }
 
 prop_compose! {
@@ -155,8 +157,9 @@ prop_compose! {
             1 => prop::collection::vec((any::<Index>(), any::<u8>()), 1..=4),
         ],
         cut in prop_oneof![8 => Just(None), 1 => any::<Index>().prop_map(Some)],
+        times in prop_oneof![3 => Just(1usize), 1 => 2usize..16],
     ) -> Sent {
-        Sent { source, content, port, is_from_zero, tags, option_words, fragment, extensions, noise, cut }
+        Sent { source, content, port, is_from_zero, tags, option_words, fragment, extensions, noise, cut, times }
     }
 }
 
@@ -285,16 +288,19 @@ fn the_program_and_the_model_agree() {
         let mut model = Model::new(rules);
         for sent in &packets {
             let frame = sent.frame(&sources);
-            let expected = model.judge(&frame);
-            let judged = judge(shield, &frame);
-            prop_assert_eq!(judged, expected, "{:?}", frame);
-            seen.borrow_mut().insert(judged.0);
+            for _ in 0..sent.times {
+                let expected = model.judge(&frame);
+                let judged = judge(shield, &frame);
+                prop_assert_eq!(judged, expected, "{:?}", frame);
+                seen.borrow_mut().insert(judged.0);
+            }
         }
     });
     // All but the one that takes hundreds of packets of the same kind.
     let missed = |verdict: &Verdict| !seen.borrow().contains(verdict);
     let missed: Vec<Verdict> = Verdict::ALL.into_iter().filter(missed).collect();
-    assert_eq!(missed, [Verdict::QuicVersion]);
+    let may_miss = |verdict: &Verdict| *verdict == Verdict::QuicVersion;
+    assert!(missed.iter().all(may_miss), "never seen: {missed:?}");
 }
 
 #[test]
