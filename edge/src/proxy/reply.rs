@@ -66,7 +66,7 @@ impl Reply {
         let page = pages.iter().find(|page| page.is_for(self.status));
         if let (None, Some(page)) = (&self.content, page) {
             let content = Bytes::from_owner(Arc::clone(&page.content));
-            self.content = Some((content, Cow::Borrowed(page.content_type)));
+            self.content = Some(Box::new((content, Cow::Borrowed(page.content_type))));
             return self.with("cache-control", "no-store");
         }
         self
