@@ -101,6 +101,7 @@ pub(super) const ROUTE: Schema = Schema {
         "strip_prefix",
         "rewrite",
         "keep_alive",
+        "buffer_request",
         "redirect",
         "respond",
         "status",
@@ -162,10 +163,40 @@ pub(super) const UPSTREAM: Schema = Schema {
     title: "[upstream.NAME]",
     keys: &[
         "servers",
+        "policy",
+        "hash_field",
         "connect_timeout",
+        "send_timeout",
         "response_timeout",
         "idle_timeout",
         "idle_max",
+        "tries",
+        "max_connections",
+        "queue_timeout",
+        "eject_after",
+        "eject_time",
+        "eject_time_max",
+        "slow_start",
+        "resolve",
+        "check",
+    ],
+};
+
+pub(super) const SERVER: Schema = Schema {
+    title: "[upstream.NAME.servers]",
+    keys: &["address", "weight", "backup"],
+};
+
+pub(super) const CHECK: Schema = Schema {
+    title: "[upstream.NAME.check]",
+    keys: &[
+        "path",
+        "host",
+        "status",
+        "interval",
+        "timeout",
+        "healthy",
+        "unhealthy",
     ],
 };
 
@@ -192,6 +223,7 @@ pub(super) const BOUNDS: Schema = Schema {
         "connections",
         "streams",
         "requests_per_connection",
+        "body_rate",
     ],
 };
 
@@ -276,7 +308,7 @@ pub(super) const ADMIN: Schema = Schema {
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
     LISTEN, FORWARDING, QUIC, TLS, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM,
-    TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN, LIMITS,
+    SERVER, CHECK, TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN, LIMITS,
 ];
 
 impl Schema {

@@ -16,6 +16,7 @@ mod route;
 mod shield;
 mod template;
 mod tls;
+mod upstream;
 
 pub use auth::McpAuth;
 pub use error_page::ErrorPage;
@@ -27,6 +28,7 @@ pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
 pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};
+pub use upstream::{Check, Ejection, Policy, Upstream, UpstreamAddr, UpstreamServer};
 
 pub use route::{
     Action, FieldMatch, FieldWant, PathMatch, ProxyAction, RedirectAction, RespondAction, Rewrite,
@@ -153,32 +155,6 @@ pub struct Certificate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UpstreamId(pub usize);
 
-/// A named group of servers that can answer the same requests.
-#[derive(Clone, Debug)]
-pub struct Upstream {
-    /// The name used in the file, the log and the metrics.
-    pub name: String,
-    /// At least one server.
-    pub servers: Vec<UpstreamAddr>,
-    /// For the connection to be established.
-    pub connect_timeout: Duration,
-    /// From the whole request sent to the response head, and between reads of a body of known length.
-    pub response_timeout: Duration,
-    /// How long an idle connection is kept.
-    pub idle_timeout: Duration,
-    /// Idle connections kept per worker and server.
-    pub idle_max: usize,
-}
-
-/// Where an upstream server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum UpstreamAddr {
-    /// TCP.
-    Tcp(SocketAddr),
-    /// A Unix stream socket.
-    Unix(PathBuf),
-}
-
 /// Deadlines.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
@@ -215,6 +191,8 @@ pub struct Bounds {
     pub streams: u32,
     /// Requests served on one connection before it is closed.
     pub requests_per_connection: u64,
+    /// Bytes a second that must come of a request body, averaged over ten seconds.
+    pub body_rate: Option<u64>,
 }
 
 /// A rate: so many a second on average, so many at once.

@@ -5,6 +5,7 @@
 //! here can be cancelled by dropping a future: a socket that goes away shuts its descriptor down,
 //! which completes whatever is still under way.
 
+mod file;
 mod listener;
 mod op;
 mod options;
@@ -15,6 +16,7 @@ mod timer;
 mod transport;
 mod udp;
 
+pub use file::SpoolFile;
 pub use listener::{Accepted, Listener};
 pub use options::{bind_listener, connect};
 pub use packet::{packet_pair, recv_packet, send_packet};

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Action, Bounds, Config, Forwarding, Host, HostName, Listen, Log, LogTarget, ProxyAction, Quic,
-    RetryPolicy, Route, Shield, ShieldMode, Timeouts, Tls, Upstream, UpstreamAddr, UpstreamId,
+    Action, Bounds, Config, Ejection, Forwarding, Host, HostName, Listen, Log, LogTarget, Policy,
+    ProxyAction, Quic, RetryPolicy, Route, Shield, ShieldMode, Timeouts, Tls, Upstream,
+    UpstreamAddr, UpstreamId, UpstreamServer,
 };
 
 pub(crate) fn config() -> Config {
@@ -50,6 +51,7 @@ pub(crate) fn config() -> Config {
             connections: 1024,
             streams: 128,
             requests_per_connection: 1000,
+            body_rate: None,
         },
         quic: Quic {
             retry: RetryPolicy::Auto,
@@ -85,10 +87,28 @@ fn upstream(name: &str, port: u16) -> Upstream {
     let timeout = Duration::from_secs(10);
     Upstream {
         name: name.into(),
-        servers: vec![UpstreamAddr::Tcp(([127, 0, 0, 1], port).into())],
+        servers: vec![UpstreamServer {
+            name: None,
+            addresses: vec![UpstreamAddr::Tcp(([127, 0, 0, 1], port).into())],
+            weight: 1,
+            backup: false,
+        }],
+        policy: Policy::LeastOfTwo,
         connect_timeout: timeout,
+        send_timeout: timeout,
         response_timeout: timeout,
         idle_timeout: timeout,
         idle_max: 64,
+        tries: 3,
+        max_connections: None,
+        queue_timeout: timeout,
+        ejection: Ejection {
+            after: 3,
+            time: timeout,
+            time_max: timeout,
+        },
+        slow_start: Duration::ZERO,
+        resolve: None,
+        check: None,
     }
 }

@@ -138,7 +138,7 @@ impl<'a> Record<'a> {
     /// An upstream connection was found or made.
     pub(super) fn leased(&mut self, lease: &Lease) {
         self.leased_ns = Some(monotonic_ns());
-        self.server = Some(Rc::clone(lease.server()));
+        self.server = Some(Rc::clone(lease.name()));
         self.reused = Some(lease.reused);
     }
 
@@ -155,7 +155,8 @@ impl<'a> Record<'a> {
     pub(super) fn upstream_failed(&mut self, error: &UpstreamError) {
         self.error = Some(error.reason());
         let fault = match error {
-            UpstreamError::Connect(_) => UpstreamFault::Connect,
+            UpstreamError::Connect(_) | UpstreamError::Gone => UpstreamFault::Connect,
+            UpstreamError::Full => UpstreamFault::Full,
             UpstreamError::ConnectTimeout => UpstreamFault::ConnectTimeout,
             UpstreamError::Timeout => UpstreamFault::ResponseTimeout,
             UpstreamError::Broken(_) | UpstreamError::Closed => UpstreamFault::Closed,

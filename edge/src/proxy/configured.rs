@@ -57,9 +57,13 @@ impl Proxy {
         let config = &snapshot.config;
         let https_port = config.listen.https.first().map(SocketAddr::port);
         let upstreams = previous.map(|previous| &previous.upstreams);
+        let fleet = Arc::clone(&snapshot.fleet);
+        lasting
+            .metrics
+            .show_servers(Arc::new(move || fleet.states()));
         Proxy {
             router: Router::new(&config.hosts),
-            upstreams: Upstreams::new(&config.upstreams, &config.bounds, upstreams),
+            upstreams: Upstreams::new(&snapshot.fleet, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
             named_limits: snapshot.named_limits.clone(),
             mcp: snapshot.mcp.clone(),

@@ -71,7 +71,10 @@ pub enum ClientError {
     /// Its request body is longer than the route takes.
     #[error("request body too large")]
     TooLarge,
-    /// It sent nothing of its body for too long.
+    /// Its request body could not be kept; not its fault.
+    #[error("request body could not be stored")]
+    Storage,
+    /// It sent nothing of its body for too long, or too little of it.
     #[error("request body stalled")]
     BodyTimeout,
     /// It took nothing of the response for too long.
@@ -87,6 +90,7 @@ impl ClientError {
             ClientError::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             ClientError::BadBody => StatusCode::BAD_REQUEST,
             ClientError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ClientError::Storage => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -96,6 +100,7 @@ impl ClientError {
             ClientError::Gone => "client_gone",
             ClientError::BadBody => "bad_body",
             ClientError::TooLarge => "body_too_large",
+            ClientError::Storage => "body_storage",
             ClientError::BodyTimeout => "body_timeout",
             ClientError::SendTimeout => "send_timeout",
         }

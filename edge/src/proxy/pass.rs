@@ -8,13 +8,23 @@ use bytes::BytesMut;
 use super::account::Record;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream, Peer};
+use super::intake::Intake;
 use super::mcp::Call;
+use super::pace::Pace;
 use super::relay::{End, Progress, Relay, RelayLimits};
 use super::reply::Reply;
+use crate::clock::monotonic_ns;
 use crate::config::ProxyAction;
 use crate::limit::Offence;
-use crate::message::RequestHead;
+use crate::message::{BodyLength, RequestHead};
 use crate::upstream::{Group, Lease, UpstreamError};
+
+/// The way of one request: to which servers, and within which limits.
+struct Way<'a> {
+    group: &'a Group,
+    affinity: u64,
+    limits: RelayLimits,
+}
 
 impl Proxy {
     /// Passes a request to the upstream of its route, and the answer back.
@@ -33,17 +43,34 @@ impl Proxy {
         let limits = RelayLimits {
             advertises: record.advertises,
             high_water: self.bounds.buffer_bytes,
+            upstream_send_timeout: group.send_timeout(),
             response_timeout: group.response_timeout(),
             body_timeout: self.timeouts.body,
+            body_rate: self.bounds.body_rate,
             send_timeout: self.timeouts.send,
             keep_alive: action.keep_alive,
             websocket_idle: self.timeouts.websocket_idle,
             websocket_age: self.timeouts.websocket_age,
             body_bytes_max: record.body_bytes_max,
         };
-        let end = self
-            .relay(head, client, group, limits, call.as_deref_mut(), record)
-            .await;
+        let way = Way {
+            group,
+            affinity: group.affinity(peer.addr.ip(), &head.fields),
+            limits,
+        };
+        let read_ahead = call.as_deref().map_or(0, Call::read_ahead);
+        let mut intake = Intake::new(client, record.body_bytes_max, read_ahead);
+        let filled = match action.buffer_request {
+            true => Box::pin(self.fill(head, &mut intake, read_ahead)).await,
+            false => Ok(()),
+        };
+        let end = match filled {
+            Ok(()) => {
+                self.relay(head, &mut intake, &way, call.as_deref_mut(), record)
+                    .await
+            }
+            Err(error) => End::Client(error),
+        };
         match end {
             End::Complete => {}
             End::Upstream(error) => {
@@ -72,21 +99,41 @@ impl Proxy {
         }
     }
 
+    /// Reads the request body whole, so that a slow client keeps no server waiting. The server is
+    /// told its length, which is known now.
+    async fn fill<D: Downstream>(
+        &self,
+        head: &mut RequestHead,
+        intake: &mut Intake<'_, D>,
+        read_ahead: u64,
+    ) -> Result<(), ClientError> {
+        if head.length == BodyLength::Empty {
+            return Ok(());
+        }
+        let pace = Pace::new(self.bounds.body_rate, monotonic_ns());
+        let (bytes, has_trailers) = intake.fill(self.timeouts.body, pace).await?;
+        if head.length == BodyLength::Framed && !has_trailers {
+            head.length = BodyLength::Exact(read_ahead + bytes);
+        }
+        Ok(())
+    }
+
     /// Runs the exchange on a connection of the group, or on two when the first turns out to have
     /// been closed before it took a byte.
     async fn relay<D: Downstream>(
         &self,
         head: &RequestHead,
         client: &mut D,
-        group: &Group,
-        limits: RelayLimits,
+        way: &Way<'_>,
         mut call: Option<&mut Call>,
         record: &mut Record<'_>,
     ) -> End {
+        let group = way.group;
         let host = head.sent_host().as_str();
-        let leased = match call.as_deref().and_then(Call::pin) {
-            Some(server) => group.lease_of(server).await,
-            None => group.lease().await,
+        let pin = call.as_deref().and_then(Call::pin);
+        let leased = match &pin {
+            Some(server) => Box::pin(group.lease_on(server)).await,
+            None => group.lease(way.affinity).await,
         };
         let mut lease = match leased {
             Ok(lease) => lease,
@@ -100,10 +147,10 @@ impl Proxy {
             let mut progress = Progress::default();
             let mut request_ended = false;
             if let Some(call) = &mut call {
-                let server = Rc::clone(lease.server());
+                let server = Rc::clone(lease.name());
                 (progress.bytes_in, request_ended) = call.leased(&server, lease.conn());
             }
-            Relay::new(client, lease.conn(), head.version, limits, self)
+            Relay::new(client, lease.conn(), head.version, way.limits, self)
                 .resume(progress, request_ended)
                 .watched_by(call.as_deref_mut())
                 .ruled_by(record.rules)
@@ -119,61 +166,75 @@ impl Proxy {
             _ => None,
         };
         let Some(unsent) = unsent else {
+            judge(&lease, group, &end, progress);
             record.relayed(progress);
             return end;
         };
-        let retry = Retry {
-            failed: lease,
+        // Apart, for it is rare and would make every exchange larger.
+        let dead = Dead {
+            lease,
             unsent,
-            limits,
             progress,
             request_ended,
-            call,
+            is_pinned: pin.is_some(),
         };
-        // Boxed: it is rare, and large.
-        Box::pin(self.relay_again(head, client, group, retry, record)).await
+        Box::pin(self.relay_again(dead, head, client, way, call, record)).await
     }
 
-    /// Runs the exchange on a new connection, with the request that the first one took nothing of.
+    /// Goes on where a connection turned out to be dead before it took a byte.
     async fn relay_again<D: Downstream>(
         &self,
+        mut dead: Dead,
         head: &RequestHead,
         client: &mut D,
-        group: &Group,
-        mut retry: Retry<'_>,
+        way: &Way<'_>,
+        mut call: Option<&mut Call>,
         record: &mut Record<'_>,
     ) -> End {
-        let leased = match retry.call.as_deref().and_then(Call::pin) {
-            Some(server) => group.lease_new_of(server).await,
-            None => group.lease_new().await,
+        let group = way.group;
+        let leased = match dead.is_pinned {
+            true => group.lease_again(&dead.lease).await,
+            false => group.lease_new(&dead.lease, way.affinity).await,
         };
-        let mut fresh: Lease = match leased {
+        let mut fresh = match leased {
             Ok(lease) => lease,
             Err(error) => return End::Upstream(error),
         };
-        fresh.conn().resume(retry.failed.conn(), retry.unsent);
-        drop(retry.failed);
+        fresh.conn().resume(dead.lease.conn(), dead.unsent);
+        drop(dead.lease);
         record.leased(&fresh);
-        if let Some(call) = &mut retry.call {
-            call.moved(fresh.server());
+        if let Some(call) = &mut call {
+            call.moved(fresh.name());
         }
-        let relay = Relay::new(client, fresh.conn(), head.version, retry.limits, self);
+        let relay = Relay::new(client, fresh.conn(), head.version, way.limits, self);
         let mut relay = relay
-            .resume(retry.progress, retry.request_ended)
-            .watched_by(retry.call)
+            .resume(dead.progress, dead.request_ended)
+            .watched_by(call)
             .ruled_by(record.rules);
         let end = poll_fn(|cx| relay.poll(cx)).await;
-        record.relayed(relay.progress().0);
+        let (progress, _) = relay.progress();
+        drop(relay);
+        judge(&fresh, group, &end, progress);
+        record.relayed(progress);
         end
     }
 }
 
-/// An exchange whose connection turned out to have been closed before it took a byte.
-struct Retry<'c> {
-    failed: Lease,
+/// A connection that was closed before it took a byte, and the request that it should have taken.
+struct Dead {
+    lease: Lease,
     unsent: BytesMut,
-    limits: RelayLimits,
     progress: Progress,
     request_ended: bool,
-    call: Option<&'c mut Call>,
+    is_pinned: bool,
+}
+
+/// What an exchange says of the server's health. A head is an answer, whatever came after it, and a
+/// client that leaves says nothing.
+fn judge(lease: &Lease, group: &Group, end: &End, progress: Progress) {
+    match end {
+        _ if progress.status.is_some() => lease.succeeded(),
+        End::Upstream(error) => lease.failed(group, error),
+        End::Complete | End::Client(_) => {}
+    }
 }

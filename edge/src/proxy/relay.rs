@@ -21,6 +21,7 @@ use self::tunnel::Tunnel;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::mcp::Call;
+use super::pace::Pace;
 use super::reply::push_date;
 use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
@@ -45,8 +46,10 @@ pub(super) struct RelayLimits {
     /// The answer tells of HTTP/3.
     pub(super) advertises: bool,
     pub(super) high_water: usize,
+    pub(super) upstream_send_timeout: Duration,
     pub(super) response_timeout: Duration,
     pub(super) body_timeout: Duration,
+    pub(super) body_rate: Option<u64>,
     pub(super) send_timeout: Duration,
     pub(super) keep_alive: Option<Duration>,
     pub(super) websocket_idle: Duration,
@@ -85,6 +88,7 @@ pub(super) struct Relay<'a, D> {
     cut: Option<Pin<Box<Notified<'a>>>>,
     body_is_sized: bool,
     tunnel: Option<Tunnel>,
+    pace: Pace,
     /// When the side that is waited for last did something.
     active_ns: u64,
     client_queued: usize,
@@ -110,6 +114,7 @@ enum Deadline {
 enum Overdue {
     Upstream,
     RequestBody,
+    Pace,
     Response,
     KeepAlive,
     Tunnel(&'static str),
@@ -138,6 +143,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             cut: None,
             body_is_sized: false,
             tunnel: None,
+            pace: Pace::new(limits.body_rate, monotonic_ns()),
             active_ns: monotonic_ns(),
             client_queued: 0,
             progress: Progress::default(),
@@ -195,6 +201,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
                 self.active_ns = now_ns;
             }
             self.client_queued = queued;
+            if self.conn.queued() >= self.limits.high_water {
+                self.pace.restart(now_ns, self.progress.bytes_in); // The upstream is the slow one.
+            }
             let Deadline::At(deadline_ns, overdue) = self.deadline() else {
                 return Poll::Pending;
             };
@@ -206,7 +215,10 @@ impl<'a, D: Downstream> Relay<'a, D> {
                     return Poll::Ready(End::Upstream(UpstreamError::Timeout));
                 }
                 Overdue::Upstream => self.phase = Phase::Abort(UpstreamError::Timeout),
-                Overdue::RequestBody => return Poll::Ready(End::Client(ClientError::BodyTimeout)),
+                Overdue::Pace if self.pace.is_kept(now_ns, self.progress.bytes_in) => {}
+                Overdue::RequestBody | Overdue::Pace => {
+                    return Poll::Ready(End::Client(ClientError::BodyTimeout));
+                }
                 Overdue::Response => return Poll::Ready(End::Client(ClientError::SendTimeout)),
                 Overdue::KeepAlive => self.keep_alive(now_ns),
                 Overdue::Tunnel(reason) => self.end_tunnel(reason),
@@ -429,10 +441,18 @@ impl<'a, D: Downstream> Relay<'a, D> {
             return at(self.limits.send_timeout, Overdue::Response);
         }
         match self.phase {
+            Phase::Head if self.conn.queued() > 0 && !self.send_failed => {
+                at(self.limits.upstream_send_timeout, Overdue::Upstream)
+            }
             Phase::Head if self.waits_for_upstream() => {
                 at(self.limits.response_timeout, Overdue::Upstream)
             }
-            Phase::Head => at(self.limits.body_timeout, Overdue::RequestBody),
+            Phase::Head => match at(self.limits.body_timeout, Overdue::RequestBody) {
+                Deadline::At(at_ns, _) if self.pace.due_ns() < at_ns => {
+                    Deadline::At(self.pace.due_ns(), Overdue::Pace)
+                }
+                deadline => deadline,
+            },
             Phase::Body if self.body_is_sized => {
                 at(self.limits.response_timeout, Overdue::Upstream)
             }
@@ -445,7 +465,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
     }
 
     fn waits_for_upstream(&self) -> bool {
-        self.request_ended || self.holds_request() || self.send_failed || self.conn.queued() > 0
+        self.request_ended || self.holds_request() || self.send_failed
     }
 
     /// The stream has been silent and stands between two events: a comment.

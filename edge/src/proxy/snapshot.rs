@@ -6,6 +6,7 @@ use super::limits;
 use super::mcp::{Gates, Sealers, Tables};
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
+use crate::upstream::Fleet;
 
 /// A configuration and what all workers share under it.
 pub struct Snapshot {
@@ -17,6 +18,7 @@ pub struct Snapshot {
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
     pub(super) gates: Arc<Gates>,
+    pub(super) fleet: Arc<Fleet>,
 }
 
 impl Snapshot {
@@ -40,6 +42,9 @@ impl Snapshot {
             Some(known) => Arc::new(known.with(penalty)),
             None => Arc::new(Penalties::new(penalty)),
         });
+        let known = previous.map(|previous| &*previous.fleet);
+        let fleet = Arc::new(Fleet::new(&config.upstreams, known));
+        fleet.look_after(known);
         Snapshot {
             sealers: Arc::new(Sealers::new(&config)),
             gates: Arc::new(Gates::new(&config, issuers)),
@@ -48,6 +53,7 @@ impl Snapshot {
             named_limits,
             mcp,
             penalties,
+            fleet,
         }
     }
 }

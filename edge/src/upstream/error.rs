@@ -10,6 +10,12 @@ pub enum UpstreamError {
     /// No server of the group could be connected to.
     #[error("connecting failed: {0}")]
     Connect(#[source] std::io::Error),
+    /// The server meant is no longer in the group.
+    #[error("no such server any more")]
+    Gone,
+    /// Every server has as many connections in use as it may have, and none came back in time.
+    #[error("no connection free in time")]
+    Full,
     /// Connecting took too long.
     #[error("connecting timed out")]
     ConnectTimeout,
@@ -45,6 +51,7 @@ impl UpstreamError {
     pub fn status(&self) -> StatusCode {
         match self {
             UpstreamError::ConnectTimeout | UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            UpstreamError::Full => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_GATEWAY,
         }
     }
@@ -53,6 +60,8 @@ impl UpstreamError {
     pub fn reason(&self) -> &'static str {
         match self {
             UpstreamError::Connect(_) => "upstream_connect",
+            UpstreamError::Gone => "upstream_gone",
+            UpstreamError::Full => "upstream_full",
             UpstreamError::ConnectTimeout => "upstream_connect_timeout",
             UpstreamError::Broken(_) | UpstreamError::Closed => "upstream_closed",
             UpstreamError::Body(BodyError::Truncated) => "upstream_truncated",

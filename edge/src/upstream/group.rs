@@ -1,256 +1,365 @@
-//! A named group of servers as one worker sees it: which server gets a request, on which connection.
+//! A named group of servers as one worker sees it: which server gets a request.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::UpstreamError;
+use super::choice::{hash, least_of_two, next_random, rendezvous, round_robin};
 use super::conn::Conn;
-use super::pool::Pool;
+use super::fleet::Roster;
+use super::lease::{Lease, Slot};
+use super::server::Server;
 use crate::clock::monotonic_ns;
-use crate::config::{Bounds, Upstream, UpstreamAddr, UpstreamId};
+use crate::config::{Bounds, Policy};
+use crate::message::Fields;
 use crate::net;
 
-/// A server that failed to accept a connection is left alone for this long while others are there.
-const EJECTED_FOR_NS: u64 = 5_000_000_000;
+/// How soon a waiting request notices that another worker has given a connection back; its own
+/// worker wakes it at once.
+const QUEUE_TICK: Duration = Duration::from_millis(10);
 
-/// Every group of the configuration, for one worker.
-pub struct Upstreams {
-    groups: Vec<Rc<Group>>,
-}
-
-impl Upstreams {
-    /// A pool for every server of every configured group. A server that a group of the same name
-    /// had before, with the same settings, comes along with its connections.
-    pub fn new(
-        configured: &[Upstream],
-        bounds: &Bounds,
-        previous: Option<&Upstreams>,
-    ) -> Upstreams {
-        let known = previous.map_or(&[][..], |previous| &previous.groups);
-        let groups = configured.iter().map(|upstream| {
-            let same = known.iter().find(|group| {
-                let settings = &group.settings;
-                settings.name == upstream.name
-                    && settings.idle_max == upstream.idle_max
-                    && settings.idle_timeout == upstream.idle_timeout
-                    && group.bounds == *bounds
-            });
-            Rc::new(Group::new(upstream, bounds, same.map(|group| &**group)))
-        });
-        Upstreams {
-            groups: groups.collect(),
-        }
-    }
-
-    /// A group by its number in the configuration.
-    pub fn group(&self, id: UpstreamId) -> &Rc<Group> {
-        &self.groups[id.0]
-    }
-
-    /// Regular upkeep of all pools; called about once a second.
-    pub fn sweep(&self) {
-        let now_ns = monotonic_ns();
-        for server in self.groups.iter().flat_map(|group| &group.servers) {
-            server.pool.borrow_mut().sweep(now_ns);
-        }
-    }
-
-    /// Open connections per group: in use and idle.
-    pub fn connections(&self) -> impl Iterator<Item = (UpstreamId, usize)> {
-        self.groups.iter().enumerate().map(|(index, group)| {
-            let open = |server: &Rc<Server>| server.in_flight.get() + server.pool.borrow().len();
-            (UpstreamId(index), group.servers.iter().map(open).sum())
-        })
-    }
-}
+/// Bits of the set of servers that were tried for a request.
+const SERVERS_MAX: usize = u64::BITS as usize;
 
 /// Servers that can answer the same requests.
 pub struct Group {
-    settings: Upstream,
-    servers: Vec<Rc<Server>>,
-    bounds: Bounds,
+    pub(super) roster: Arc<Roster>,
+    pub(super) bounds: Bounds,
+    servers: RefCell<Rc<[Rc<Server>]>>,
+    generation: Cell<u64>,
     random: Cell<u64>,
+    /// Told when a connection comes back, where their number is limited.
+    freed: Rc<Notify>,
 }
 
-struct Server {
-    addr: UpstreamAddr,
-    label: Rc<str>,
-    pool: RefCell<Pool>,
-    in_flight: Cell<usize>,
-    ejected_until_ns: Cell<u64>,
-}
-
-/// A connection lent for one exchange.
-pub struct Lease {
-    conn: Option<Conn>,
-    /// It has carried an exchange before.
-    pub reused: bool,
-    server: Rc<Server>,
+/// Which servers are asked, best first.
+#[derive(Clone, Copy, PartialEq)]
+enum Tier {
+    /// Those that are well.
+    Primary,
+    /// Backups that are well.
+    Backup,
+    /// All others are out: better one that may fail than none at all.
+    Any,
 }
 
 impl Group {
-    fn new(upstream: &Upstream, bounds: &Bounds, previous: Option<&Group>) -> Group {
-        let known = previous.map_or(&[][..], |previous| &previous.servers);
-        let idle_timeout_ns = upstream.idle_timeout.as_nanos() as u64;
-        let server = |addr: &UpstreamAddr| {
-            if let Some(known) = known.iter().find(|known| known.addr == *addr) {
-                return Rc::clone(known);
-            }
-            Rc::new(Server {
-                addr: addr.clone(),
-                label: match addr {
-                    UpstreamAddr::Tcp(addr) => addr.to_string().into(),
-                    UpstreamAddr::Unix(path) => format!("unix:{}", path.display()).into(),
-                },
-                pool: RefCell::new(Pool::new(upstream.idle_max, idle_timeout_ns)),
-                in_flight: Cell::new(0),
-                ejected_until_ns: Cell::new(0),
-            })
-        };
-        Group {
-            settings: upstream.clone(),
-            servers: upstream.servers.iter().map(server).collect(),
+    /// The group of a roster; servers that `previous` had come along with their connections.
+    pub(super) fn new(roster: &Arc<Roster>, bounds: &Bounds, previous: Option<&Group>) -> Group {
+        let known = previous.map(|previous| previous.servers());
+        let generation = roster.generation();
+        let group = Group {
+            roster: Arc::clone(roster),
             bounds: *bounds,
+            servers: RefCell::new(known.unwrap_or_default()),
+            generation: Cell::new(generation),
             random: Cell::new(monotonic_ns() | 1),
-        }
+            freed: Rc::default(),
+        };
+        group.adopt();
+        group
     }
 
     /// The name in the configuration.
     pub fn name(&self) -> &str {
-        &self.settings.name
+        &self.roster.settings.name
+    }
+
+    /// For the server to take something of the request.
+    pub fn send_timeout(&self) -> Duration {
+        self.roster.settings.send_timeout
     }
 
     /// From the whole request sent to the response head.
     pub fn response_timeout(&self) -> Duration {
-        self.settings.response_timeout
+        self.roster.settings.response_timeout
+    }
+
+    /// What keeps a client with one server, where the policy wants that.
+    pub fn affinity(&self, client: IpAddr, fields: &Fields) -> u64 {
+        let address = || match client.to_canonical() {
+            IpAddr::V4(addr) => hash(&addr.octets()),
+            IpAddr::V6(addr) => hash(&addr.octets()),
+        };
+        match &self.roster.settings.policy {
+            Policy::LeastOfTwo | Policy::RoundRobin => 0,
+            Policy::HashAddress => address(),
+            Policy::HashField(wanted) => fields
+                .iter()
+                .find(|(_, name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
+                .map_or_else(address, |(_, _, value)| hash(value)),
+        }
     }
 
     /// A connection for one exchange: a warm one if there is one, else a new one. Servers that
-    /// refuse are passed over, each tried once: no byte of the request has been sent yet.
-    pub async fn lease(&self) -> Result<Lease, UpstreamError> {
+    /// refuse are passed over: no byte of the request has been sent yet.
+    pub async fn lease(&self, affinity: u64) -> Result<Lease, UpstreamError> {
+        let servers = self.servers();
         let now_ns = monotonic_ns();
-        let first = self.choose(now_ns);
-        if let Some(conn) = self.servers[first].pool.borrow_mut().take(now_ns) {
-            return Ok(Lease::new(conn, true, &self.servers[first]));
-        }
-        self.connect_from(first).await
-    }
-
-    /// How many servers there are.
-    pub fn servers(&self) -> usize {
-        self.servers.len()
-    }
-
-    /// The number of the server whose address, as logs show it, is wanted.
-    pub fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<usize> {
-        self.servers.iter().position(|server| wanted(&server.label))
-    }
-
-    /// A connection to one server and no other: it alone knows the session.
-    pub async fn lease_of(&self, server: usize) -> Result<Lease, UpstreamError> {
-        let warm = self.servers[server].pool.borrow_mut().take(monotonic_ns());
-        match warm {
-            Some(conn) => Ok(Lease::new(conn, true, &self.servers[server])),
-            None => self.lease_new_of(server).await,
-        }
-    }
-
-    /// A connection to one server that nobody has used before.
-    pub async fn lease_new_of(&self, server: usize) -> Result<Lease, UpstreamError> {
-        self.connect(&self.servers[server]).await
-    }
-
-    /// A connection that nobody has used before.
-    pub async fn lease_new(&self) -> Result<Lease, UpstreamError> {
-        self.connect_from(self.choose(monotonic_ns())).await
-    }
-
-    async fn connect_from(&self, first: usize) -> Result<Lease, UpstreamError> {
-        let mut last = UpstreamError::Closed;
-        for i in 0..self.servers.len() {
-            match self
-                .connect(&self.servers[(first + i) % self.servers.len()])
-                .await
-            {
-                Ok(lease) => return Ok(lease),
-                Err(error) => last = error,
+        let first = self
+            .tier(&servers, 0, now_ns)
+            .and_then(|tier| self.choose(&servers, tier, affinity, 0, now_ns));
+        if let Some(index) = first
+            && let Ok(slot) = self.slot(&servers[index])
+        {
+            match Self::pooled(&servers[index], slot) {
+                Ok(warm) => return Ok(warm),
+                Err(slot) => drop(slot),
             }
         }
-        Err(last)
+        // Apart, so that a request on a warm connection holds nothing of it.
+        Box::pin(self.lease_from(affinity, first, 0, None)).await
     }
 
-    async fn connect(&self, server: &Rc<Server>) -> Result<Lease, UpstreamError> {
-        let connect = net::connect(&server.addr);
-        let error = match tokio::time::timeout(self.settings.connect_timeout, connect).await {
+    /// A connection that nobody has used before, instead of one that turned out to be closed: to
+    /// the same server if it still accepts any.
+    pub async fn lease_new(&self, stale: &Lease, affinity: u64) -> Result<Lease, UpstreamError> {
+        let servers = self.servers();
+        let same = servers.iter().position(|s| Rc::ptr_eq(s, stale.server()));
+        match same {
+            Some(index) => match self.connect_when_free(&servers[index]).await {
+                Ok(lease) => Ok(lease),
+                Err(error) => {
+                    self.lease_from(affinity, None, 1 << index, Some(error))
+                        .await
+                }
+            },
+            None => self.lease_from(affinity, None, 0, None).await,
+        }
+    }
+
+    /// How many servers there are now.
+    pub fn count(&self) -> usize {
+        self.servers.borrow().len()
+    }
+
+    /// The name of the server that is wanted.
+    pub fn find(&self, wanted: impl Fn(&str) -> bool) -> Option<Rc<str>> {
+        let servers = self.servers.borrow();
+        let found = servers.iter().find(|server| wanted(&server.name));
+        found.map(|server| Rc::clone(&server.name))
+    }
+
+    /// A connection that nobody has used before, to the same server and no other.
+    pub async fn lease_again(&self, stale: &Lease) -> Result<Lease, UpstreamError> {
+        self.connect_when_free(stale.server()).await
+    }
+
+    /// A connection to the server of this name ([`Lease::name`]) and no other.
+    pub async fn lease_on(&self, name: &str) -> Result<Lease, UpstreamError> {
+        let servers = self.servers();
+        let Some(server) = servers.iter().find(|server| &*server.name == name) else {
+            return Err(UpstreamError::Gone);
+        };
+        let slot = self.wait_for_slot(server).await?;
+        match Self::pooled(server, slot) {
+            Ok(lease) => Ok(lease),
+            Err(slot) => self.connect(server, slot).await,
+        }
+    }
+
+    async fn connect_when_free(&self, server: &Rc<Server>) -> Result<Lease, UpstreamError> {
+        let slot = self.wait_for_slot(server).await?;
+        self.connect(server, slot).await
+    }
+
+    async fn wait_for_slot(&self, server: &Rc<Server>) -> Result<Option<Slot>, UpstreamError> {
+        let queue_ns = self.roster.settings.queue_timeout.as_nanos() as u64;
+        let deadline_ns = monotonic_ns() + queue_ns;
+        loop {
+            match self.slot(server) {
+                Ok(slot) => return Ok(slot),
+                Err(()) => self.wait(deadline_ns).await?,
+            }
+        }
+    }
+
+    /// A place for one more connection, if there is one; `None` where they are not counted.
+    fn slot(&self, server: &Rc<Server>) -> Result<Option<Slot>, ()> {
+        let max = self.roster.settings.max_connections;
+        max.map(|max| Slot::take(&server.member, max, &self.freed))
+            .transpose()
+    }
+
+    /// Tries servers one after the other, `first` before all, without those in the set `tried`.
+    async fn lease_from(
+        &self,
+        affinity: u64,
+        mut first: Option<usize>,
+        mut tried: u64,
+        mut last: Option<UpstreamError>,
+    ) -> Result<Lease, UpstreamError> {
+        let settings = &self.roster.settings;
+        let servers = self.servers();
+        let mut deadline_ns = None;
+        while tried.count_ones() < settings.tries {
+            let now_ns = monotonic_ns();
+            let Some(tier) = self.tier(&servers, tried, now_ns) else {
+                break;
+            };
+            let next = || self.choose(&servers, tier, affinity, tried, now_ns);
+            let Some(index) = first.take().or_else(next) else {
+                // All that could be asked are busy to their limit.
+                let queue_ns = settings.queue_timeout.as_nanos() as u64;
+                self.wait(*deadline_ns.get_or_insert(now_ns + queue_ns))
+                    .await?;
+                continue;
+            };
+            let Ok(slot) = self.slot(&servers[index]) else {
+                continue; // Another worker was faster.
+            };
+            let slot = match Self::pooled(&servers[index], slot) {
+                Ok(lease) => return Ok(lease),
+                Err(slot) => slot,
+            };
+            match self.connect(&servers[index], slot).await {
+                Ok(lease) => return Ok(lease),
+                Err(error) => last = Some(error),
+            }
+            tried |= 1 << index;
+        }
+        Err(last.unwrap_or(UpstreamError::Gone))
+    }
+
+    /// A warm connection, or the place back.
+    fn pooled(server: &Rc<Server>, slot: Option<Slot>) -> Result<Lease, Option<Slot>> {
+        match server.pool.borrow_mut().take(monotonic_ns()) {
+            Some(conn) => Ok(Lease::new(conn, true, server, slot)),
+            None => Err(slot),
+        }
+    }
+
+    async fn connect(
+        &self,
+        server: &Rc<Server>,
+        slot: Option<Slot>,
+    ) -> Result<Lease, UpstreamError> {
+        let connecting = net::connect(&server.member.addr);
+        let timeout = self.roster.settings.connect_timeout;
+        let error = match tokio::time::timeout(timeout, connecting).await {
             Ok(Ok(socket)) => {
-                server.ejected_until_ns.set(0);
-                return Ok(Lease::new(Conn::new(socket, &self.bounds), false, server));
+                let conn = Conn::new(socket, &self.bounds);
+                return Ok(Lease::new(conn, false, server, slot));
             }
             Ok(Err(error)) => UpstreamError::Connect(error),
             Err(_) => UpstreamError::ConnectTimeout,
         };
-        server.ejected_until_ns.set(monotonic_ns() + EJECTED_FOR_NS);
+        server.failed(&self.roster.settings, true, &error);
         Err(error)
     }
 
-    /// Power of two choices: of two servers picked at random, the one with fewer requests in
-    /// flight. Servers that refused lately are chosen only when the alternative did too.
-    fn choose(&self, now_ns: u64) -> usize {
-        let n = self.servers.len();
-        if n == 1 {
-            return 0;
+    /// Waits for a connection to come back; an error once the deadline has passed.
+    async fn wait(&self, deadline_ns: u64) -> Result<(), UpstreamError> {
+        if monotonic_ns() >= deadline_ns {
+            return Err(UpstreamError::Full);
         }
-        let a = self.next_random() as usize % n;
-        let b = (a + 1 + self.next_random() as usize % (n - 1)) % n;
-        let burden = |i: usize| {
-            let server = &self.servers[i];
-            (
-                server.ejected_until_ns.get() > now_ns,
-                server.in_flight.get(),
-            )
+        // Running out of the tick is as good as being told.
+        let _ = tokio::time::timeout(QUEUE_TICK, self.freed.notified()).await;
+        Ok(())
+    }
+
+    fn tier(&self, servers: &[Rc<Server>], tried: u64, now_ns: u64) -> Option<Tier> {
+        if servers.len() == 1 {
+            return (tried == 0).then_some(Tier::Any);
+        }
+        let left = || {
+            let each = servers.iter().enumerate();
+            each.filter(|(i, _)| tried & (1 << i) == 0).map(|(_, s)| s)
         };
-        if burden(b) < burden(a) { b } else { a }
+        let well = |server: &&Rc<Server>| server.member.health.is_usable(now_ns);
+        if left().filter(well).any(|server| !server.member.backup) {
+            return Some(Tier::Primary);
+        }
+        match left().any(|server| well(&server)) {
+            true => Some(Tier::Backup),
+            false => left().next().map(|_| Tier::Any),
+        }
     }
 
-    /// xorshift64: choices need to differ, not to be unpredictable.
+    /// One server of the tier that has room, by the policy.
+    fn choose(
+        &self,
+        servers: &[Rc<Server>],
+        tier: Tier,
+        affinity: u64,
+        tried: u64,
+        now_ns: u64,
+    ) -> Option<usize> {
+        let settings = &self.roster.settings;
+        let weight = |i: usize| {
+            let server = &servers[i];
+            let asked = match tier {
+                Tier::Any => true,
+                tier => {
+                    server.member.backup == (tier == Tier::Backup)
+                        && server.member.health.is_usable(now_ns)
+                }
+            };
+            if !asked || tried & (1 << i) != 0 || server.is_full(settings.max_connections) {
+                return 0;
+            }
+            server.member.weight * server.member.health.share(settings.slow_start, now_ns)
+        };
+        let count = servers.len();
+        if count == 1 {
+            return (weight(0) > 0).then_some(0);
+        }
+        match settings.policy {
+            Policy::LeastOfTwo => {
+                let load = |i: usize| servers[i].in_flight.get();
+                least_of_two(count, weight, load, || self.next_random())
+            }
+            Policy::RoundRobin => round_robin(
+                count,
+                weight,
+                |i| servers[i].credit.get(),
+                |i, credit| servers[i].credit.set(credit),
+            ),
+            Policy::HashAddress | Policy::HashField(_) => {
+                rendezvous(count, weight, |i| servers[i].identity, affinity)
+            }
+        }
+    }
+
     fn next_random(&self) -> u64 {
-        let mut x = self.random.get();
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.random.set(x);
-        x
+        self.random.set(next_random(self.random.get()));
+        self.random.get()
     }
-}
 
-impl Lease {
-    fn new(conn: Conn, reused: bool, server: &Rc<Server>) -> Lease {
-        server.in_flight.set(server.in_flight.get() + 1);
-        Lease {
-            conn: Some(conn),
-            reused,
-            server: Rc::clone(server),
+    pub(super) fn servers(&self) -> Rc<[Rc<Server>]> {
+        Rc::clone(&self.servers.borrow())
+    }
+
+    /// Upkeep: another list of servers if there is one, idle connections that have expired.
+    pub(super) fn sweep(&self, now_ns: u64) {
+        let generation = self.roster.generation();
+        if self.generation.replace(generation) != generation {
+            self.adopt();
+        }
+        for server in self.servers().iter() {
+            server.pool.borrow_mut().sweep(now_ns);
         }
     }
 
-    /// The server's address, for logs.
-    pub fn server(&self) -> &Rc<str> {
-        &self.server.label
-    }
-
-    /// The connection.
-    pub fn conn(&mut self) -> &mut Conn {
-        self.conn.as_mut().expect("held until the lease is dropped")
-    }
-}
-
-impl Drop for Lease {
-    /// Gives the connection back: kept if it can carry another exchange, closed if not.
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn.take().filter(Conn::is_reusable) {
-            self.server.pool.borrow_mut().put(conn, monotonic_ns());
-        }
-        self.server.in_flight.set(self.server.in_flight.get() - 1);
+    /// Takes over the roster's list; servers known before keep their connections.
+    fn adopt(&self) {
+        let known = self.servers();
+        let settings = &self.roster.settings;
+        // More than the set of those tried can hold would be more than the file may name.
+        let members = self.roster.members().into_iter().take(SERVERS_MAX);
+        let servers = members.map(|member| {
+            let same = known.iter().find(|known| known.member.addr == member.addr);
+            match same {
+                Some(same) if Arc::ptr_eq(&same.member, &member) => Rc::clone(same),
+                same => Rc::new(Server::new(member, settings, same.map(|same| &**same))),
+            }
+        });
+        let servers: Rc<[Rc<Server>]> = servers.collect();
+        *self.servers.borrow_mut() = servers;
     }
 }

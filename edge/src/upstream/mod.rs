@@ -1,10 +1,22 @@
-//! Connections to upstream servers: per-worker keep-alive pools, choice of server, HTTP/1.1.
+//! Upstream servers: what is known of their health, choice among them, per-worker keep-alive pools,
+//! HTTP/1.1.
 
+mod check;
+mod choice;
 mod conn;
 mod error;
+mod fleet;
 mod group;
+mod groups;
+mod health;
+mod keeper;
+mod lease;
 mod pool;
+mod server;
 
 pub use conn::{Conn, Reply};
 pub use error::UpstreamError;
-pub use group::{Group, Lease, Upstreams};
+pub use fleet::Fleet;
+pub use group::Group;
+pub use groups::Upstreams;
+pub use lease::Lease;

@@ -61,6 +61,13 @@ impl Pool {
         });
     }
 
+    /// Takes the connections of a pool that had other settings.
+    pub(super) fn take_over(&mut self, before: &mut Pool) {
+        self.idle = std::mem::take(&mut before.idle);
+        let surplus = self.idle.len().saturating_sub(self.idle_max);
+        self.idle.drain(..surplus);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.idle.len()
     }

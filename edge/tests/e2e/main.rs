@@ -11,6 +11,7 @@ mod support;
 
 mod bad_requests;
 mod bad_upstreams;
+mod bodies;
 mod client_certificates;
 mod forwarding;
 mod headers;
@@ -31,4 +32,5 @@ mod shield;
 mod startup;
 mod streaming;
 mod streams;
+mod upstreams;
 mod websocket;

@@ -19,5 +19,16 @@ pub(super) fn read(table: &Table<'_>) -> Bounds {
         connections: count("connections", 65_536, 1..=1_000_000) as usize,
         streams: count("streams", 128, 1..=10_000) as u32,
         requests_per_connection: count("requests_per_connection", 10_000, 1..=1_000_000_000),
+        body_rate: body_rate(table),
+    }
+}
+
+/// Slower than any modem there ever was.
+const BODY_RATE_DEFAULT: u64 = 100;
+
+fn body_rate(table: &Table<'_>) -> Option<u64> {
+    match table.item("body_rate") {
+        Some(item) if item.is("off") => None,
+        _ => Some(table.size("body_rate", BODY_RATE_DEFAULT, 1..=1024 * MIB)),
     }
 }

@@ -3,6 +3,7 @@
 //! Each default and each bound stands here once, beside the key it belongs to.
 
 mod auth;
+mod balance;
 mod bounds;
 mod error_page;
 mod forwarding;
@@ -19,6 +20,7 @@ mod output;
 mod quic;
 mod rate;
 mod route;
+mod server;
 mod shield;
 mod syntax;
 mod timeouts;

@@ -42,7 +42,13 @@ const CONTENT_TYPE_DEFAULT: &str = "text/plain; charset=utf-8";
 const OF_ACTION: &[(&str, &[&str])] = &[
     (
         "upstream",
-        &["strip_prefix", "rewrite", "keep_alive", "mcp"],
+        &[
+            "strip_prefix",
+            "rewrite",
+            "keep_alive",
+            "buffer_request",
+            "mcp",
+        ],
     ),
     ("redirect", &["status"]),
     ("respond", &["status", "content_type"]),
@@ -267,6 +273,7 @@ fn action(
                 upstream: upstream?,
                 rewrite,
                 keep_alive,
+                buffer_request: table.flag("buffer_request").unwrap_or(false),
                 mcp: mcp::read(table).map(Arc::new),
             }))
         }

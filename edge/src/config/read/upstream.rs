@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Machine;
+use super::balance::{check, ejection, policy};
 use super::listen::Sockets;
+use super::server::{server, servers};
 use crate::config::item::Item;
 use crate::config::schema::UPSTREAM;
 use crate::config::suggest::nearest;
 use crate::config::table::Table;
-use crate::config::value::{check_upstream_name, is_server, parse_server, quote};
-use crate::config::{Upstream, UpstreamAddr, UpstreamId};
+use crate::config::value::{check_upstream_name, is_server, quote};
+use crate::config::{Upstream, UpstreamId, UpstreamServer};
 
 const LEAST: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -55,14 +57,14 @@ impl<'a> Upstreams<'a> {
         let id = match self.by_name.get(text) {
             Some(id) => *id,
             None if is_server(text) => {
-                let address = server(item, self.machine, sockets)?;
+                let server = server(item, self.machine, sockets)?;
                 // Two spellings of one server share its connections.
-                let name = address.to_string();
+                let name = server.addresses[0].to_string();
                 match self.by_name.get(&name) {
                     Some(id) => *id,
                     None => {
                         let defaults = Table::absent(UPSTREAM, item.report());
-                        self.add(&name, upstream(&name, vec![address], &defaults))
+                        self.add(&name, upstream(&name, vec![server], &defaults))
                     }
                 }
             }
@@ -110,56 +112,32 @@ impl<'a> Upstreams<'a> {
     }
 }
 
-fn servers(table: &Table<'_>, machine: Machine, sockets: &Sockets) -> Vec<UpstreamAddr> {
-    let expected = "a list of servers such as [\"127.0.0.1:8000\"]";
-    let mut servers = Vec::new();
-    let Some(list) = table.required("servers", "[\"127.0.0.1:8000\"]") else {
-        return servers;
-    };
-    let Some(items) = list.list(expected) else {
-        return servers;
-    };
-    if items.is_empty() {
-        list.error("is empty; write at least one, such as [\"127.0.0.1:8000\"]");
-    }
-    for item in items {
-        let Some(address) = server(&item, machine, sockets) else {
-            continue;
-        };
-        match servers.contains(&address) {
-            true => item.error(format!("{address} is already in this list")),
-            false => servers.push(address),
-        }
-    }
-    servers
-}
-
-fn server(item: &Item<'_>, machine: Machine, sockets: &Sockets) -> Option<UpstreamAddr> {
-    let base = item.report().source().directory();
-    let address = item.parse("a server such as \"127.0.0.1:8000\"", |text| {
-        parse_server(text, base, machine.resolve)
-    })?;
-    if let UpstreamAddr::Tcp(target) = address
-        && let Some(own) = sockets.reached_by(target)
-    {
-        item.error(format!(
-            "{target} is edge itself, which listens on {own}; requests would go round in a circle"
-        ));
-        return None;
-    }
-    Some(address)
-}
-
-fn upstream(name: &str, servers: Vec<UpstreamAddr>, table: &Table<'_>) -> Upstream {
+fn upstream(name: &str, servers: Vec<UpstreamServer>, table: &Table<'_>) -> Upstream {
     let duration =
         |name, default_s, most| table.duration(name, Duration::from_secs(default_s), LEAST..=most);
     Upstream {
         name: name.to_owned(),
         servers,
+        policy: policy(table),
         connect_timeout: duration("connect_timeout", 5, HOUR),
+        send_timeout: duration("send_timeout", 60, DAY),
         response_timeout: duration("response_timeout", 60, DAY),
         idle_timeout: duration("idle_timeout", 60, DAY),
         // None are kept with 0.
         idle_max: table.integer("idle_max", 64, 0..=100_000) as usize,
+        // Within 5 s each, more would try the patience of any client.
+        tries: table.integer("tries", 3, 1..=64) as u32,
+        max_connections: table
+            .item("max_connections")
+            .map(|_| table.integer("max_connections", 1024, 1..=1_000_000) as usize),
+        queue_timeout: duration("queue_timeout", 10, HOUR),
+        ejection: ejection(table),
+        slow_start: table.duration("slow_start", Duration::ZERO, Duration::ZERO..=HOUR),
+        resolve: table.duration_or_off(
+            "resolve",
+            Duration::from_secs(30),
+            Duration::from_secs(1)..=DAY,
+        ),
+        check: check(table),
     }
 }

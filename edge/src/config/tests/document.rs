@@ -6,7 +6,9 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::super::schema::{SECTIONS, TOP};
-use super::super::{Action, Config, LogTarget, ProxyAction, Route, ShieldMode, UpstreamAddr};
+use super::super::{
+    Action, Config, LogTarget, Policy, ProxyAction, Route, ShieldMode, UpstreamAddr,
+};
 use super::support::{MINIMAL, errors, load};
 
 /// The TOML block of the page that documents every key.
@@ -113,7 +115,15 @@ fn what_the_example_calls_a_default_is_the_default() {
         &proxy(&default.hosts[0].routes[0]).keep_alive,
     );
     let (shown, inline) = (&shown.upstreams[0], &default.upstreams[0]);
+    same(&shown.servers[1].weight, &inline.servers[0].weight);
+    same(&shown.servers[1].backup, &inline.servers[0].backup);
     same(&shown.connect_timeout, &inline.connect_timeout);
+    same(&shown.send_timeout, &inline.send_timeout);
+    same(&shown.tries, &inline.tries);
+    same(&shown.queue_timeout, &inline.queue_timeout);
+    same(&shown.ejection, &inline.ejection);
+    same(&shown.slow_start, &inline.slow_start);
+    same(&shown.resolve, &inline.resolve);
     same(&shown.response_timeout, &inline.response_timeout);
     same(&shown.idle_timeout, &inline.idle_timeout);
     same(&shown.idle_max, &inline.idle_max);
@@ -132,6 +142,10 @@ fn defaults_that_the_example_only_mentions() {
     assert_eq!(config.shield.interfaces, [""; 0]);
     assert_eq!(config.shield.mode, ShieldMode::Auto);
     assert_eq!(config.log.access, LogTarget::Stdout);
+    let inline = &config.upstreams[0];
+    assert_eq!(inline.policy, Policy::LeastOfTwo);
+    assert_eq!(inline.max_connections, None);
+    assert_eq!(inline.check, None);
     assert_eq!(config.hosts[0].routes[0].path, "/");
 
     let with_certificate =
@@ -171,7 +185,7 @@ listen = "off"
     assert_eq!(config.log.access, LogTarget::Off);
     assert_eq!(config.metrics, None);
     assert_eq!(
-        config.upstreams[0].servers,
+        config.upstreams[0].servers[0].addresses,
         [UpstreamAddr::Unix("mcp.sock".into())]
     );
 
@@ -238,6 +252,12 @@ fn the_table_of_bounds_is_what_is_enforced() {
         "upstream" => {
             format!("{MINIMAL}[upstream.a]\nservers = [\"127.0.0.1:1\"]\n{key} = {value}\n")
         }
+        "check" => format!(
+            "{MINIMAL}[upstream.a]\nservers = [\"127.0.0.1:1\"]\n[upstream.a.check]\n{key} = {value}\n"
+        ),
+        "server" => format!(
+            "{MINIMAL}[upstream.a]\nservers = [{{ address = \"127.0.0.1:1\", {key} = {value} }}]\n"
+        ),
         section => format!("{MINIMAL}[{section}]\n{key} = {value}\n"),
     };
     let page = include_str!("../../../../docs/configuration.md");
@@ -273,20 +293,33 @@ fn the_table_of_bounds_is_what_is_enforced() {
         ],
     );
     expect(
-        "`handshake`, `head`, `connect_timeout`",
+        "`handshake`, `head`, `connect_timeout`, `queue_timeout`",
         &[
             ("timeouts", "handshake", long),
             ("timeouts", "head", long),
             ("upstream", "connect_timeout", long),
+            ("upstream", "queue_timeout", long),
         ],
     );
     expect(
-        "`body`, `idle`, `send`, `websocket_idle`, `response_timeout`, `idle_timeout`",
+        "`eject_time`, `eject_time_max`, `interval`, `timeout`",
+        &[
+            ("upstream", "eject_time", long),
+            ("upstream", "eject_time_max", long),
+            ("check", "interval", long),
+            ("check", "timeout", long),
+        ],
+    );
+    expect("`slow_start`", &[("upstream", "slow_start", long)]);
+    expect("`resolve`", &[("upstream", "resolve", long)]);
+    expect(
+        "`body`, `idle`, `send`, `websocket_idle`, `send_timeout`, `response_timeout`, `idle_timeout`",
         &[
             ("timeouts", "body", long),
             ("timeouts", "idle", long),
             ("timeouts", "send", long),
             ("timeouts", "websocket_idle", long),
+            ("upstream", "send_timeout", long),
             ("upstream", "response_timeout", long),
             ("upstream", "idle_timeout", long),
         ],
@@ -318,6 +351,23 @@ fn the_table_of_bounds_is_what_is_enforced() {
         ],
     );
     expect("`idle_max`", &[("upstream", "idle_max", many)]);
+    expect(
+        "`weight`, `eject_after`",
+        &[
+            ("server", "weight", many),
+            ("upstream", "eject_after", many),
+        ],
+    );
+    expect("`tries`", &[("upstream", "tries", many)]);
+    expect(
+        "`max_connections`",
+        &[("upstream", "max_connections", many)],
+    );
+    expect(
+        "`healthy`, `unhealthy`",
+        &[("check", "healthy", many), ("check", "unhealthy", many)],
+    );
+    expect("`status`", &[("check", "status", many)]);
     expect("`bounds.head`", &[("bounds", "head", many)]);
     expect("`head_fields`", &[("bounds", "head_fields", many)]);
     expect("`buffer`", &[("bounds", "buffer", many)]);
@@ -327,6 +377,7 @@ fn the_table_of_bounds_is_what_is_enforced() {
         "`requests_per_connection`",
         &[("bounds", "requests_per_connection", many)],
     );
+    expect("`body_rate`", &[("bounds", "body_rate", many)]);
     expect(
         "bursts, `refused`",
         &[

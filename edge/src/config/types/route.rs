@@ -95,6 +95,8 @@ pub struct ProxyAction {
     pub rewrite: Rewrite,
     /// After how much silence an event stream gets a comment; `None` never.
     pub keep_alive: Option<Duration>,
+    /// The request body is read whole before the upstream is asked.
+    pub buffer_request: bool,
     /// What the edge does for MCP on this route.
     pub mcp: Option<Arc<Mcp>>,
 }
@@ -177,6 +179,7 @@ impl ProxyAction {
             upstream,
             rewrite: Rewrite::Keep,
             keep_alive: None,
+            buffer_request: false,
             mcp: None,
         }
     }

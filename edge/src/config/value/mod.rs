@@ -34,6 +34,7 @@ pub(super) use origin::{check_origin, check_param_name};
 pub(super) use pin::check_pin;
 pub(super) use rate::parse_rate;
 pub(super) use route_path::check_route_path;
+pub(crate) use server::usable_addresses;
 pub(super) use server::{Resolve, is_server, parse_server, resolve};
 pub(super) use size::{format_size, parse_size};
 pub(super) use socket_path::{check_socket_path, join};

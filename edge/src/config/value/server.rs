@@ -1,8 +1,8 @@
 //! Upstream servers: `"127.0.0.1:8000"`, `"localhost:8000"`, `"http://127.0.0.1:8000"`,
 //! `"unix:/run/mcp.sock"`.
 //!
-//! A name is looked up once, when the file is read. The first IPv4 address wins, because a server
-//! on `127.0.0.1` is far more common than one on `::1` where `localhost` names both.
+//! A name is looked up when the file is read, and again while it is served. Its IPv4 addresses win,
+//! because a server on `127.0.0.1` is far more common than one on `::1` where `localhost` names both.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,10 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 use super::{Invalid, check_socket_path, quote};
-use crate::config::UpstreamAddr;
+use crate::config::{UpstreamAddr, UpstreamServer};
+
+/// Addresses of one name that are used.
+const ADDRESSES_MAX: usize = 16;
 
 /// Looks a name up; tests pass one that asks nobody.
 pub(in crate::config) type Resolve = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
@@ -30,11 +33,11 @@ pub(in crate::config) fn parse_server(
     text: &str,
     base: &Path,
     resolve: Resolve,
-) -> Result<UpstreamAddr, Invalid> {
+) -> Result<UpstreamServer, Invalid> {
     let invalid = |problem: &str| Invalid::new(format!("{} {problem}", quote(text)));
     if let Some(path) = text.strip_prefix("unix:") {
         let path = path.strip_prefix("//").unwrap_or(path);
-        return check_socket_path(base, path).map(UpstreamAddr::Unix);
+        return Ok(alone(UpstreamAddr::Unix(check_socket_path(base, path)?)));
     }
     if text.starts_with(['/', '.']) {
         return Err(invalid("is a path").fix(format!(
@@ -83,7 +86,7 @@ pub(in crate::config) fn parse_server(
             return Err(invalid("is an address to listen on, not to connect to")
                 .fix(format!("write \"127.0.0.1:{port}\"")));
         }
-        return Ok(UpstreamAddr::Tcp(SocketAddr::new(address, port)));
+        return Ok(alone(UpstreamAddr::Tcp(SocketAddr::new(address, port))));
     }
     let name = host
         .bytes()
@@ -93,12 +96,38 @@ pub(in crate::config) fn parse_server(
     }
     let addresses =
         resolve(host, port).map_err(|error| invalid(&format!("cannot be looked up ({error})")))?;
-    addresses
-        .iter()
-        .find(|address| address.is_ipv4())
-        .or(addresses.first())
-        .map(|address| UpstreamAddr::Tcp(*address))
-        .ok_or_else(|| invalid("has no address"))
+    let addresses = usable_addresses(&addresses);
+    if addresses.is_empty() {
+        return Err(invalid("has no address"));
+    }
+    Ok(UpstreamServer {
+        name: Some((host.to_owned(), port)),
+        addresses,
+        weight: 1,
+        backup: false,
+    })
+}
+
+fn alone(address: UpstreamAddr) -> UpstreamServer {
+    UpstreamServer {
+        name: None,
+        addresses: vec![address],
+        weight: 1,
+        backup: false,
+    }
+}
+
+/// The addresses of a name that requests go to: IPv4 where there is any, each once.
+pub(crate) fn usable_addresses(found: &[SocketAddr]) -> Vec<UpstreamAddr> {
+    let v4 = found.iter().any(SocketAddr::is_ipv4);
+    let mut usable: Vec<UpstreamAddr> = Vec::new();
+    for address in found.iter().filter(|address| !v4 || address.is_ipv4()) {
+        let address = UpstreamAddr::Tcp(*address);
+        if usable.len() < ADDRESSES_MAX && !usable.contains(&address) {
+            usable.push(address);
+        }
+    }
+    usable
 }
 
 /// Splits `host:port`, `[v6]:port` or, with a default, `host`.
@@ -154,7 +183,8 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<UpstreamAddr, Invalid> {
-        parse_server(text, Path::new("/etc/edge"), fake)
+        let server = parse_server(text, Path::new("/etc/edge"), fake)?;
+        Ok(server.addresses[0].clone())
     }
 
     #[test]

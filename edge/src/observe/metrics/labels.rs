@@ -50,6 +50,8 @@ label! {
     UpstreamFault {
         /// No connection: refused, unreachable, no such socket.
         Connect = "connect",
+        /// As many connections in use as may be.
+        Full = "full",
         /// No connection in time.
         ConnectTimeout = "connect_timeout",
         /// No response head, or silence inside a body of known length, for too long.

@@ -15,6 +15,7 @@ mod registry;
 mod requests;
 mod scrape;
 mod series;
+mod servers;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -26,4 +27,5 @@ pub use quic::QuicMetrics;
 pub use registry::Metrics;
 pub use scrape::{Scrape, ShieldLink, ShieldVerdict};
 pub use series::{RequestSample, Series};
+pub use servers::{ServerSample, ServerSource};
 pub use worker::WorkerMetrics;

@@ -13,6 +13,7 @@ use super::labels::{BanOrigin, Label};
 use super::mcp::SharedMcp;
 use super::requests::RouteLabels;
 use super::scrape::{self, Scrape};
+use super::servers::Servers;
 use super::text;
 use super::worker::WorkerMetrics;
 use crate::config::Config;
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     bans: Vec<Counter>,
     ban_requests_dropped: Counter,
     access_log_dropped: Counter,
+    pub(super) servers: Servers,
 }
 
 impl Metrics {
@@ -57,6 +59,7 @@ impl Metrics {
             ban_requests_dropped: counter(&recorder, describe::BAN_REQUESTS_DROPPED, &[]),
             access_log_dropped: counter(&recorder, describe::ACCESS_LOG_DROPPED, &[]),
             recorder,
+            servers: Servers::default(),
         };
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         shared.gauge(describe::BUILD_INFO, &version).set(1.0);
@@ -98,6 +101,7 @@ impl Metrics {
             .absolute(scrape.ban_requests_dropped);
         let mut page = text::sorted(&shared.recorder.handle().render());
         self.render_histograms(&mut page);
+        shared.servers.render(&mut page);
         self.render_certificates(&mut page);
         scrape::render_shield(&mut page, scrape);
         super::process::render(&mut page);

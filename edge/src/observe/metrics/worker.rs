@@ -13,6 +13,7 @@ use super::quic::QuicMetrics;
 use super::registry::Shared;
 use super::requests::{RouteRequests, route_labels};
 use super::series::{RequestSample, Series, UpstreamMetrics};
+use super::servers::ServerSource;
 use crate::config::Config;
 use crate::observe::Protocol;
 
@@ -92,6 +93,11 @@ impl WorkerMetrics {
             })
         });
         Series::new(routes, upstreams.collect())
+    }
+
+    /// From now on the page shows the servers that `source` knows.
+    pub fn show_servers(&self, source: ServerSource) {
+        self.shared.servers.set(source);
     }
 
     /// Counts a finished request.

@@ -39,8 +39,8 @@ pub(in crate::proxy) struct Call {
     pub(super) scan: BodyScan,
     pub(super) prefix: Prefix,
     pub(super) session: Option<SessionKey>,
-    /// The server, by its number in the group, that the session belongs to.
-    pub(super) pin: Option<usize>,
+    /// The server, by its name in the group, that the session belongs to.
+    pub(super) pin: Option<Rc<str>>,
     pub(super) ends_session: bool,
     /// Whom a session that the answer issues is counted for.
     pub(super) owner: u64,
@@ -94,9 +94,14 @@ impl Call {
         self.upstream
     }
 
+    /// Bytes of the body that were read to find out what it asks for.
+    pub(in crate::proxy) fn read_ahead(&self) -> u64 {
+        self.prefix.len() as u64
+    }
+
     /// The server that must answer.
-    pub(in crate::proxy) fn pin(&self) -> Option<usize> {
-        self.pin
+    pub(in crate::proxy) fn pin(&self) -> Option<Rc<str>> {
+        self.pin.clone()
     }
 
     pub(super) fn is_pinned(&self) -> bool {

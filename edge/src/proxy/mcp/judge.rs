@@ -130,11 +130,11 @@ impl Proxy {
         call.pin = server.and_then(|tag| group.find(|address| ServerTag::of(address) == tag));
         // One server knows its sessions best; of several, none must guess.
         match call.pin {
-            None if group.servers() > 1 => {
+            None if group.count() > 1 => {
                 call.forget_session(self);
                 Err(Refusal::Session.into())
             }
-            Some(_) if group.servers() == 1 => {
+            Some(_) if group.count() == 1 => {
                 call.pin = None;
                 Ok(())
             }

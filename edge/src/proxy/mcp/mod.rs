@@ -85,7 +85,7 @@ impl Proxy {
     ) {
         record.error = Some(error.reason());
         match (record.status, error) {
-            (None, ClientError::BadBody | ClientError::TooLarge | ClientError::BodyTimeout) => {
+            (None, error) if error.status().as_u16() != 499 => {
                 let reply = match (call, error) {
                     (Some(call), ClientError::BadBody) => call.refuse(Refusal::Body, None),
                     _ => Reply::new(error.status()),
@@ -122,7 +122,7 @@ impl Call {
             // The session lived in the server's memory: the client has to start anew, which is
             // what 404 tells it
             // (<https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management>).
-            UpstreamError::Connect(_) if self.is_pinned() => {
+            UpstreamError::Connect(_) | UpstreamError::Gone if self.is_pinned() => {
                 self.forget_session(proxy);
                 Refusal::Session
             }

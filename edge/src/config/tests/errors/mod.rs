@@ -1,5 +1,6 @@
 //! What operators read when a file is wrong.
 
+mod balance;
 mod keys;
 mod mcp;
 mod routing;

@@ -1,0 +1,38 @@
+//! Servers, policies and health checks that cannot be.
+
+use crate::config::tests::support::after;
+
+/// The messages about an upstream with these lines, without places.
+fn upstream(lines: &str) -> String {
+    let shown = after(&format!("[upstream.a]\n{lines}"));
+    let messages = shown.lines().filter_map(|line| {
+        let (_, rest) = line.strip_prefix("edge.toml:")?.split_once(": ")?;
+        Some(rest.to_owned())
+    });
+    messages.collect::<Vec<_>>().join("\n")
+}
+
+const SERVERS: &str = "servers = [\"127.0.0.1:1\"]";
+
+#[test]
+fn servers() {
+    insta::assert_snapshot!(upstream("servers = [{ weight = 2 }]"), @"[upstream.NAME.servers] has no `address`; add `address = \"127.0.0.1:8000\"`");
+    insta::assert_snapshot!(upstream("servers = [{ address = \"127.0.0.1:1\", wieght = 2 }]"), @"unknown key `wieght` in [upstream.NAME.servers]; did you mean `weight`?");
+    insta::assert_snapshot!(upstream("servers = [{ address = \"127.0.0.1:1\", backup = true }]"), @"`servers`: has nothing but backups; leave `backup` out of at least one");
+    insta::assert_snapshot!(upstream("servers = [\"localhost:1\", { address = \"127.0.0.1:1\" }]"), @"`servers`: 127.0.0.1:1 is already in this list");
+    insta::assert_snapshot!(upstream("servers = [1]"), @"`servers`: must be a server such as \"127.0.0.1:8000\", not the number 1");
+    let many: Vec<String> = (1..=65)
+        .map(|port| format!("\"127.0.0.1:{port}\""))
+        .collect();
+    insta::assert_snapshot!(upstream(&format!("servers = [{}]", many.join(", "))), @"`servers`: there are more than 64 servers");
+}
+
+#[test]
+fn policies_and_checks() {
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hsah\"")), @r#"`policy`: "hsah" is not one of "least_of_two", "round_robin", "hash"; did you mean "hash"?"#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\nhash_field = \"X-User\"")), @r#"`hash_field`: is of use with `policy = "hash"` only"#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hash\"\nhash_field = \"a b\"")), @r#"`hash_field`: "a b" is not the name of a field"#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\ncheck = \"/health\"")), @r#"`check`: must be a table, under [upstream.NAME.check], not the text "/health""#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\n[upstream.a.check]\nhost = \"a b\"")), @r#"`host`: "a b" is not a host"#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\nresolve = 30")), @r#"`resolve`: must be a duration such as "30s", or "off", not the number 30"#);
+}

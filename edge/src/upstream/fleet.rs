@@ -1,0 +1,261 @@
+//! Every configured server and what is known of it, shared by all workers.
+//!
+//! A name stands for as many servers as it has addresses, so a group's servers can change while it
+//! is served. Workers look at a number and take the new list when it has grown.
+
+use std::net::ToSocketAddrs as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::health::Health;
+use crate::clock::monotonic_ns;
+use crate::config::{Upstream, UpstreamAddr, UpstreamServer, usable_addresses};
+use crate::observe::metrics::ServerSample;
+
+/// The servers of a whole configuration.
+#[derive(Debug)]
+pub struct Fleet {
+    rosters: Vec<Arc<Roster>>,
+    /// Another configuration is in force; what still runs under this one is no reason to go on
+    /// asking servers.
+    retired: AtomicBool,
+}
+
+/// The servers of one group.
+#[derive(Debug)]
+pub(super) struct Roster {
+    pub(super) settings: Upstream,
+    generation: AtomicU64,
+    /// In the order of the file, each with the number of its entry there.
+    members: Mutex<Vec<(usize, Arc<Member>)>>,
+}
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) addr: UpstreamAddr,
+    pub(super) weight: u32,
+    pub(super) backup: bool,
+    pub(super) health: Arc<Health>,
+    /// Connections in use where their number is limited.
+    pub(super) used: Arc<AtomicUsize>,
+    /// Requests under way, as the workers have last told.
+    pub(super) in_flight: Arc<AtomicUsize>,
+}
+
+impl Fleet {
+    /// The servers of a configuration; what is known of those that the one before had as well is
+    /// kept.
+    pub fn new(configured: &[Upstream], previous: Option<&Fleet>) -> Fleet {
+        let known = previous.map_or(&[][..], |previous| &previous.rosters);
+        let rosters = configured.iter().map(|upstream| {
+            let same = known.iter().find(|old| old.settings.name == upstream.name);
+            Arc::new(Roster::new(upstream, same.map(|old| &**old)))
+        });
+        Fleet {
+            rosters: rosters.collect(),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn rosters(&self) -> &[Arc<Roster>] {
+        &self.rosters
+    }
+
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    /// The state of every server now.
+    pub fn states(&self) -> Vec<ServerSample> {
+        let now_ns = monotonic_ns();
+        let of = |roster: &Arc<Roster>| {
+            let upstream = roster.settings.name.clone();
+            let state = move |member: Arc<Member>| {
+                let (checks_passed, checks_failed) = member.health.checks();
+                ServerSample {
+                    upstream: upstream.clone(),
+                    server: member.addr.to_string(),
+                    up: member.health.is_usable(now_ns),
+                    ejected: member.health.is_ejected(now_ns),
+                    checks_passed,
+                    checks_failed,
+                    in_flight: member.in_flight.load(Relaxed),
+                }
+            };
+            roster.members().into_iter().map(state)
+        };
+        self.rosters.iter().flat_map(of).collect()
+    }
+}
+
+impl Roster {
+    fn new(settings: &Upstream, previous: Option<&Roster>) -> Roster {
+        let known = previous.map(Roster::members).unwrap_or_default();
+        let members = settings
+            .servers
+            .iter()
+            .enumerate()
+            .flat_map(|(entry, server)| {
+                let members = members_of(server, &server.addresses, &known);
+                members.into_iter().map(move |member| (entry, member))
+            });
+        Roster {
+            members: Mutex::new(members.collect()),
+            generation: AtomicU64::new(0),
+            settings: settings.clone(),
+        }
+    }
+
+    /// Changes whenever the list does.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// The servers now.
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members
+            .iter()
+            .map(|(_, member)| Arc::clone(member))
+            .collect()
+    }
+
+    /// Whether there is a name to look up again.
+    pub(super) fn has_names(&self) -> bool {
+        self.settings
+            .servers
+            .iter()
+            .any(|server| server.name.is_some())
+    }
+
+    /// Looks every name up again; blocks until the resolver has answered. A name that cannot be
+    /// looked up keeps the addresses it had: a resolver that is down must not take servers along.
+    pub(super) fn resolve(&self) {
+        for (entry, server) in self.settings.servers.iter().enumerate() {
+            let Some((name, port)) = &server.name else {
+                continue;
+            };
+            match (name.as_str(), *port).to_socket_addrs() {
+                Ok(found) => {
+                    let found: Vec<_> = found.collect();
+                    self.replace(entry, server, &usable_addresses(&found));
+                }
+                Err(error) => {
+                    let upstream = &self.settings.name;
+                    tracing::warn!(upstream, name, %error, "cannot look a server up again");
+                }
+            }
+        }
+    }
+
+    fn replace(&self, entry: usize, server: &UpstreamServer, addresses: &[UpstreamAddr]) {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let before: Vec<_> = members
+            .iter()
+            .filter(|(of, _)| *of == entry)
+            .map(|(_, member)| Arc::clone(member))
+            .collect();
+        // The resolver turns the order round to spread clients, which is no change.
+        let same = before.len() == addresses.len()
+            && before.iter().all(|member| addresses.contains(&member.addr));
+        // An address that another entry has already is not a second server.
+        let taken = |addr: &UpstreamAddr| {
+            let mut others = members.iter().filter(|(of, _)| *of != entry);
+            others.any(|(_, member)| member.addr == *addr)
+        };
+        let free: Vec<_> = addresses
+            .iter()
+            .filter(|addr| !taken(addr))
+            .cloned()
+            .collect();
+        if same || free.is_empty() {
+            return;
+        }
+        let now = members_of(server, &free, &before);
+        members.retain(|(of, _)| *of != entry);
+        members.extend(now.into_iter().map(|member| (entry, member)));
+        members.sort_by_key(|(entry, _)| *entry);
+        self.generation.fetch_add(1, Relaxed);
+        let shown: Vec<String> = free.iter().map(ToString::to_string).collect();
+        let name = server.name.as_ref().map(|(name, _)| name);
+        let upstream = &self.settings.name;
+        tracing::info!(
+            upstream,
+            name,
+            addresses = shown.join(" "),
+            "a name has moved"
+        );
+    }
+}
+
+fn members_of(
+    server: &UpstreamServer,
+    addresses: &[UpstreamAddr],
+    known: &[Arc<Member>],
+) -> Vec<Arc<Member>> {
+    let member = |addr: &UpstreamAddr| {
+        let same = known.iter().find(|known| known.addr == *addr);
+        Arc::new(Member {
+            addr: addr.clone(),
+            weight: server.weight,
+            backup: server.backup,
+            health: same
+                .map(|same| Arc::clone(&same.health))
+                .unwrap_or_default(),
+            used: same.map(|same| Arc::clone(&same.used)).unwrap_or_default(),
+            in_flight: same
+                .map(|same| Arc::clone(&same.in_flight))
+                .unwrap_or_default(),
+        })
+    };
+    addresses.iter().map(member).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::testing;
+
+    fn addresses(lasts: &[u8]) -> Vec<UpstreamAddr> {
+        let one = |last: &u8| UpstreamAddr::Tcp(([127, 0, 0, *last], 80).into());
+        lasts.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_name_that_moves_keeps_what_is_known_of_the_rest() {
+        let mut settings = testing::config().upstreams.remove(0);
+        settings.servers = vec![UpstreamServer {
+            name: Some(("name".into(), 80)),
+            addresses: addresses(&[1, 2]),
+            weight: 3,
+            backup: false,
+        }];
+        let fleet = Fleet::new(&[settings.clone()], None);
+        let roster = &fleet.rosters()[0];
+        let before = roster.members();
+        let server = &settings.servers[0];
+        roster.replace(0, server, &addresses(&[2, 1]));
+        assert_eq!(roster.generation(), 0, "another order is no change");
+        roster.replace(0, server, &addresses(&[2, 3]));
+        assert_eq!(roster.generation(), 1);
+        let after = roster.members();
+        let shown: Vec<_> = after.iter().map(|member| member.addr.to_string()).collect();
+        assert_eq!(shown, ["127.0.0.2:80", "127.0.0.3:80"]);
+        assert!(Arc::ptr_eq(&before[1].health, &after[0].health));
+        roster.replace(0, server, &[]);
+        assert_eq!(
+            roster.members().len(),
+            2,
+            "a name without address changes nothing"
+        );
+        // A reload keeps it too.
+        let next = Fleet::new(&[settings], Some(&fleet));
+        let health = Arc::clone(&next.rosters()[0].members()[1].health);
+        assert!(Arc::ptr_eq(&health, &after[0].health));
+    }
+}
