@@ -39,13 +39,14 @@ impl Issuer {
         self.state().keys.clone()
     }
 
-    /// Asks for the keys to be fetched again; false when that was just done.
+    /// Asks for the keys to be fetched again; false when that was just done. The first time it is
+    /// under way already.
     pub fn refresh(&self) -> bool {
         let now_ns = monotonic_ns();
-        let just_done = self
-            .state()
-            .tried_ns
-            .is_some_and(|tried| now_ns.saturating_sub(tried) < ASK_EVERY.as_nanos() as u64);
+        let Some(tried_ns) = self.state().tried_ns else {
+            return true;
+        };
+        let just_done = now_ns.saturating_sub(tried_ns) < ASK_EVERY.as_nanos() as u64;
         if !just_done {
             self.wake.notify_one();
         }
