@@ -1,6 +1,7 @@
 //! What operators read when a file is wrong.
 
 mod balance;
+mod files;
 mod keys;
 mod mcp;
 mod routing;
