@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ban, bans, check, keeper, lists, reload, routes, run, shield, status, top, unban};
+use super::{
+    ban, bans, check, import, keeper, lists, reload, routes, run, shield, status, top, unban,
+};
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
 #[derive(Debug, Parser)]
@@ -15,6 +17,7 @@ use super::{ban, bans, check, keeper, lists, reload, routes, run, shield, status
 Examples:
   edge check edge.toml              every error in a configuration at once
   edge routes https://h/mcp         what a request would hit, and why
+  edge import nginx nginx.conf      an nginx configuration as TOML
   edge run --config edge.toml       serve until SIGTERM
   edge reload                       take over a changed configuration
   edge ban 203.0.113.7 --for 10m    drop an address in the kernel
@@ -36,6 +39,7 @@ enum Command {
     Check(check::Check),
     Reload(reload::Reload),
     Routes(routes::Routes),
+    Import(import::Import),
     Ban(ban::Ban),
     Unban(unban::Unban),
     Bans(bans::Bans),
@@ -55,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Reload(command) => command.run(),
         Command::Routes(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Ban(command) => command.run(),
         Command::Unban(command) => command.run(),
         Command::Bans(command) => command.run(),
@@ -95,6 +100,7 @@ mod tests {
             "edge check",
             "edge check edge.toml",
             "edge routes https://h/ --method POST --header X-A:1 --config edge.toml --json",
+            "edge import nginx nginx.conf conf.d/mcp.conf",
             "edge ban 203.0.113.7",
             "edge ban 2001:db8::7 --for 7d --reason scraper --socket /tmp/admin.sock",
             "edge unban 203.0.113.7 --config edge.toml",

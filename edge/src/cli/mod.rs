@@ -10,6 +10,7 @@ mod bans;
 mod care;
 mod check;
 mod failure;
+mod import;
 mod keeper;
 mod lists;
 mod logging;

@@ -7,6 +7,7 @@
 
 mod item;
 mod load;
+pub mod nginx;
 mod read;
 mod report;
 mod schema;

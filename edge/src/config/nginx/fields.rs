@@ -1,0 +1,91 @@
+//! `add_header`, `proxy_set_header` and their kin, as rules for header fields.
+
+use super::document::Section;
+use super::notes::Notes;
+use super::tree::Directive;
+use super::variables::template;
+
+/// Rules of one host or route.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    request: Vec<String>,
+    response: Vec<String>,
+}
+
+impl Rules {
+    /// Takes a directive about header fields; `false` for any other.
+    pub(super) fn take(
+        &mut self,
+        directive: &Directive,
+        server_name: &str,
+        section: &mut Section,
+        notes: &mut Notes,
+    ) -> bool {
+        let name = directive.arg();
+        let value = directive.args.get(1).map_or("", String::as_str);
+        match &*directive.name {
+            "proxy_pass_header" => {}
+            "proxy_hide_header" => self.response.push(format!("-{name}")),
+            "add_header" if is_default_answer(name, value) => {}
+            "proxy_set_header" if is_default_request(name, value) => {}
+            "proxy_set_header" if value.is_empty() => self.request.push(format!("-{name}")),
+            "add_header" | "proxy_set_header" => match template(value, server_name) {
+                Ok(value) => {
+                    let rules = match &*directive.name {
+                        "add_header" => &mut self.response,
+                        _ => &mut self.request,
+                    };
+                    rules.push(format!("{name}: {value}"));
+                }
+                Err(variable) => {
+                    let reason = format!("{variable} has no counterpart");
+                    notes.leave(section, directive, &reason);
+                }
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    /// Writes the rules, if there are any.
+    pub(super) fn write(&self, section: &mut Section) {
+        for (key, rules) in [
+            ("request_headers", &self.request),
+            ("response_headers", &self.response),
+        ] {
+            if !rules.is_empty() {
+                section.list(key, rules);
+            }
+        }
+    }
+}
+
+/// Fields that upstreams get anyway, or that belong to the connection.
+fn is_default_request(name: &str, value: &str) -> bool {
+    let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+    match value {
+        "$host" | "$http_host" | "$host:$server_port" => is("Host") || is("X-Forwarded-Host"),
+        _ => [
+            "Connection",
+            "Upgrade",
+            "X-Real-IP",
+            "X-Forwarded-For",
+            "X-Forwarded-Proto",
+            "X-Forwarded-Host",
+            "X-Request-ID",
+        ]
+        .into_iter()
+        .any(is),
+    }
+}
+
+/// Fields that clients get anyway.
+fn is_default_answer(name: &str, value: &str) -> bool {
+    let is = |field: &str, default: &str| {
+        name.eq_ignore_ascii_case(field) && value.eq_ignore_ascii_case(default)
+    };
+    name.eq_ignore_ascii_case("Alt-Svc")
+        || name.eq_ignore_ascii_case("X-Accel-Buffering")
+        || is("X-Content-Type-Options", "nosniff")
+        || is("X-Frame-Options", "DENY")
+}

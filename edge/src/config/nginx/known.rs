@@ -1,0 +1,231 @@
+//! Directives that need no counterpart, and those that have none, each with the reason.
+
+/// What becomes of a directive that the conversion does not look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is so anyway, or it is about nginx itself: nothing to say.
+    Needless,
+    /// It is left out, for this reason.
+    Missing(&'static str),
+}
+
+/// Looks a directive up; `None` for one that is not known at all.
+pub(super) fn fate(name: &str) -> Option<Fate> {
+    let named = |names: &[&str]| names.contains(&name);
+    if named(NEEDLESS) {
+        return Some(Fate::Needless);
+    }
+    let reasons = MISSING.iter().find(|(names, _)| named(names));
+    reasons.map(|(_, reason)| Fate::Missing(reason))
+}
+
+const NEEDLESS: &[&str] = &[
+    // How nginx works inside.
+    "user",
+    "pid",
+    "daemon",
+    "master_process",
+    "worker_cpu_affinity",
+    "worker_priority",
+    "worker_rlimit_nofile",
+    "worker_connections",
+    "worker_shutdown_timeout",
+    "events",
+    "use",
+    "multi_accept",
+    "accept_mutex",
+    "pcre_jit",
+    "load_module",
+    "error_log",
+    "types",
+    "default_type",
+    "types_hash_max_size",
+    "types_hash_bucket_size",
+    "server_names_hash_bucket_size",
+    "server_names_hash_max_size",
+    "variables_hash_max_size",
+    "variables_hash_bucket_size",
+    "server_tokens",
+    "server_name_in_redirect",
+    "port_in_redirect",
+    "absolute_redirect",
+    "sendfile",
+    "sendfile_max_chunk",
+    "aio",
+    "directio",
+    "tcp_nopush",
+    "tcp_nodelay",
+    "keepalive_requests",
+    "reset_timedout_connection",
+    "resolver",
+    "resolver_timeout",
+    "log_not_found",
+    "etag",
+    "underscores_in_headers",
+    "ignore_invalid_headers",
+    "merge_slashes",
+    "charset",
+    // Always so here.
+    "http2",
+    "http2_max_concurrent_streams",
+    "http3",
+    "http3_hq",
+    "quic_gso",
+    "proxy_http_version",
+    "proxy_buffering",
+    "proxy_buffers",
+    "proxy_buffer_size",
+    "proxy_busy_buffers_size",
+    "proxy_max_temp_file_size",
+    "proxy_temp_file_write_size",
+    "proxy_temp_path",
+    "proxy_socket_keepalive",
+    "proxy_redirect",
+    "proxy_ssl_server_name",
+    "proxy_pass_request_headers",
+    "proxy_pass_request_body",
+    "proxy_next_upstream",
+    "proxy_next_upstream_tries",
+    "proxy_next_upstream_timeout",
+    "chunked_transfer_encoding",
+    "client_body_buffer_size",
+    "client_body_temp_path",
+    "client_header_buffer_size",
+    "gzip_proxied",
+    "gzip_vary",
+    "gzip_types",
+    "gzip_comp_level",
+    "gzip_min_length",
+    "gzip_disable",
+    "gzip_buffers",
+    "gzip_http_version",
+    "keepalive_disable",
+    "ssl",
+    "ssl_ciphers",
+    "ssl_conf_command",
+    "ssl_dhparam",
+    "ssl_ecdh_curve",
+    "ssl_prefer_server_ciphers",
+    "ssl_session_cache",
+    "ssl_session_tickets",
+    "ssl_session_timeout",
+    "ssl_session_ticket_key",
+    "ssl_stapling_verify",
+    "ssl_trusted_certificate",
+    "ssl_verify_depth",
+    "ssl_buffer_size",
+    "ssl_early_data",
+    "limit_req_status",
+    "limit_req_log_level",
+    "limit_conn_status",
+    "limit_conn_log_level",
+    "zone",
+    "large_client_header_buffers",
+    "random",
+    "least_conn",
+    "keepalive_time",
+];
+
+const MISSING: &[(&[&str], &str)] = &[
+    (
+        &["ssl_stapling", "ssl_ocsp", "ssl_ocsp_responder"],
+        "authorities are not asked; `ocsp` names a file with the answer to staple",
+    ),
+    (
+        &[
+            "proxy_cache",
+            "proxy_cache_path",
+            "proxy_cache_valid",
+            "proxy_cache_key",
+            "proxy_cache_bypass",
+            "proxy_no_cache",
+            "proxy_cache_lock",
+            "proxy_cache_use_stale",
+            "proxy_cache_methods",
+        ],
+        "answers are not cached",
+    ),
+    (
+        &["error_page", "proxy_intercept_errors"],
+        "pages are files here: see `error_pages`",
+    ),
+    (
+        &[
+            "auth_basic",
+            "auth_basic_user_file",
+            "auth_request",
+            "auth_request_set",
+            "auth_jwt",
+        ],
+        "see docs/configuration.md for what can be asked of clients",
+    ),
+    (
+        &["gzip", "gzip_static", "brotli", "brotli_static", "zstd"],
+        "answers are not compressed here; let the upstream do it",
+    ),
+    (
+        &[
+            "root",
+            "alias",
+            "index",
+            "try_files",
+            "autoindex",
+            "expires",
+        ],
+        "files are not served here; proxy to a server that does",
+    ),
+    (
+        &[
+            "if",
+            "set",
+            "map",
+            "geo",
+            "split_clients",
+            "rewrite",
+            "break",
+        ],
+        "conditions have no counterpart; write routes with `methods`, `headers`, `regex`",
+    ),
+    (
+        &[
+            "fastcgi_pass",
+            "uwsgi_pass",
+            "scgi_pass",
+            "grpc_pass",
+            "memcached_pass",
+        ],
+        "upstreams speak HTTP/1.1; run the application behind an HTTP server",
+    ),
+    (
+        &["log_format"],
+        "access log lines are JSON with fixed names, see docs/observe.md",
+    ),
+    (
+        &["stub_status"],
+        "counters are on the metrics page, see [metrics]",
+    ),
+    (
+        &[
+            "mirror",
+            "sub_filter",
+            "js_import",
+            "perl",
+            "lua_package_path",
+        ],
+        "not done here",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_directive_has_two_fates() {
+        let mut names: Vec<&str> = NEEDLESS.to_vec();
+        names.extend(MISSING.iter().flat_map(|(names, _)| names.iter()));
+        names.sort_unstable();
+        let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+}

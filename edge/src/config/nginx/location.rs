@@ -1,0 +1,226 @@
+//! `location` blocks, as routes.
+
+use regex::bytes::RegexBuilder;
+
+use super::access::{access, networks};
+use super::document::Section;
+use super::fields::Rules;
+use super::limits::Limits;
+use super::notes::Notes;
+use super::scope::Scope;
+use super::tree::Directive;
+use super::upstream::Upstreams;
+use super::variables::template;
+
+/// What the locations of one server become.
+pub(super) struct Routes<'c> {
+    pub(super) server_name: &'c str,
+    pub(super) upstreams: &'c mut Upstreams,
+    pub(super) limits: &'c mut Limits,
+    pub(super) notes: &'c mut Notes,
+    /// Routes in the order of the file; comments about locations without one stand among them.
+    pub(super) sections: Vec<Section>,
+    /// Keys that are taken: the same path twice is an error.
+    taken: Vec<String>,
+}
+
+impl<'c> Routes<'c> {
+    pub(super) fn new(
+        server_name: &'c str,
+        upstreams: &'c mut Upstreams,
+        limits: &'c mut Limits,
+        notes: &'c mut Notes,
+    ) -> Routes<'c> {
+        Routes {
+            server_name,
+            upstreams,
+            limits,
+            notes,
+            sections: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Converts a location and those inside it.
+    pub(super) fn add(&mut self, location: &Directive, outer: &Scope<'_>) {
+        let block = location.block.as_deref().unwrap_or_default();
+        let scope = outer.inner(block);
+        let mut section = Section::new("[[host.route]]");
+        match matcher(location) {
+            Ok((key, pattern)) => {
+                let id = format!("{key} {pattern}");
+                if self.taken.contains(&id) {
+                    let reason = "another location has become the same route";
+                    self.leave(location, reason);
+                } else if self.fill(&mut section, key, &pattern, &scope) {
+                    self.taken.push(id);
+                    self.sections.push(section);
+                } else {
+                    let mut only_comments = Section::default();
+                    only_comments.comment(format!("no route for: {}", location.written()));
+                    only_comments.append_comments(section);
+                    self.sections.push(only_comments);
+                    self.notes.left_out += 1;
+                }
+            }
+            Err(reason) => self.leave(location, &reason),
+        }
+        for inner in block.iter().filter(|inner| inner.name == "location") {
+            self.add(inner, &scope);
+        }
+    }
+
+    fn leave(&mut self, location: &Directive, reason: &str) {
+        let mut section = Section::default();
+        self.notes.leave(&mut section, location, reason);
+        self.sections.push(section);
+    }
+
+    /// A route for what a server says outside its locations, `return` above all.
+    pub(super) fn answer(&mut self, directive: &Directive) {
+        let mut section = Section::new("[[host.route]]");
+        match self.respond(&mut section, directive) {
+            Ok(()) => self.sections.push(section),
+            Err(reason) => self.leave(directive, &reason),
+        }
+    }
+
+    /// Fills a route in; `false` when there is nothing it could do.
+    fn fill(&mut self, section: &mut Section, key: &str, pattern: &str, scope: &Scope<'_>) -> bool {
+        section.text(key, pattern);
+        let mut rules = Rules::default();
+        let mut acts = false;
+        for directive in scope.own() {
+            match &*directive.name {
+                "location" => {}
+                "proxy_connect_timeout" | "proxy_send_timeout" | "proxy_read_timeout" => {}
+                "proxy_pass" | "return" if acts => {
+                    self.notes
+                        .leave(section, directive, "the route does something else already");
+                }
+                "proxy_pass" => match self.pass(section, directive, key, pattern, scope) {
+                    Ok(()) => acts = true,
+                    Err(reason) => self.notes.leave(section, directive, &reason),
+                },
+                "return" => match self.respond(section, directive) {
+                    Ok(()) => acts = true,
+                    Err(reason) => self.notes.leave(section, directive, &reason),
+                },
+                "deny" if directive.arg() == "all" && scope.all("allow").is_empty() => {
+                    section.raw("respond", "403");
+                    acts = true;
+                }
+                _ if self.limits.take(directive, section, self.notes) => {}
+                _ if access(directive, section, self.notes) => {}
+                _ if rules.take(directive, self.server_name, section, self.notes) => {}
+                _ => self.notes.rest(section, directive),
+            }
+        }
+        rules.write(section);
+        self.limits.name(scope.own(), section);
+        networks(scope.own(), section);
+        acts
+    }
+
+    fn pass(
+        &mut self,
+        section: &mut Section,
+        directive: &Directive,
+        key: &str,
+        pattern: &str,
+        scope: &Scope<'_>,
+    ) -> Result<(), String> {
+        let url = directive.arg();
+        if url.contains('$') {
+            return Err("an upstream cannot be picked by variables".to_owned());
+        }
+        let rest = url
+            .strip_prefix("http://")
+            .ok_or("upstreams are reached over plain HTTP")?;
+        // nginx writes `unix:/path:/uri`.
+        let (server, uri) = match rest.strip_prefix("unix:") {
+            Some(path) => match path.split_once(':') {
+                Some((path, uri)) => (format!("unix:{path}"), uri),
+                None => (format!("unix:{path}"), ""),
+            },
+            None => {
+                let at = rest.find('/').unwrap_or(rest.len());
+                (rest[..at].to_owned(), &rest[at..])
+            }
+        };
+        let (written, name) = self.upstreams.resolve(&server);
+        section.text("upstream", &written);
+        if let Some(name) = name {
+            self.upstreams.timeouts(&name, scope);
+        }
+        let prefix = uri.strip_suffix('/').unwrap_or(uri);
+        match key {
+            _ if uri.is_empty() => {}
+            "path" if prefix == pattern.trim_end_matches('/') => {}
+            "path" if prefix.is_empty() => section.raw("strip_prefix", "true"),
+            "path" => section.text("rewrite", &format!("{prefix}{{rest}}")),
+            _ => section.text("rewrite", uri),
+        }
+        Ok(())
+    }
+
+    /// `return CODE [TEXT|URL]` or `return URL`.
+    fn respond(&mut self, section: &mut Section, directive: &Directive) -> Result<(), String> {
+        let (code, value) = match (directive.arg().parse::<u16>(), directive.args.get(1)) {
+            (Ok(code), value) => (code, value.map(String::as_str)),
+            (Err(_), _) => (302, Some(directive.arg())),
+        };
+        match (code, value) {
+            (301 | 302 | 303 | 307 | 308, Some(to)) => {
+                let to = template(to, self.server_name)
+                    .map_err(|variable| format!("{variable} has no counterpart"))?;
+                if to.starts_with("https://{host}") || to.starts_with("{scheme}://{host}") {
+                    return Err("a redirect to a host that the client names is refused".to_owned());
+                }
+                section.text("redirect", &to);
+                section.raw("status", code.to_string());
+            }
+            (444, _) => return Err("connections are not closed without an answer".to_owned()),
+            (200..=599, Some(body)) if body.contains('$') => {
+                return Err("answers hold no variables".to_owned());
+            }
+            (200..=599, Some(body)) => {
+                section.text("respond", body);
+                section.raw("status", code.to_string());
+            }
+            (200..=599, None) => section.raw("respond", code.to_string()),
+            _ => return Err(format!("{code} is no final status")),
+        }
+        Ok(())
+    }
+}
+
+/// The key and the pattern of a route for a location.
+fn matcher(location: &Directive) -> Result<(&'static str, String), String> {
+    match (location.arg(), location.args.get(1)) {
+        ("=", Some(path)) => Ok(("exact", path.clone())),
+        ("~", Some(regex)) => expression(regex.clone()),
+        ("~*", Some(regex)) => expression(format!("(?i){regex}")),
+        ("^~", Some(path)) => Ok(("path", normal(path))),
+        (name, None) if name.starts_with('@') => {
+            Err("named locations have no counterpart".to_owned())
+        }
+        (path, None) if path.starts_with('/') => Ok(("path", normal(path))),
+        _ => Err("not a location that nginx would take".to_owned()),
+    }
+}
+
+fn expression(regex: String) -> Result<(&'static str, String), String> {
+    match RegexBuilder::new(&regex).unicode(false).build() {
+        Ok(_) => Ok(("regex", regex)),
+        Err(_) => Err("this expression needs PCRE; ours have no look-around".to_owned()),
+    }
+}
+
+/// A prefix as ours are written: without the slash at its end.
+fn normal(path: &str) -> String {
+    match path.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
+    }
+}

@@ -1,0 +1,34 @@
+//! What could not be carried over, said where it would have stood.
+
+use super::document::Section;
+use super::known::{Fate, fate};
+use super::tree::Directive;
+
+/// Counts what is left out, over the whole conversion.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) left_out: usize,
+}
+
+impl Notes {
+    /// Leaves a directive out, for a reason.
+    pub(super) fn leave(&mut self, section: &mut Section, directive: &Directive, reason: &str) {
+        self.left_out += 1;
+        let file = directive.file.file_name().unwrap_or_default();
+        section.comment(format!(
+            "not carried over: {}:{}: {} ({reason})",
+            file.to_string_lossy(),
+            directive.line,
+            directive.written(),
+        ));
+    }
+
+    /// What becomes of a directive that nobody looked at.
+    pub(super) fn rest(&mut self, section: &mut Section, directive: &Directive) {
+        match fate(&directive.name) {
+            Some(Fate::Needless) => {}
+            Some(Fate::Missing(reason)) => self.leave(section, directive, reason),
+            None => self.leave(section, directive, "not known to the conversion"),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Where a directive is looked for: the block itself, then the blocks around it.
+
+use super::tree::Directive;
+
+/// A block inside others.
+#[derive(Clone)]
+pub(super) struct Scope<'a> {
+    /// The outermost first.
+    blocks: Vec<&'a [Directive]>,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(block: &'a [Directive]) -> Scope<'a> {
+        Scope {
+            blocks: vec![block],
+        }
+    }
+
+    /// A block inside this one.
+    pub(super) fn inner(&self, block: &'a [Directive]) -> Scope<'a> {
+        let mut blocks = self.blocks.clone();
+        blocks.push(block);
+        Scope { blocks }
+    }
+
+    /// The directives of the innermost block.
+    pub(super) fn own(&self) -> &'a [Directive] {
+        self.blocks.last().copied().unwrap_or_default()
+    }
+
+    /// The directive of a name that is in force here.
+    pub(super) fn find(&self, name: &str) -> Option<&'a Directive> {
+        self.all(name).last().copied()
+    }
+
+    /// All directives of a name that are in force here. In nginx those of an inner block replace
+    /// those of the outer ones, all of them.
+    pub(super) fn all(&self, name: &str) -> Vec<&'a Directive> {
+        let named = |block: &&'a [Directive]| -> Vec<&'a Directive> {
+            block.iter().filter(|d| d.name == name).collect()
+        };
+        let mut found = self.blocks.iter().rev().map(named);
+        found.find(|found| !found.is_empty()).unwrap_or_default()
+    }
+
+    /// Whether a switch is on.
+    pub(super) fn is_on(&self, name: &str) -> bool {
+        self.find(name)
+            .is_some_and(|directive| directive.arg() == "on")
+    }
+}

@@ -1,0 +1,219 @@
+//! `server` blocks, as hosts.
+
+use std::collections::BTreeSet;
+
+use super::access::{access, networks};
+use super::document::Section;
+use super::fields::Rules;
+use super::limits::Limits;
+use super::listen::Listen;
+use super::location::Routes;
+use super::notes::Notes;
+use super::scope::Scope;
+use super::tree::Directive;
+use super::upstream::Upstreams;
+
+/// A server and what decides whether it becomes a host.
+pub(super) struct Server<'a> {
+    pub(super) directive: &'a Directive,
+    pub(super) scope: Scope<'a>,
+    pub(super) listens: Vec<Listen>,
+    /// Names as ours are written.
+    pub(super) names: Vec<String>,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn new(directive: &'a Directive, http: &Scope<'a>) -> Server<'a> {
+        let scope = http.inner(directive.block.as_deref().unwrap_or_default());
+        let ssl_on = scope.is_on("ssl");
+        let own = |name: &'static str| scope.own().iter().filter(move |d| d.name == name);
+        let mut listens: Vec<Listen> = own("listen")
+            .filter_map(|directive| Listen::parse(directive, ssl_on))
+            .collect();
+        if own("listen").next().is_none() {
+            listens.push(Listen::plain());
+        }
+        let mut names: Vec<String> = Vec::new();
+        for name in own("server_name").flat_map(|directive| &directive.args) {
+            names.extend(host_names(name));
+        }
+        if names.is_empty() || listens.iter().any(|listen| listen.default) {
+            names.push("*".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        Server {
+            directive,
+            scope,
+            listens,
+            names,
+        }
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        self.listens.iter().any(|listen| listen.secure)
+    }
+
+    /// Whether all it does is to send clients to HTTPS, as certbot writes it too.
+    pub(super) fn only_redirects(&self) -> bool {
+        let to_https = |d: &Directive| {
+            d.name == "return" && d.args.iter().any(|arg| arg.starts_with("https://"))
+        };
+        let redirects = |d: &Directive| {
+            let inner = d.block.as_deref().unwrap_or_default();
+            to_https(d) || (matches!(&*d.name, "if" | "location") && inner.iter().any(to_https))
+        };
+        let passes = |d: &Directive| {
+            let inner = d.block.as_deref().unwrap_or_default();
+            d.name == "location" && inner.iter().any(|d| d.name == "proxy_pass")
+        };
+        self.scope.own().iter().any(redirects) && !self.scope.own().iter().any(passes)
+    }
+
+    /// Writes the host. Names that another host has already are left out.
+    pub(super) fn write(
+        &self,
+        taken: &mut BTreeSet<String>,
+        upstreams: &mut Upstreams,
+        limits: &mut Limits,
+        notes: &mut Notes,
+        out: &mut Vec<Section>,
+    ) {
+        let mut section = Section::new("[[host]]");
+        let mut names = Vec::new();
+        for name in &self.names {
+            match taken.insert(name.clone()) {
+                true => names.push(name.as_str()),
+                false => section.comment(format!("another host answers to {name}")),
+            }
+        }
+        let Some(first) = names.first().copied() else {
+            section = Section::default();
+            notes.leave(
+                &mut section,
+                self.directive,
+                "other hosts have all of its names",
+            );
+            out.push(section);
+            return;
+        };
+        section.list("names", &names);
+        self.certificate(&mut section, notes);
+        let mut rules = Rules::default();
+        for name in ["proxy_set_header", "add_header", "proxy_hide_header"] {
+            for directive in self.scope.all(name) {
+                rules.take(directive, first, &mut section, notes);
+            }
+        }
+        rules.write(&mut section);
+        for name in ["limit_req", "limit_conn", "client_max_body_size"] {
+            for directive in self.scope.all(name) {
+                let _ = limits.take(directive, &mut section, notes)
+                    || access(directive, &mut section, notes);
+            }
+        }
+        let limiting = ["limit_req", "limit_conn"].map(|name| self.scope.all(name));
+        let limiting: Vec<Directive> = limiting.into_iter().flatten().cloned().collect();
+        limits.name(&limiting, &mut section);
+        networks(self.scope.own(), &mut section);
+
+        let mut routes = Routes::new(first, upstreams, limits, notes);
+        let mut falls_to = None;
+        for directive in self.scope.own() {
+            match &*directive.name {
+                "location" => routes.add(directive, &self.scope),
+                "return" => falls_to = Some(directive),
+                name if HANDLED.contains(&name) => {}
+                _ => routes.notes.rest(&mut section, directive),
+            }
+        }
+        if let Some(directive) = falls_to {
+            routes.answer(directive);
+        }
+        let sections = routes.sections;
+        let has_route = sections.iter().any(Section::is_table);
+        out.push(section);
+        out.extend(sections);
+        if !has_route {
+            let mut nothing = Section::new("[[host.route]]");
+            nothing.raw("respond", "404");
+            out.push(nothing);
+        }
+    }
+
+    fn certificate(&self, section: &mut Section, notes: &mut Notes) {
+        if !self.is_secure() {
+            return;
+        }
+        let chains = self.scope.all("ssl_certificate");
+        let keys = self.scope.all("ssl_certificate_key");
+        if let (Some(chain), Some(key)) = (chains.first(), keys.first()) {
+            section.text("certificate", chain.arg());
+            section.text("key", key.arg());
+        }
+        for more in chains.iter().skip(1) {
+            notes.leave(section, more, "a host has one certificate");
+        }
+        let verify = self.scope.find("ssl_verify_client").map(Directive::arg);
+        let wanted = match verify {
+            Some("on") => Some("required"),
+            Some("optional") => Some("optional"),
+            _ => None,
+        };
+        let authorities = self.scope.find("ssl_client_certificate");
+        if let (Some(wanted), Some(authorities)) = (wanted, authorities) {
+            section.text("client_ca", authorities.arg());
+            section.text("client_certificate", wanted);
+            if let Some(revoked) = self.scope.find("ssl_crl") {
+                section.text("client_crl", revoked.arg());
+            }
+        }
+        if let Some(answer) = self.scope.find("ssl_stapling_file") {
+            section.text("ocsp", answer.arg());
+        }
+    }
+}
+
+/// Directives of a server that are looked at by name.
+const HANDLED: &[&str] = &[
+    "listen",
+    "server_name",
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "proxy_set_header",
+    "add_header",
+    "proxy_hide_header",
+    "proxy_connect_timeout",
+    "proxy_send_timeout",
+    "proxy_read_timeout",
+    "keepalive_timeout",
+    "client_header_timeout",
+    "client_body_timeout",
+    "send_timeout",
+    "access_log",
+    "limit_req",
+    "limit_conn",
+    "client_max_body_size",
+    "allow",
+    "deny",
+    "ssl_client_certificate",
+    "ssl_verify_client",
+    "ssl_crl",
+    "ssl_stapling_file",
+    "ssl_protocols",
+    "quic_retry",
+    "set_real_ip_from",
+    "real_ip_header",
+    "real_ip_recursive",
+];
+
+/// A server name as ours are; an expression has no counterpart and is no name.
+fn host_names(name: &str) -> Vec<String> {
+    let lower = name.to_ascii_lowercase();
+    match lower.as_str() {
+        "_" | "" => vec!["*".to_owned()],
+        expression if expression.starts_with('~') || expression.ends_with(".*") => Vec::new(),
+        below if below.starts_with('.') => vec![below[1..].to_owned(), format!("*{below}")],
+        _ => vec![lower],
+    }
+}

@@ -1,0 +1,110 @@
+//! Whole files: what comes out, and that it is a configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::import;
+use crate::config::Config;
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/nginx")
+        .join(name)
+}
+
+/// Converts a sample and lets the reader of configurations judge the result.
+fn converted(name: &str) -> (String, usize, Config) {
+    let imported = import(&[sample(name)]).expect("nginx reads it");
+    let config = Config::parse(&imported.toml, Path::new("/etc/edge/edge.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}\n{}", imported.toml));
+    let dir = sample("");
+    let text = imported.toml.replace(&*dir.to_string_lossy(), "");
+    (text, imported.left_out, config)
+}
+
+#[test]
+fn a_site_of_a_node_server() {
+    let (text, _, config) = converted("node.conf");
+    assert_eq!(config.hosts.len(), 1);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_whole_file_of_a_python_server() {
+    let (text, _, config) = converted("python.conf");
+    assert_eq!(config.hosts[0].routes.len(), 2);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn many_hosts_and_what_cannot_be_carried_over() {
+    let (text, left_out, config) = converted("many.conf");
+    let comments =
+        text.matches("# not carried over").count() + text.matches("# no route for").count();
+    assert_eq!(left_out, comments);
+    assert_eq!(config.workers, 4);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_file_that_nginx_refuses_is_an_error_with_its_line() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("nginx.conf");
+    std::fs::write(&file, "http {\n  server {\n    listen 80\n  }\n}\n")
+        .expect("it can be written");
+    let error = import(std::slice::from_ref(&file)).expect_err("a semicolon is missing");
+    assert_eq!(
+        error.to_string(),
+        format!("{}:4: `;` is missing before `}}`", file.display())
+    );
+    let gone = dir.path().join("gone.conf");
+    let error = import(std::slice::from_ref(&gone)).expect_err("there is no such file");
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("{}: ", gone.display()))
+    );
+}
+
+mod any_text {
+    use super::super::{document::Section, import};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever the file, there is a result or an error, and a result is TOML.
+        #[test]
+        fn is_converted_or_refused(text in "[a-z_ ]{0,12}([{};\"'$#\\\\/ .=~0-9a-z\n]{0,80})") {
+            let file = tempfile::NamedTempFile::new().expect("a file");
+            std::fs::write(file.path(), &text).expect("it can be written");
+            if let Ok(imported) = import(&[file.path().to_owned()]) {
+                prop_assert!(imported.toml.parse::<toml::Table>().is_ok(), "{}", imported.toml);
+            }
+        }
+
+        /// A server block of known directives with any arguments becomes TOML.
+        #[test]
+        fn of_known_directives_is_toml(
+            name in prop::sample::select(vec![
+                "listen", "server_name", "return", "add_header", "proxy_set_header",
+                "keepalive_timeout", "access_log", "ssl_certificate", "limit_req",
+            ]),
+            args in prop::collection::vec("[^\\\\\"]{0,12}", 0..4),
+        ) {
+            let args: Vec<String> = args.iter().map(|arg| format!("\"{arg}\"")).collect();
+            let text = format!("server {{ {name} {}; }}", args.join(" "));
+            let file = tempfile::NamedTempFile::new().expect("a file");
+            std::fs::write(file.path(), &text).expect("it can be written");
+            if let Ok(imported) = import(&[file.path().to_owned()]) {
+                prop_assert!(imported.toml.parse::<toml::Table>().is_ok(), "{}", imported.toml);
+            }
+        }
+    }
+
+    #[test]
+    fn a_comment_stays_on_its_line() {
+        let mut section = Section::default();
+        section.comment("a\nb\rc\u{7}");
+        let mut out = String::new();
+        section.write(&mut out);
+        assert_eq!(out, "# a\n# bc\n");
+    }
+}

@@ -1,0 +1,259 @@
+//! The whole file: what stands outside servers, then the servers.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::Imported;
+use super::document::Section;
+use super::limits::Limits;
+use super::listen::merged;
+use super::notes::Notes;
+use super::scope::Scope;
+use super::server::Server;
+use super::tree::{Directive, Missing};
+use super::upstream::Upstreams;
+use super::values::{duration, millis};
+
+/// Directives above `http` that are about the process.
+const MAIN: &[&str] = &["worker_processes", "env", "stream", "mail"];
+
+pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing]) -> Imported {
+    let mut http = Vec::new();
+    let mut main = Vec::new();
+    for directive in trees {
+        match (&*directive.name, &directive.block) {
+            ("http", Some(block)) => http.extend(block.iter().cloned()),
+            (name, _) if MAIN.contains(&name) => main.push(directive.clone()),
+            _ => http.push(directive.clone()),
+        }
+    }
+    let scope = Scope::new(&http);
+    let mut notes = Notes::default();
+    let mut top = Section::default();
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    top.comment(format!("Converted from {}.", names.join(", ")));
+    top.comment("Read it, then let `edge check` verify it.");
+    for absent in missing {
+        let file = absent.file.file_name().unwrap_or_default();
+        top.comment(format!(
+            "not carried over: {}:{}: include {} ({})",
+            file.to_string_lossy(),
+            absent.line,
+            absent.included.display(),
+            absent.cause
+        ));
+        notes.left_out += 1;
+    }
+    main_context(&main, &mut top, &mut notes);
+
+    let servers: Vec<Server<'_>> = http
+        .iter()
+        .filter(|directive| directive.name == "server")
+        .map(|directive| Server::new(directive, &scope))
+        .collect();
+    let mut upstreams = Upstreams::default();
+    for directive in http.iter().filter(|directive| directive.name == "upstream") {
+        upstreams.add(directive, &mut notes);
+    }
+    let mut limits = Limits::default();
+    for zone in http.iter().filter(|d| is_zone(&d.name)) {
+        limits.add_zone(zone, &mut top, &mut notes);
+    }
+    for directive in &http {
+        let is_handled = HANDLED.contains(&&*directive.name);
+        if !is_handled {
+            notes.rest(&mut top, directive);
+        }
+    }
+
+    let mut out = String::new();
+    top.write(&mut out);
+    for section in [
+        listen(&servers),
+        timeouts(&scope, &servers),
+        tls(&scope, &servers),
+        forwarding(&scope, &servers),
+        quic(&servers),
+        log(&scope, &servers),
+    ] {
+        if !section.is_empty() {
+            section.write(&mut out);
+        }
+    }
+    let mut hosts = Vec::new();
+    let mut taken = BTreeSet::new();
+    let secure_names: BTreeSet<&String> = servers
+        .iter()
+        .filter(|server| server.is_secure())
+        .flat_map(|server| &server.names)
+        .collect();
+    // Those with a certificate first: a name belongs to one host, and that is the one.
+    let (secure, plain): (Vec<_>, Vec<_>) = servers.iter().partition(|server| server.is_secure());
+    for server in secure.into_iter().chain(plain) {
+        let in_secure = server.names.iter().all(|name| secure_names.contains(name));
+        let is_redirect = !server.is_secure() && server.only_redirects();
+        if is_redirect && (in_secure || !secure_names.is_empty()) {
+            continue; // Hosts with a certificate redirect by themselves.
+        }
+        server.write(
+            &mut taken,
+            &mut upstreams,
+            &mut limits,
+            &mut notes,
+            &mut hosts,
+        );
+    }
+    limits.write(&mut out);
+    upstreams.write(&mut out);
+    for section in hosts {
+        section.write(&mut out);
+    }
+    Imported {
+        toml: out,
+        left_out: notes.left_out,
+    }
+}
+
+/// Directives of `http` that are looked at by name.
+const HANDLED: &[&str] = &[
+    "server",
+    "upstream",
+    "limit_req_zone",
+    "limit_conn_zone",
+    "limit_req",
+    "limit_conn",
+    "client_max_body_size",
+    "ssl_client_certificate",
+    "ssl_verify_client",
+    "ssl_crl",
+    "ssl_stapling_file",
+    "ssl_protocols",
+    "keepalive_timeout",
+    "client_header_timeout",
+    "client_body_timeout",
+    "send_timeout",
+    "access_log",
+    "proxy_set_header",
+    "add_header",
+    "proxy_hide_header",
+    "proxy_connect_timeout",
+    "proxy_send_timeout",
+    "proxy_read_timeout",
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "set_real_ip_from",
+    "real_ip_header",
+    "real_ip_recursive",
+    "quic_retry",
+];
+
+fn is_zone(name: &str) -> bool {
+    matches!(name, "limit_req_zone" | "limit_conn_zone")
+}
+
+fn main_context(main: &[Directive], top: &mut Section, notes: &mut Notes) {
+    for directive in main {
+        match (&*directive.name, directive.arg().parse::<usize>()) {
+            ("worker_processes", Ok(workers)) => top.raw("workers", workers.to_string()),
+            ("worker_processes" | "env", _) => {}
+            _ => notes.leave(top, directive, "only HTTP is served"),
+        }
+    }
+}
+
+fn listen(servers: &[Server<'_>]) -> Section {
+    let mut section = Section::new("[listen]");
+    let of = |secure: bool| {
+        let all = servers.iter().flat_map(|server| &server.listens);
+        let those = all.filter(|listen| listen.secure == secure);
+        let addrs = merged(those.map(|listen| listen.addr));
+        addrs.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    section.list("https", &of(true));
+    section.list("http", &of(false));
+    section
+}
+
+fn timeouts(http: &Scope<'_>, servers: &[Server<'_>]) -> Section {
+    let mut section = Section::new("[timeouts]");
+    for (directive, key) in [
+        ("client_header_timeout", "head"),
+        ("client_body_timeout", "body"),
+        ("keepalive_timeout", "idle"),
+        ("send_timeout", "send"),
+    ] {
+        let scopes = servers.iter().map(|server| &server.scope).chain([http]);
+        let longest = scopes
+            .filter_map(|scope| duration(scope.find(directive)?.arg()))
+            .max_by_key(|time| millis(time));
+        if let Some(time) = longest.filter(|time| millis(time) > 0) {
+            section.text(key, &time);
+        }
+    }
+    section
+}
+
+/// TLS below 1.3 is left out where no server speaks it.
+fn tls(http: &Scope<'_>, servers: &[Server<'_>]) -> Section {
+    let mut section = Section::new("[tls]");
+    let scopes = servers.iter().map(|server| &server.scope).chain([http]);
+    let protocols: Vec<&Directive> = scopes
+        .filter_map(|scope| scope.find("ssl_protocols"))
+        .collect();
+    if !protocols.is_empty() && protocols.iter().all(|d| d.args == ["TLSv1.3"]) {
+        section.text("min_version", "1.3");
+    }
+    section
+}
+
+fn forwarding(http: &Scope<'_>, servers: &[Server<'_>]) -> Section {
+    let mut section = Section::new("[forwarding]");
+    let scopes = || servers.iter().map(|server| &server.scope).chain([http]);
+    let trusted: BTreeSet<&str> = scopes()
+        .flat_map(|scope| scope.all("set_real_ip_from"))
+        .map(Directive::arg)
+        .filter(|from| !from.starts_with("unix"))
+        .collect();
+    if !trusted.is_empty() {
+        section.list("trusted", &trusted.into_iter().collect::<Vec<_>>());
+        let field = scopes().find_map(|scope| scope.find("real_ip_header"));
+        match field.map_or("X-Real-IP", Directive::arg) {
+            "proxy_protocol" => {}
+            field => section.text("client_field", field),
+        }
+    }
+    section
+}
+
+fn quic(servers: &[Server<'_>]) -> Section {
+    let mut section = Section::new("[quic]");
+    if servers
+        .iter()
+        .any(|server| server.scope.is_on("quic_retry"))
+    {
+        section.text("retry", "always");
+    }
+    section
+}
+
+fn log(http: &Scope<'_>, servers: &[Server<'_>]) -> Section {
+    let mut section = Section::new("[log]");
+    let scopes = servers.iter().map(|server| &server.scope).chain([http]);
+    let mut logs: Vec<&str> = scopes
+        .filter_map(|scope| Some(scope.find("access_log")?.arg()))
+        .collect();
+    logs.dedup();
+    if let Some(first) = logs
+        .first()
+        .filter(|log| **log == "off" || log.starts_with('/'))
+    {
+        section.text("access", first);
+    }
+    for other in logs.iter().skip(1) {
+        section.comment(format!("all hosts write to one log, not to {other} too"));
+    }
+    section
+}
