@@ -85,7 +85,7 @@ fn ipv4(bytes: &[u8]) -> Parsed<'_> {
         _ => return Parsed::Aside(Verdict::Unguarded, Family::V4),
     };
     let fragment = number(&bytes[6..8]);
-    if fragment % 0x2000 > 0 {
+    if !fragment.is_multiple_of(0x2000) {
         return Parsed::Aside(Verdict::Fragment, Family::V4);
     }
     Parsed::Packet(Packet {
