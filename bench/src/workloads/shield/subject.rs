@@ -55,10 +55,10 @@ impl Subject {
             Subject::Nftables => {
                 let rules = format!(
                     "table netdev bench {{ set sources {{ type ipv4_addr; size 131072; \
-                     flags dynamic,timeout; timeout 1h; }} chain drops {{ \
+                     flags dynamic,timeout; timeout 1h; }}; chain drops {{ \
                      type filter hook ingress device \"{device}\" priority 0; policy accept; \
                      tcp dport {PORT} update @sources {{ ip saddr limit rate over 1/hour burst 1 packets }} \
-                     drop }} }}"
+                     drop; }}; }};"
                 );
                 shell::output(shell::inside(&scene.host, "nft").arg(rules))?;
             }
