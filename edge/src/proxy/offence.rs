@@ -13,14 +13,16 @@ impl Proxy {
     /// handshake. A client that does too much wrong is handed to the kernel, and then this is true:
     /// its connections are to be closed.
     ///
-    /// A trusted proxy is never counted: what comes over its connections is its clients' doing.
+    /// A trusted proxy is never counted: what comes over its connections is its clients' doing. Nor
+    /// is this machine: its health checks and tests cannot be banned, so they are not cut off either.
     ///
     /// Cheap and without locks; nothing waits.
     pub fn offence(&self, addr: IpAddr, offence: Offence) -> bool {
         let Some(penalties) = &self.penalties else {
             return false;
         };
-        if is_in(addr.to_canonical(), &self.forwarding.trusted) {
+        let canonical = addr.to_canonical();
+        if canonical.is_loopback() || is_in(canonical, &self.forwarding.trusted) {
             return false;
         }
         let client = ClientKey::from_ip(addr, self.ipv6_prefix);

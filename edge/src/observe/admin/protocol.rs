@@ -45,7 +45,7 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Care::is_default")]
         care: Care,
     },
-    /// Enter bans of a list; answered with [`Imported`].
+    /// Enter bans of a list; answered with [`Imported`](super::Imported).
     Import {
         /// The bans.
         bans: Vec<NewBan>,
@@ -60,7 +60,7 @@ pub enum Request {
     },
     /// List the bans; answered with a list of [`Ban`].
     Bans,
-    /// Put networks on a list; answered with [`Changed`].
+    /// Put networks on a list; answered with [`Changed`](super::Changed).
     ListAdd {
         /// Which.
         list: ListName,
@@ -70,19 +70,19 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Care::is_default")]
         care: Care,
     },
-    /// Take networks off a list; answered with [`Changed`].
+    /// Take networks off a list; answered with [`Changed`](super::Changed).
     ListDel {
         /// Which.
         list: ListName,
         /// Addresses or networks.
         cidrs: Vec<String>,
     },
-    /// What is on a list; answered with a list of [`Entry`].
+    /// What is on a list; answered with a list of [`Entry`](super::Entry).
     List {
         /// Which.
         list: ListName,
     },
-    /// What the shield does now; answered with [`Top`].
+    /// What the shield does now; answered with [`Top`](super::Top).
     Top,
     /// What runs; answered with [`Status`].
     Status,
