@@ -19,6 +19,11 @@ fn offend_until_banned(scene: &Scene, request: &'static str) -> usize {
                 return answers;
             };
             let mut socket = client.socket();
+            // What was not answered must not be sent again when the ban is over.
+            let at_once = Some(Duration::ZERO);
+            socket2::SockRef::from(&socket)
+                .set_linger(at_once)
+                .expect("a socket");
             let _ = socket.set_read_timeout(Some(patience));
             let mut answer = [0; 12];
             if socket.write_all(request.as_bytes()).is_err()
