@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use super::report::Record;
 use super::scene::{HOST, Scene};
 use super::subject::Subject;
 use super::{PORT, fill, shell};
-use crate::clock::monotonic_ns;
+use crate::clock::{monotonic_ns, pause};
 use crate::flood::{Kind, frame};
 use crate::measure::{Quartiles, check_interrupt, shuffle};
 
@@ -20,6 +21,8 @@ use crate::measure::{Quartiles, check_interrupt, shuffle};
 const PASS: u64 = 2;
 const DROP: u64 = 1;
 
+/// In which the burst below is there again: a run may use all of it up.
+const REFILL: Duration = Duration::from_millis(100);
 /// Limits no packet of ours is over, but which are looked at.
 const BOTH_LIMITS: &str = "packets = \"10000000/s\"\npackets_burst = 1000000\n\
     connections = \"10000000/s\"\nconnections_burst = 1000000";
@@ -100,6 +103,7 @@ pub(super) fn measure(quick: bool) -> Result<Vec<Record>> {
         shuffle(&mut order, &mut seed);
         for &i in &order {
             check_interrupt()?;
+            pause(REFILL);
             cases[i].run(repeat)?;
         }
     }

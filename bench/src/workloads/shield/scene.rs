@@ -69,6 +69,9 @@ impl Scene {
                 &format!("ethtool -K {device} gro on && echo 1 >/sys/class/net/{device}/threaded"),
             ],
         )?;
+        // A device passes packets of a sender that could segment them to the other side in the
+        // sender's own time, past that thread, unless a program is attached there.
+        shell::output(shell::inside(client, "ethtool").args(["-K", SENDER, "tso", "off"]))?;
         scene.mac = scene.link()?["address"]
             .as_str()
             .context("a device has an Ethernet address")?
