@@ -23,13 +23,14 @@ mod tests;
 pub use load::Loaded;
 pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use types::{
-    Access, Action, Bounds, Certificate, Change, Check, ClientAuth, ClientField, Config,
-    DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage, FieldMatch, FieldRule,
-    FieldWant, Forwarding, Fragments, Host, HostName, LimitKey, Listen, Log, LogField, LogFields,
-    LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit, NamedLimit, PathMatch, Penalty, Piece,
-    Policy, ProxyAction, Quic, Rate, RedirectAction, RequestLimit, RespondAction, RetryPolicy,
-    Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Steer, Template, Timeouts, Tls,
-    TlsVersion, ToolLimit, Upstream, UpstreamAddr, UpstreamId, UpstreamServer, Variable, Weights,
+    Access, Action, AuthRequest, Authentication, Bounds, Certificate, Change, Check, ClientAuth,
+    ClientField, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage,
+    FieldMatch, FieldRule, FieldWant, Forwarding, Fragments, Host, HostName, LimitKey, Listen, Log,
+    LogField, LogFields, LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit, NamedLimit,
+    PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction, RequestLimit,
+    RequestPart, RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield,
+    ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Upstream, UpstreamAddr,
+    UpstreamId, UpstreamServer, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

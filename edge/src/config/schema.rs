@@ -85,6 +85,7 @@ pub(super) const HOST: Schema = Schema {
         "limits",
         "max_body",
         "error_pages",
+        "auth_request",
         "route",
     ],
 };
@@ -113,7 +114,23 @@ pub(super) const ROUTE: Schema = Schema {
         "limits",
         "max_body",
         "early_data",
+        "auth_request",
         "mcp",
+    ],
+};
+
+pub(super) const AUTH_REQUEST: Schema = Schema {
+    title: "[host.route.auth_request]",
+    keys: &[
+        "upstream",
+        "path",
+        "request_headers",
+        "refusal_headers",
+        "upstream_headers",
+        "user_header",
+        "timeout",
+        "cache",
+        "cache_key",
     ],
 };
 
@@ -307,8 +324,29 @@ pub(super) const ADMIN: Schema = Schema {
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
-    LISTEN, FORWARDING, QUIC, TLS, HOST, ROUTE, MCP, MCP_LIMIT, MCP_TOOL, MCP_AUTH, UPSTREAM,
-    SERVER, CHECK, TIMEOUTS, BOUNDS, LIMIT, PENALTY, SHIELD, LOG, METRICS, ADMIN, LIMITS,
+    LISTEN,
+    FORWARDING,
+    QUIC,
+    TLS,
+    HOST,
+    ROUTE,
+    AUTH_REQUEST,
+    MCP,
+    MCP_LIMIT,
+    MCP_TOOL,
+    MCP_AUTH,
+    UPSTREAM,
+    SERVER,
+    CHECK,
+    TIMEOUTS,
+    BOUNDS,
+    LIMIT,
+    PENALTY,
+    SHIELD,
+    LOG,
+    METRICS,
+    ADMIN,
+    LIMITS,
 ];
 
 impl Schema {
@@ -334,6 +372,7 @@ impl Schema {
             ("", key) => header(key).unwrap_or(key),
             ("[[host]]", "route") => ROUTE.title,
             ("[[host.route]]", "mcp") => MCP.title,
+            ("[[host.route]]" | "[[host]]", "auth_request") => AUTH_REQUEST.title,
             ("[host.route.mcp]", "limit") => MCP_LIMIT.title,
             ("[host.route.mcp]", "tool") => MCP_TOOL.title,
             ("[host.route.mcp]", "auth") => MCP_AUTH.title,

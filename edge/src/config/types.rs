@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod auth;
+mod authentication;
 mod error_page;
 mod forwarding;
 mod headers;
@@ -19,6 +20,7 @@ mod tls;
 mod upstream;
 
 pub use auth::McpAuth;
+pub use authentication::{AuthRequest, Authentication, RequestPart};
 pub use error_page::ErrorPage;
 pub use forwarding::{ClientField, Forwarding};
 pub use headers::{Change, FieldRule};

@@ -5,9 +5,11 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::answer::elapsed_us;
+use super::caller::Caller;
 use super::configured::Proxy;
 use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
+use super::request_id::RequestId;
 use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
 use crate::config::{ErrorPage, UpstreamId};
@@ -62,6 +64,8 @@ impl Proxy {
             upstream_head_us: None,
             upstream_reused: None,
             user_agent: None,
+            request_id: None,
+            user: None,
             mcp: None,
             error: Some("bad_request"),
         });
@@ -72,6 +76,7 @@ impl Proxy {
 pub(super) struct Record<'a> {
     proxy: &'a Proxy,
     peer: &'a Peer,
+    request_id: &'a RequestId,
     protocol: Protocol,
     started_ns: u64,
     leased_ns: Option<u64>,
@@ -102,12 +107,13 @@ impl<'a> Record<'a> {
     pub(super) fn start(
         proxy: &'a Proxy,
         head: &RequestHead,
-        peer: &'a Peer,
+        caller: &'a Caller,
         rules: &'a ResponseRules<'a>,
     ) -> Record<'a> {
         Record {
             proxy,
-            peer,
+            peer: &caller.peer,
+            request_id: &caller.request_id,
             protocol: match head.version {
                 Version::Http10 => Protocol::Http10,
                 Version::Http11 => Protocol::Http11,
@@ -222,6 +228,8 @@ impl<'a> Record<'a> {
             upstream_head_us: head_us,
             upstream_reused: self.reused,
             user_agent: head.fields.value(Name::UserAgent),
+            request_id: Some(self.request_id.as_bytes()),
+            user: self.peer.user(),
             mcp: self.mcp.as_deref(),
             error: self.error,
         });

@@ -1,16 +1,18 @@
 //! From a request head to its answer: the guards, then what the route does.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
 use super::account::Record;
+use super::authenticate::Consent;
 use super::caller::Caller;
 use super::configured::Proxy;
 use super::exchange::{Downstream, Exchange};
 use super::facts::Facts;
 use super::forward;
-use super::guard::Admitted;
+use super::guard::{Admitted, Refusal};
 use super::reply::Reply;
 use super::rewrite::rewritten;
 use super::rules::{self, ResponseRules};
@@ -37,7 +39,7 @@ impl Proxy {
             when,
         };
         let rules = ResponseRules::new(rules, &facts);
-        let mut record = Record::start(self, &head, peer, &rules);
+        let mut record = Record::start(self, &head, &caller, &rules);
         record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
@@ -55,18 +57,37 @@ impl Proxy {
                 if !passed.delay.is_zero() {
                     Box::pin(tokio::time::sleep(passed.delay)).await;
                 }
-                // Boxed: an idle connection does not hold the space of what it may do next.
-                Box::pin(self.act(route, &mut head, client, &caller, &mut record)).await;
-            }
-            Err(refusal) => {
-                record.error = refusal.reason;
-                match refusal.reply {
-                    Some(reply) => self.reply(reply, client, &head.method, &mut record).await,
-                    None => client.abort(),
+                let consent = match route.auth.is_none() {
+                    true => Ok(None),
+                    false => Box::pin(self.authenticate(number, &route.auth, &head, &caller)).await,
+                };
+                match consent {
+                    Ok(consent) => {
+                        // Boxed: an idle connection does not hold the space of what it may do next.
+                        let acting =
+                            self.act(route, &mut head, client, &caller, consent, &mut record);
+                        Box::pin(acting).await;
+                    }
+                    Err(refusal) => self.refuse(refusal, client, &head, &mut record).await,
                 }
             }
+            Err(refusal) => self.refuse(refusal, client, &head, &mut record).await,
         }
         record.finish(&head);
+    }
+
+    async fn refuse<D: Downstream>(
+        &self,
+        refusal: Refusal,
+        client: &mut D,
+        head: &RequestHead,
+        record: &mut Record<'_>,
+    ) {
+        record.error = refusal.reason;
+        match refusal.reply {
+            Some(reply) => self.reply(reply, client, &head.method, record).await,
+            None => client.abort(),
+        }
     }
 
     /// Does what the route does with the requests it takes.
@@ -76,6 +97,7 @@ impl Proxy {
         head: &mut RequestHead,
         client: &mut D,
         caller: &Caller,
+        consent: Option<Rc<Consent>>,
         record: &mut Record<'a>,
     ) {
         let Caller { peer, request_id } = caller;
@@ -92,6 +114,9 @@ impl Proxy {
                         head.sent.get_or_insert_default().target = target;
                     }
                     forward::request_fields(head, peer, request_id, &self.forwarding);
+                    if let (Some(consent), Some(request)) = (consent, &route.auth.request) {
+                        consent.tell(request, &mut head.fields);
+                    }
                     let rules = &route.request_rules;
                     rules::apply_to_request(rules, head, peer, request_id, &route.when);
                     return match &action.mcp {

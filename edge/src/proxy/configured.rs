@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::alt_svc;
+use super::authenticate::Verdicts;
 use super::drain::Drain;
 use super::limits;
 use super::mcp::{Gates, Remembered, Sealers, Tables};
@@ -30,6 +31,7 @@ pub struct Proxy {
     pub(super) penalties: Option<Arc<Penalties>>,
     pub(super) gates: Arc<Gates>,
     pub(super) remembered: Remembered,
+    pub(super) verdicts: Verdicts,
     pub(super) series: Series,
     pub(super) timeouts: Timeouts,
     pub(super) bounds: Bounds,
@@ -71,6 +73,7 @@ impl Proxy {
             penalties: snapshot.penalties.clone(),
             gates: Arc::clone(&snapshot.gates),
             remembered: Remembered::default(),
+            verdicts: Verdicts::default(),
             series: lasting.metrics.series(config),
             timeouts: config.timeouts,
             bounds: config.bounds,

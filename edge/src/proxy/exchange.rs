@@ -1,5 +1,6 @@
 //! One request and its reply, as every front presents them.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -35,6 +36,8 @@ pub struct Peer {
     pub(super) told_scheme: Option<&'static str>,
     /// What was asked of it in the handshake; `None` when no certificate was.
     pub client_auth: Option<Rc<ClientAuthentication>>,
+    /// Who asks, once the route has made sure of it.
+    user: OnceCell<Rc<str>>,
 }
 
 impl Peer {
@@ -46,7 +49,18 @@ impl Peer {
             is_direct: true,
             told_scheme: None,
             client_auth: None,
+            user: OnceCell::new(),
         }
+    }
+
+    /// Says who asks; the first to know is right.
+    pub(super) fn identify(&self, user: &str) {
+        self.user.get_or_init(|| user.into());
+    }
+
+    /// Who asks, if the route has made sure of it.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.user.get().map(|user| &**user)
     }
 
     /// The scheme the client used.

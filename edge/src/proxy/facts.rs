@@ -80,6 +80,10 @@ impl Facts<'_> {
             Variable::Uri => out.push_str(target.as_str()),
             Variable::Rest => out.push_str(self.rest()),
             Variable::RequestId => foreign(out, self.request_id.as_bytes(), into),
+            Variable::User => {
+                let user = self.peer.user().unwrap_or_default();
+                foreign(out, user.as_bytes(), into);
+            }
             Variable::TlsVersion => out.push_str(self.peer.tls.unwrap_or_default()),
             Variable::Header(name) => {
                 let value = self.head.fields.values_of(name).next();

@@ -4,6 +4,7 @@
 mod account;
 mod alt_svc;
 mod answer;
+mod authenticate;
 mod caller;
 mod client_certificate;
 mod configured;

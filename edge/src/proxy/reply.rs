@@ -55,6 +55,14 @@ impl Reply {
         self
     }
 
+    /// Adds fields as they are.
+    pub(super) fn with_all(mut self, fields: &Fields) -> Reply {
+        for (_, name, value) in fields.iter() {
+            self.fields.push(name, value);
+        }
+        self
+    }
+
     /// 429 that says when to come back (RFC 6585 §4, RFC 9110 §10.2.3).
     pub(super) fn limited(retry_after_secs: u64) -> Reply {
         let secs = retry_after_secs.max(1).to_string();

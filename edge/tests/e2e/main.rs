@@ -9,6 +9,7 @@
 
 mod support;
 
+mod auth;
 mod bad_requests;
 mod bad_upstreams;
 mod bodies;

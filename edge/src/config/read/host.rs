@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::authentication;
 use super::error_page;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
@@ -12,7 +13,7 @@ use super::upstream::Upstreams;
 use crate::config::schema::HOST;
 use crate::config::table::Table;
 use crate::config::value::parse_host_name;
-use crate::config::{Certificate, Host, HostName};
+use crate::config::{Authentication, Certificate, Host, HostName};
 
 /// Every `[[host]]` table, before its routes can be read.
 pub(super) struct Hosts<'a> {
@@ -58,9 +59,11 @@ impl<'a> Hosts<'a> {
             let names = names(table, &mut seen);
             let rules = Rules::of_host(table);
             let guards = limits.guards(table, &Guards::default());
+            let auth = authentication::read(table, &Authentication::default(), upstreams, sockets);
             let mut outer = Outer {
                 rules: &rules,
                 guards: &guards,
+                auth: &auth,
                 limits,
                 upstreams: &mut *upstreams,
                 sockets,

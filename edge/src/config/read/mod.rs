@@ -3,6 +3,8 @@
 //! Each default and each bound stands here once, beside the key it belongs to.
 
 mod auth;
+mod auth_request;
+mod authentication;
 mod balance;
 mod bounds;
 mod error_page;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::authentication;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
 use super::listen::Sockets;
@@ -21,7 +22,8 @@ use crate::config::value::{
     Invalid, check_route_path, is_token, parse_field_match, parse_template, quote,
 };
 use crate::config::{
-    Action, PathMatch, ProxyAction, RedirectAction, RespondAction, Rewrite, Route, RouteMatch,
+    Action, Authentication, PathMatch, ProxyAction, RedirectAction, RespondAction, Rewrite, Route,
+    RouteMatch,
 };
 
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(15);
@@ -58,6 +60,7 @@ const OF_ACTION: &[(&str, &[&str])] = &[
 pub(super) struct Outer<'o, 'a> {
     pub(super) rules: &'o Rules,
     pub(super) guards: &'o Guards,
+    pub(super) auth: &'o Authentication,
     pub(super) limits: &'o Limits,
     pub(super) upstreams: &'o mut Upstreams<'a>,
     pub(super) sockets: &'o Sockets,
@@ -71,6 +74,7 @@ pub(super) fn read(host: &Table<'_>, outer: &mut Outer<'_, '_>) -> Vec<Route> {
         Some(Route {
             response_rules: rules.response.clone(),
             access: outer.guards.access.clone(),
+            auth: outer.auth.clone(),
             limits: outer.guards.limits.clone(),
             ..Route::for_prefix("/", Action::Redirect(action))
         })
@@ -100,6 +104,7 @@ fn route(
     let when = conditions(table, seen);
     let path = when.as_ref().map(|when| &when.path);
     let action = action(table, outer.upstreams, outer.sockets, path);
+    let auth = authentication::read(table, outer.auth, outer.upstreams, outer.sockets);
     let rules = outer.rules.and(table);
     let guards = outer.limits.guards(table, outer.guards);
     let (when, action) = (when?, action?);
@@ -110,6 +115,7 @@ fn route(
         request_rules: rules.request,
         response_rules: rules.response,
         access: guards.access,
+        auth,
         limits: guards.limits,
         body_bytes_max: guards.body_bytes_max,
         action,

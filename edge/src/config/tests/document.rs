@@ -310,6 +310,9 @@ fn the_table_of_bounds_is_what_is_enforced() {
             ("check", "timeout", long),
         ],
     );
+    let asked = "host.route.auth_request";
+    expect("`auth_request.timeout`", &[(asked, "timeout", long)]);
+    expect("`auth_request.cache`", &[(asked, "cache", long)]);
     expect("`slow_start`", &[("upstream", "slow_start", long)]);
     expect("`resolve`", &[("upstream", "resolve", long)]);
     expect(

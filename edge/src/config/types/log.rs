@@ -74,6 +74,8 @@ fields! {
     UpstreamHeadMs = "upstream_head_ms",
     UpstreamReused = "upstream_reused",
     UserAgent = "user_agent",
+    RequestId = "request_id",
+    User = "user",
     Mcp = "mcp",
     Error = "error",
 }

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use regex::bytes::Regex;
 
 use super::template::Template;
-use super::{Access, FieldRule, Mcp, NamedLimit, UpstreamId};
+use super::{Access, Authentication, FieldRule, Mcp, NamedLimit, UpstreamId};
 
 /// What happens to some of the requests for a host.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Route {
     pub response_rules: Vec<FieldRule>,
     /// Who may ask, by address.
     pub access: Access,
+    /// Who may ask, by what they prove.
+    pub auth: Authentication,
     /// Limits that are counted for it.
     pub limits: Vec<Arc<NamedLimit>>,
     /// The longest request body.
@@ -164,6 +166,7 @@ impl Route {
             request_rules: Vec::new(),
             response_rules: Vec::new(),
             access: Access::default(),
+            auth: Authentication::default(),
             limits: Vec::new(),
             body_bytes_max: None,
             early_data: false,

@@ -41,6 +41,8 @@ pub enum Variable {
     Rest,
     /// `{request_id}`: the ID of the request.
     RequestId,
+    /// `{user}`: who asks, as far as the route has made sure of it; empty otherwise.
+    User,
     /// `{tls_version}`: such as `TLSv1.3`, empty over plain HTTP.
     TlsVersion,
     /// `{header:NAME}`: a field of the request.

@@ -2,7 +2,7 @@
 
 use super::template::parse_template;
 use super::{Invalid, quote};
-use crate::config::types::{Change, FieldMatch, FieldRule, FieldWant};
+use crate::config::types::{Change, FieldMatch, FieldRule, FieldWant, Template, Variable};
 
 /// Fields that frame a message or belong to one hop (RFC 9110 §7.6.1): to change them would break
 /// the connection, or let a request be read as two.
@@ -103,9 +103,18 @@ pub(in crate::config) fn check_field_change(
         ("host", true, _) => Err(named("must be there once").fix("write \"Host: name\"")),
         ("host", false, _) => Err(named("is a field of requests")),
         ("date", false, _) => Err(named("is kept by edge itself")),
+        (_, false, Change::Set(value) | Change::Add(value)) if names_user(value) => Err(named(
+            "names {user}, who is not known yet when answers are prepared",
+        )),
         ("strict-transport-security", true, _) => Err(named("is a field of responses")),
         _ => Ok(()),
     }
+}
+
+fn names_user(value: &Template) -> bool {
+    value
+        .variables()
+        .any(|variable| *variable == Variable::User)
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ pub use duration::{format_duration, parse_duration};
 pub use invalid::Invalid;
 pub use name_rules::{NamePattern, NameRules};
 
-pub(super) use field::{check_field_change, is_token, parse_field_match, parse_field_rule};
+pub(super) use field::{
+    check_field_change, check_field_name, is_token, parse_field_match, parse_field_rule,
+};
 pub(super) use host_name::parse_host_name;
 pub(super) use invalid::quote;
 pub(super) use listen::parse_listen;

@@ -21,6 +21,7 @@ const PLAIN: &[(&str, Variable)] = &[
     ("uri", Variable::Uri),
     ("rest", Variable::Rest),
     ("request_id", Variable::RequestId),
+    ("user", Variable::User),
     ("tls_version", Variable::TlsVersion),
 ];
 
@@ -132,6 +133,6 @@ mod tests {
         insta::assert_snapshot!(why("$host {"), @r#""$host {" has a `{` without `}`; write `{{` for the brace itself"#);
         insta::assert_snapshot!(why("a } b"), @r#""a } b" has a `}` without `{`; write `}}` for the brace itself"#);
         insta::assert_snapshot!(why("a\r\nSet-Cookie: x"), @r#""a\r\nSet-Cookie: x" holds '\r', and header fields are printable ASCII"#);
-        insta::assert_snapshot!(why("{header:a b}"), @r#""{header:a b}" uses "header:a b", which is no variable; there are {client_ip}, {client_port}, {host}, {port}, {scheme}, {method}, {path}, {query}, {uri}, {rest}, {request_id}, {tls_version}, {header:NAME}, {cookie:NAME} and {1} to {9}"#);
+        insta::assert_snapshot!(why("{header:a b}"), @r#""{header:a b}" uses "header:a b", which is no variable; there are {client_ip}, {client_port}, {host}, {port}, {scheme}, {method}, {path}, {query}, {uri}, {rest}, {request_id}, {user}, {tls_version}, {header:NAME}, {cookie:NAME} and {1} to {9}"#);
     }
 }

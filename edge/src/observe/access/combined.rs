@@ -1,6 +1,6 @@
 //! The combined log format of Apache and nginx, for tools that read nothing else.
 //!
-//! `client - - [time] "METHOD path PROTOCOL" status bytes "-" "user agent"`. The query and the
+//! `client - user [time] "METHOD path PROTOCOL" status bytes "-" "user agent"`. The query and the
 //! referring page are left out, as in the JSON lines: clients put tokens there.
 
 use super::entry::{Access, decimal, ip};
@@ -13,11 +13,18 @@ const MONTHS: [&[u8; 3]; 12] = [
 const PATH_MAX: usize = 512;
 const USER_AGENT_MAX: usize = 256;
 const METHOD_MAX: usize = 32;
+const USER_MAX: usize = 256;
 
 /// Appends the line, newline included. `time` is in the form of RFC 3339.
 pub(super) fn write(access: &Access<'_>, out: &mut Vec<u8>, time: &[u8]) {
     ip(out, access.client.ip());
-    out.extend_from_slice(b" - - [");
+    out.extend_from_slice(b" - ");
+    match access.user {
+        // Spaces separate the fields of a line.
+        Some(user) => escaped(out, user.replace(' ', "_").as_bytes(), USER_MAX),
+        None => out.push(b'-'),
+    }
+    out.extend_from_slice(b" [");
     date(out, time);
     out.extend_from_slice(b"] \"");
     if access.method.is_empty() {
@@ -105,6 +112,8 @@ mod tests {
             upstream_head_us: None,
             upstream_reused: None,
             user_agent: Some(b"a\xffb\\c"),
+            request_id: None,
+            user: Some("ann b"),
             mcp: None,
             error: None,
         };
@@ -115,15 +124,18 @@ mod tests {
         };
         assert_eq!(
             line(&access),
-            "203.0.113.7 - - [05/Nov/2026:12:28:16 +0000] \"POST /mcp\\x22\\x0D\\x0A HTTP/2.0\" \
+            "203.0.113.7 - ann_b [05/Nov/2026:12:28:16 +0000] \"POST /mcp\\x22\\x0D\\x0A HTTP/2.0\" \
              200 1024 \"-\" \"a\\xFFb\\x5Cc\"\n"
         );
         let unread = Access {
             method: b"",
             user_agent: None,
+            request_id: None,
+            user: None,
             status: 400,
             ..access
         };
+        assert!(line(&unread).starts_with("203.0.113.7 - - ["));
         assert!(line(&unread).ends_with("\"-\" 400 1024 \"-\" \"-\"\n"));
     }
 }

@@ -15,6 +15,7 @@ const METHOD_MAX: usize = 32;
 const HOST_MAX: usize = 255;
 const PATH_MAX: usize = 512;
 const USER_AGENT_MAX: usize = 256;
+const REQUEST_ID_MAX: usize = 128;
 /// Bytes kept of the fields that come from the configuration.
 const NAME_MAX: usize = 256;
 
@@ -58,6 +59,10 @@ pub struct Access<'a> {
     pub upstream_reused: Option<bool>,
     /// `User-Agent` as sent.
     pub user_agent: Option<&'a [u8]>,
+    /// The ID that the upstream was told.
+    pub request_id: Option<&'a [u8]>,
+    /// Who asked, on a route that made sure of it.
+    pub user: Option<&'a str>,
     /// What it was about, on a route with `mcp`.
     pub mcp: Option<&'a McpFacts>,
     /// Why the exchange failed: a short token such as `upstream_connect` or `client_gone`.
@@ -131,6 +136,12 @@ impl Access<'_> {
         }
         if let Some(user_agent) = self.user_agent.filter(|_| has(UserAgent)) {
             bytes(out, ",\"user_agent\":\"", user_agent, USER_AGENT_MAX);
+        }
+        if let Some(request_id) = self.request_id.filter(|_| has(RequestId)) {
+            bytes(out, ",\"request_id\":\"", request_id, REQUEST_ID_MAX);
+        }
+        if has(User) {
+            text(out, ",\"user\":\"", self.user);
         }
         if let Some(mcp) = self.mcp.filter(|_| has(Mcp)) {
             write_mcp(out, mcp);
@@ -260,6 +271,8 @@ mod tests {
             upstream_head_us: Some(11_002),
             upstream_reused: Some(true),
             user_agent: Some(b"python-httpx/0.28"),
+            request_id: Some(b"01-ab"),
+            user: Some("ann"),
             mcp: None,
             error: None,
         }
@@ -273,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_proxied_exchange() {
-        insta::assert_snapshot!(line(&access()), @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28"}"#);
+        insta::assert_snapshot!(line(&access()), @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28","request_id":"01-ab","user":"ann"}"#);
     }
 
     #[test]
@@ -292,7 +305,7 @@ mod tests {
             mcp: Some(&facts),
             ..access()
         });
-        insta::assert_snapshot!(line, @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28","mcp_era":"legacy","mcp_class":"call","mcp_method":"tools/call","mcp_tool":"se\"arch","mcp_session":"00abcdef01234567","mcp_events":3}"#);
+        insta::assert_snapshot!(line, @r#"{"time":"2026-11-05T12:28:16.789Z","client":"203.0.113.7","client_port":49152,"protocol":"h2","tls":"TLSv1.3","method":"POST","host":"mcp.example.com","path":"/mcp","status":200,"route":"/mcp","upstream":"tools","server":"127.0.0.1:8000","bytes_in":200,"bytes_out":1024,"duration_ms":12.345,"upstream_head_ms":11.002,"upstream_reused":true,"user_agent":"python-httpx/0.28","request_id":"01-ab","user":"ann","mcp_era":"legacy","mcp_class":"call","mcp_method":"tools/call","mcp_tool":"se\"arch","mcp_session":"00abcdef01234567","mcp_events":3}"#);
     }
 
     #[test]
@@ -336,6 +349,8 @@ mod tests {
             upstream_head_us: None,
             upstream_reused: None,
             user_agent: None,
+            request_id: None,
+            user: None,
             error: Some("bad_request"),
             ..access()
         });
@@ -352,6 +367,8 @@ mod tests {
             target: "/\u{2028}\x1b[31m\\?access_token=secret".as_bytes(),
             status: 499,
             user_agent: Some(b"\xff\xfe"),
+            request_id: None,
+            user: None,
             upstream_connect_us: Some(1_000_001),
             error: Some("client_gone"),
             ..access()
@@ -381,6 +398,8 @@ mod tests {
                 host: host.as_deref(),
                 target: &target,
                 user_agent: user_agent.as_deref(),
+                request_id: None,
+                user: None,
                 duration_us,
                 ..access()
             });

@@ -238,6 +238,8 @@ mod tests {
                 upstream_head_us: Some(5),
                 upstream_reused: Some(true),
                 user_agent: None,
+                request_id: None,
+                user: None,
                 mcp: None,
                 error: None,
             });

@@ -47,7 +47,7 @@ fn keys_in_the_wrong_place() {
          | ^^^^^^^^^^^
     "#);
     insta::assert_snapshot!(host("names = [\"*\"]\nupstream = \"http://127.0.0.1:8000\""), @r#"
-    edge.toml:3:1: unknown key `upstream` in [[host]]; it belongs at the top, as [upstream.NAME] or in [[host.route]]
+    edge.toml:3:1: unknown key `upstream` in [[host]]; it belongs at the top, as [upstream.NAME] or in [[host.route]] or in [host.route.auth_request]
        3 | upstream = "http://127.0.0.1:8000"
          | ^^^^^^^^
     "#);

@@ -1,5 +1,6 @@
 //! What operators read when a file is wrong.
 
+mod auth;
 mod balance;
 mod files;
 mod keys;

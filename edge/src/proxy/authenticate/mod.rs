@@ -1,0 +1,38 @@
+//! What a route asks of its clients before it acts, beyond where they come from.
+//!
+//! Access fails closed: whatever goes wrong on the way to an answer is a refusal.
+
+mod question;
+mod subrequest;
+mod verdicts;
+
+use std::rc::Rc;
+
+use super::caller::Caller;
+use super::configured::Proxy;
+use super::guard::Refusal;
+use crate::config::Authentication;
+use crate::message::RequestHead;
+
+pub(super) use subrequest::Consent;
+pub(super) use verdicts::Verdicts;
+
+impl Proxy {
+    /// Asks everything that a route wants to know; hands out what the upstream is to be told.
+    pub(super) async fn authenticate(
+        &self,
+        route: usize,
+        auth: &Authentication,
+        head: &RequestHead,
+        caller: &Caller,
+    ) -> Result<Option<Rc<Consent>>, Refusal> {
+        let Some(request) = &auth.request else {
+            return Ok(None);
+        };
+        let consent = self.subrequest(route, request, head, caller).await?;
+        if let Some(user) = &consent.user {
+            caller.peer.identify(user);
+        }
+        Ok(Some(consent))
+    }
+}
