@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ban, bans, check, import, keeper, lists, reload, routes, run, shield, status, top, unban,
+    ban, bans, check, config, import, keeper, lists, reload, routes, run, shield, status, top,
+    unban,
 };
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
@@ -16,6 +17,7 @@ use super::{
     after_help = "\
 Examples:
   edge check edge.toml              every error in a configuration at once
+  edge config show edge.toml        the same with every default
   edge routes https://h/mcp         what a request would hit, and why
   edge import nginx nginx.conf      an nginx configuration as TOML
   edge run --config edge.toml       serve until SIGTERM
@@ -37,6 +39,7 @@ struct Arguments {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Config(config::Config),
     Reload(reload::Reload),
     Routes(routes::Routes),
     Import(import::Import),
@@ -57,6 +60,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Reload(command) => command.run(),
         Command::Routes(command) => command.run(),
         Command::Import(command) => command.run(),
@@ -99,6 +103,8 @@ mod tests {
             "edge run --config edge.toml",
             "edge check",
             "edge check edge.toml",
+            "edge config show edge.toml",
+            "edge config schema",
             "edge routes https://h/ --method POST --header X-A:1 --config edge.toml --json",
             "edge import nginx nginx.conf conf.d/mcp.conf",
             "edge ban 203.0.113.7",

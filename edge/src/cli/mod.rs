@@ -9,6 +9,7 @@ mod ban;
 mod bans;
 mod care;
 mod check;
+mod config;
 mod failure;
 mod import;
 mod keeper;

@@ -15,7 +15,7 @@ pub struct Loaded {
     pub config: Config,
     /// What works but is hardly meant, in the order of the file.
     pub warnings: Vec<Diagnostic>,
-    source: Source,
+    pub(super) source: Source,
     places: Places,
 }
 

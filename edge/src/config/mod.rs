@@ -11,6 +11,7 @@ pub mod nginx;
 mod read;
 mod report;
 mod schema;
+mod show;
 mod source;
 mod suggest;
 mod table;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use load::Loaded;
 pub use report::{ConfigErrors, Diagnostic, Severity};
+pub use schema::json_schema;
 pub use types::{
     Access, Action, AuthRequest, Authentication, Bounds, Certificate, Change, Check, ClientAuth,
     ClientField, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage,

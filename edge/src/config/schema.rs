@@ -1,7 +1,27 @@
-//! The names a file may use: each section and its keys, once.
+//! The names a file may use: each section and its keys, once, with what a value may be and the default.
 //!
-//! The walk asks for keys from here, unknown names are matched against these, and a test holds the
-//! list against the documentation.
+//! The walk asks for keys from here, unknown names are matched against these, `edge config schema` and
+//! `edge config show` are made from them, and tests hold them against the documentation and the reader.
+
+mod auth;
+mod basics;
+mod hosts;
+mod json;
+mod key;
+mod limits;
+mod mcp;
+mod upstreams;
+
+pub(super) use auth::AUTH_REQUEST;
+pub(super) use basics::{
+    ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP,
+};
+pub(super) use hosts::{HOST, ROUTE};
+pub use json::json_schema;
+pub(super) use key::{Default, Key, Kind};
+pub(super) use limits::{LIMIT, LIMITS, PENALTY, SHIELD};
+pub(super) use mcp::{MCP, MCP_AUTH, MCP_LIMIT, MCP_TOOL};
+pub(super) use upstreams::{CHECK, SERVER, UPSTREAM};
 
 use super::value::quote;
 
@@ -11,316 +31,8 @@ pub(super) struct Schema {
     /// How it is written in a file; empty for the top of the file.
     pub(super) title: &'static str,
     /// Its keys.
-    pub(super) keys: &'static [&'static str],
+    pub(super) keys: &'static [Key],
 }
-
-pub(super) const TOP: Schema = Schema {
-    title: "",
-    keys: &[
-        "workers",
-        "user",
-        "listen",
-        "host",
-        "upstream",
-        "quic",
-        "tls",
-        "timeouts",
-        "bounds",
-        "limit",
-        "limits",
-        "shield",
-        "log",
-        "metrics",
-        "admin",
-        "forwarding",
-    ],
-};
-
-pub(super) const LISTEN: Schema = Schema {
-    title: "[listen]",
-    keys: &["https", "quic", "http", "redirect", "unknown_host", "steer"],
-};
-
-pub(super) const QUIC: Schema = Schema {
-    title: "[quic]",
-    keys: &[
-        "retry",
-        "retry_above",
-        "connections_per_address",
-        "idle_timeout",
-        "keep_alive",
-        "early_data",
-        "alt_svc",
-        "alt_svc_port",
-    ],
-};
-
-pub(super) const FORWARDING: Schema = Schema {
-    title: "[forwarding]",
-    keys: &["trusted", "client_field", "forwarded", "traceparent"],
-};
-
-pub(super) const TLS: Schema = Schema {
-    title: "[tls]",
-    keys: &["min_version"],
-};
-
-pub(super) const HOST: Schema = Schema {
-    title: "[[host]]",
-    keys: &[
-        "names",
-        "certificate",
-        "key",
-        "ocsp",
-        "client_ca",
-        "client_certificate",
-        "client_crl",
-        "http3",
-        "redirect",
-        "hsts",
-        "request_headers",
-        "response_headers",
-        "allow",
-        "deny",
-        "limits",
-        "max_body",
-        "error_pages",
-        "auth_request",
-        "route",
-    ],
-};
-
-pub(super) const ROUTE: Schema = Schema {
-    title: "[[host.route]]",
-    keys: &[
-        "path",
-        "exact",
-        "regex",
-        "methods",
-        "headers",
-        "upstream",
-        "strip_prefix",
-        "rewrite",
-        "keep_alive",
-        "buffer_request",
-        "redirect",
-        "respond",
-        "status",
-        "content_type",
-        "request_headers",
-        "response_headers",
-        "allow",
-        "deny",
-        "limits",
-        "max_body",
-        "early_data",
-        "auth_request",
-        "mcp",
-    ],
-};
-
-pub(super) const AUTH_REQUEST: Schema = Schema {
-    title: "[host.route.auth_request]",
-    keys: &[
-        "upstream",
-        "path",
-        "request_headers",
-        "refusal_headers",
-        "upstream_headers",
-        "user_header",
-        "timeout",
-        "cache",
-        "cache_key",
-    ],
-};
-
-pub(super) const MCP: Schema = Schema {
-    title: "[host.route.mcp]",
-    keys: &[
-        "origins",
-        "health",
-        "body_prefix",
-        "verify",
-        "methods_allow",
-        "methods_deny",
-        "tools_allow",
-        "tools_deny",
-        "session_idle",
-        "session_secrets",
-        "auth",
-        "limit",
-        "tool",
-    ],
-};
-
-pub(super) const MCP_LIMIT: Schema = Schema {
-    title: "[host.route.mcp.limit]",
-    keys: &[
-        "key",
-        "calls",
-        "calls_burst",
-        "streams",
-        "opens",
-        "opens_burst",
-        "sessions",
-    ],
-};
-
-pub(super) const MCP_TOOL: Schema = Schema {
-    title: "[[host.route.mcp.tool]]",
-    keys: &["name", "calls", "calls_burst", "key", "cost", "scopes"],
-};
-
-pub(super) const MCP_AUTH: Schema = Schema {
-    title: "[host.route.mcp.auth]",
-    keys: &["issuer", "jwks", "resource", "audiences", "scopes"],
-};
-
-pub(super) const UPSTREAM: Schema = Schema {
-    title: "[upstream.NAME]",
-    keys: &[
-        "servers",
-        "policy",
-        "hash_field",
-        "connect_timeout",
-        "send_timeout",
-        "response_timeout",
-        "idle_timeout",
-        "idle_max",
-        "tries",
-        "max_connections",
-        "queue_timeout",
-        "eject_after",
-        "eject_time",
-        "eject_time_max",
-        "slow_start",
-        "resolve",
-        "check",
-    ],
-};
-
-pub(super) const SERVER: Schema = Schema {
-    title: "[upstream.NAME.servers]",
-    keys: &["address", "weight", "backup"],
-};
-
-pub(super) const CHECK: Schema = Schema {
-    title: "[upstream.NAME.check]",
-    keys: &[
-        "path",
-        "host",
-        "status",
-        "interval",
-        "timeout",
-        "healthy",
-        "unhealthy",
-    ],
-};
-
-pub(super) const TIMEOUTS: Schema = Schema {
-    title: "[timeouts]",
-    keys: &[
-        "handshake",
-        "head",
-        "body",
-        "idle",
-        "send",
-        "websocket_idle",
-        "websocket_age",
-        "drain",
-    ],
-};
-
-pub(super) const BOUNDS: Schema = Schema {
-    title: "[bounds]",
-    keys: &[
-        "head",
-        "head_fields",
-        "buffer",
-        "connections",
-        "streams",
-        "requests_per_connection",
-        "body_rate",
-    ],
-};
-
-pub(super) const LIMIT: Schema = Schema {
-    title: "[limit]",
-    keys: &["requests", "burst", "penalty"],
-};
-
-pub(super) const LIMITS: Schema = Schema {
-    title: "[limits.NAME]",
-    keys: &[
-        "key",
-        "requests",
-        "burst",
-        "delay",
-        "concurrent",
-        "streams",
-        "shared",
-        "dry_run",
-        "exempt",
-    ],
-};
-
-pub(super) const PENALTY: Schema = Schema {
-    title: "[limit.penalty]",
-    keys: &[
-        "refused",
-        "within",
-        "ban",
-        "ban_max",
-        "forget",
-        "handshake",
-        "malformed",
-        "smuggling",
-        "oversize",
-        "resets",
-        "auth",
-    ],
-};
-
-pub(super) const SHIELD: Schema = Schema {
-    title: "[shield]",
-    keys: &[
-        "mode",
-        "interfaces",
-        "packets",
-        "packets_burst",
-        "connections",
-        "connections_burst",
-        "initials",
-        "initials_burst",
-        "new_connections",
-        "new_connections_burst",
-        "ipv6_prefix",
-        "fragments",
-        "allow",
-        "allow_files",
-        "deny",
-        "deny_files",
-        "only",
-        "monitor",
-        "required",
-        "pin",
-    ],
-};
-
-pub(super) const LOG: Schema = Schema {
-    title: "[log]",
-    keys: &["access", "format", "fields", "sample"],
-};
-
-pub(super) const METRICS: Schema = Schema {
-    title: "[metrics]",
-    keys: &["listen"],
-};
-
-pub(super) const ADMIN: Schema = Schema {
-    title: "[admin]",
-    keys: &["socket"],
-};
 
 /// Every section below the top.
 pub(super) const SECTIONS: &[Schema] = &[
@@ -350,35 +62,28 @@ pub(super) const SECTIONS: &[Schema] = &[
 ];
 
 impl Schema {
+    /// A key by its name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The names of its keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.keys.iter().map(|key| key.name)
+    }
+
     /// Where a key is valid when it is not valid here: people write a key under the wrong header.
     fn homes_of(&self, key: &str) -> Vec<&'static Schema> {
         std::iter::once(&TOP)
             .chain(SECTIONS)
-            .filter(|schema| schema.title != self.title && schema.keys.contains(&key))
+            .filter(|schema| schema.title != self.title && schema.key(key).is_some())
             .collect()
     }
 
     /// A key as it is written in a file: `listen` at the top is `[listen]`.
-    fn written<'a>(&self, key: &'a str) -> &'a str {
-        let header = |wanted: &str| {
-            SECTIONS
-                .iter()
-                .find(|schema| schema.title.trim_matches(['[', ']']) == wanted)
-                .map(|schema| schema.title)
-        };
-        match (self.title, key) {
-            ("", "upstream") => UPSTREAM.title,
-            ("", "limits") => LIMITS.title,
-            ("", key) => header(key).unwrap_or(key),
-            ("[[host]]", "route") => ROUTE.title,
-            ("[[host.route]]", "mcp") => MCP.title,
-            ("[[host.route]]" | "[[host]]", "auth_request") => AUTH_REQUEST.title,
-            ("[host.route.mcp]", "limit") => MCP_LIMIT.title,
-            ("[host.route.mcp]", "tool") => MCP_TOOL.title,
-            ("[host.route.mcp]", "auth") => MCP_AUTH.title,
-            ("[limit]", "penalty") => PENALTY.title,
-            _ => key,
-        }
+    fn written<'a>(&self, name: &'a str) -> &'a str {
+        let below = self.key(name).and_then(Key::table);
+        below.map_or(name, |schema| schema.title)
     }
 
     /// What is wrong with a key that is none of these; `near` is the one it looks like.

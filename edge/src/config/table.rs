@@ -52,10 +52,10 @@ impl<'a> Table<'a> {
         let mut mistyped = Vec::new();
         for key in table.keys() {
             let name = key.get_ref();
-            if schema.keys.contains(&name.as_ref()) {
+            if schema.key(name).is_some() {
                 continue;
             }
-            let near = nearest(name, schema.keys.iter().copied());
+            let near = nearest(name, schema.names());
             mistyped.extend(near);
             report.error(key.span(), schema.unknown_key(name, near));
         }
@@ -81,7 +81,7 @@ impl<'a> Table<'a> {
     /// The value of a key.
     pub(super) fn item(&self, name: &'static str) -> Option<Item<'a>> {
         debug_assert!(
-            self.schema.keys.contains(&name),
+            self.schema.key(name).is_some(),
             "{name} is not in the schema"
         );
         let value = self.table?.get(name)?;
@@ -90,8 +90,7 @@ impl<'a> Table<'a> {
 
     /// The value of a key whose name is computed.
     pub(super) fn item_named(&self, name: &str) -> Option<Item<'a>> {
-        let name = self.schema.keys.iter().find(|key| **key == name)?;
-        self.item(name)
+        self.item(self.schema.key(name)?.name)
     }
 
     /// What `parse` makes of every text in a list; empty when the key is not there.

@@ -14,6 +14,7 @@ mod bad_requests;
 mod bad_upstreams;
 mod bodies;
 mod client_certificates;
+mod config;
 mod forwarding;
 mod headers;
 mod http1;

@@ -75,10 +75,63 @@ fn the_example_shows_every_key() {
             schema
                 .keys
                 .iter()
-                .map(move |key| (title.clone(), (*key).to_owned()))
+                .map(move |key| (title.clone(), key.name.to_owned()))
         })
         .collect();
     assert_eq!(shown, known);
+}
+
+/// Every key that the table calls a number has the bounds of the reader.
+#[test]
+fn bounds_of_numbers_are_those_of_the_reader() {
+    use super::super::schema::Kind;
+    let numbers = |kind: Kind| match kind {
+        Kind::Integer(least, most) => Some((least, most)),
+        Kind::Any(kinds) => kinds.iter().find_map(|kind| match kind {
+            Kind::Integer(least, most) => Some((*least, *most)),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let mut seen = 0;
+    for schema in SECTIONS
+        .iter()
+        .filter(|schema| schema.title.starts_with('['))
+    {
+        let title = schema.title;
+        let Some((_, after)) = example().split_once(&format!("\n{title}")) else {
+            continue; // Under another name, such as the `tools` of [upstream.tools].
+        };
+        let before = example().len() - after.len();
+        for key in schema.keys {
+            // That of a tool's cost is the burst of its route.
+            let Some((least, most)) = numbers(key.kind).filter(|_| key.name != "cost") else {
+                continue;
+            };
+            let section = &after[..after.find("\n[").unwrap_or(after.len())];
+            let Some(at) = section.find(&format!("\n{} = ", key.name)) else {
+                continue;
+            };
+            let line = before + at + 1;
+            let end = line + example()[line..].find('\n').expect("lines end");
+            for (value, fits) in [
+                (least.checked_sub(1), false),
+                (Some(most + 1), false),
+                (Some(least), true),
+                (Some(most), true),
+            ] {
+                let Some(value) = value else { continue };
+                let mut text = example().to_owned();
+                text.replace_range(line..end, &format!("{} = {value}", key.name));
+                let errors = load(&text).err().map(|errors| errors.to_string());
+                let refusal = format!("`{}`: {value} is out of bounds", key.name);
+                let refused = errors.is_some_and(|text| text.contains(&refusal));
+                assert_eq!(refused, !fits, "{title} {} = {value}", key.name);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 60, "{seen}");
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! Who may ask.
+
+use super::Default::{Depends, Is, Needed, Nothing};
+use super::key::key;
+use super::{Kind, Schema};
+
+pub(in crate::config) const AUTH_REQUEST: Schema = Schema {
+    title: "[host.route.auth_request]",
+    keys: &[
+        key(
+            "upstream",
+            Kind::Text,
+            Needed,
+            "a name from [upstream.*], or a server",
+        ),
+        key("path", Kind::Text, Is("/"), "what it is asked for"),
+        key(
+            "request_headers",
+            Kind::TEXTS,
+            Is("[\"authorization\", \"cookie\"]"),
+            "what it sees of the request",
+        ),
+        key(
+            "refusal_headers",
+            Kind::TEXTS,
+            Is("[\"www-authenticate\", \"set-cookie\"]"),
+            "of its 401 and 403, for the client",
+        ),
+        key(
+            "upstream_headers",
+            Kind::TEXTS,
+            Is("[]"),
+            "of its 2xx, for the upstream",
+        ),
+        key(
+            "user_header",
+            Kind::Text,
+            Nothing,
+            "names the user to the log and to {user}",
+        ),
+        key("timeout", Kind::Duration, Is("5s"), "for its answer"),
+        key(
+            "cache",
+            Kind::DURATION_OR_OFF,
+            Is("off"),
+            "how long an answer stands for requests that are alike",
+        ),
+        key(
+            "cache_key",
+            Kind::TEXTS,
+            Depends("all that it sees"),
+            "in what they are alike",
+        ),
+    ],
+};

@@ -1,0 +1,178 @@
+//! `[host.route.mcp]` and the tables below it.
+
+use super::Default::{Depends, Is, Needed, Nothing};
+use super::key::key;
+use super::{Kind, Schema};
+
+const COUNT: Kind = Kind::Any(&[Kind::Integer(1, 60_000), Kind::OFF]);
+const BURST: super::Default = Depends("two seconds of the rate, at least 10");
+
+pub(in crate::config) const MCP: Schema = Schema {
+    title: "[host.route.mcp]",
+    keys: &[
+        key(
+            "origins",
+            Kind::TEXTS,
+            Depends("any"),
+            "web pages that may call",
+        ),
+        key(
+            "health",
+            Kind::Text,
+            Nothing,
+            "a path that is never limited",
+        ),
+        key(
+            "body_prefix",
+            Kind::Size,
+            Is("64KiB"),
+            "of a body, held back to find out what it asks for",
+        ),
+        key(
+            "verify",
+            Kind::Flag,
+            Is("false"),
+            "check Mcp-* headers against the body; always so where there are rules",
+        ),
+        key(
+            "methods_allow",
+            Kind::TEXTS,
+            Depends("every method"),
+            "methods",
+        ),
+        key(
+            "methods_deny",
+            Kind::TEXTS,
+            Is("[]"),
+            "methods, whatever is allowed",
+        ),
+        key("tools_allow", Kind::TEXTS, Depends("every tool"), "tools"),
+        key(
+            "tools_deny",
+            Kind::TEXTS,
+            Is("[]"),
+            "tools, whatever is allowed",
+        ),
+        key(
+            "session_idle",
+            Kind::Duration,
+            Is("1h"),
+            "sessions silent for this long are forgotten",
+        ),
+        key(
+            "session_secrets",
+            Kind::Secrets,
+            Nothing,
+            "keys to seal session names with, the first for new ones",
+        ),
+        key(
+            "auth",
+            Kind::Table(&MCP_AUTH),
+            Nothing,
+            "whose tokens are good",
+        ),
+        key(
+            "limit",
+            Kind::Table(&MCP_LIMIT),
+            Is(""),
+            "what a client may do",
+        ),
+        key(
+            "tool",
+            Kind::Tables(&MCP_TOOL),
+            Nothing,
+            "limits of single tools",
+        ),
+    ],
+};
+
+pub(in crate::config) const MCP_LIMIT: Schema = Schema {
+    title: "[host.route.mcp.limit]",
+    keys: &[
+        key(
+            "key",
+            Kind::Text,
+            Is("address"),
+            "\"address\", \"token\", \"session\", \"param:NAME\" or \"everybody\"",
+        ),
+        key("calls", Kind::RATE_OR_OFF, Is("off"), "calls of tools"),
+        key("calls_burst", Kind::BURST, BURST, "calls at once"),
+        key("streams", COUNT, Is("256"), "streams open at once"),
+        key(
+            "opens",
+            Kind::RATE_OR_OFF,
+            Depends("1/s, 256 at once"),
+            "streams opened",
+        ),
+        key(
+            "opens_burst",
+            Kind::BURST,
+            Depends("256, or two seconds of a rate that is given"),
+            "streams opened at once",
+        ),
+        key("sessions", COUNT, Is("off"), "sessions at once"),
+    ],
+};
+
+pub(in crate::config) const MCP_TOOL: Schema = Schema {
+    title: "[[host.route.mcp.tool]]",
+    keys: &[
+        key(
+            "name",
+            Kind::Text,
+            Needed,
+            "whole, or with one * at the end",
+        ),
+        key("calls", Kind::RATE_OR_OFF, Is("off"), "calls of this tool"),
+        key("calls_burst", Kind::BURST, BURST, "calls at once"),
+        key(
+            "key",
+            Kind::Text,
+            Depends("that of [host.route.mcp.limit]"),
+            "who is counted",
+        ),
+        key(
+            "cost",
+            Kind::Integer(1, 1_000_000),
+            Is("1"),
+            "calls that one call counts for",
+        ),
+        key("scopes", Kind::TEXTS, Nothing, "scopes that a call needs"),
+    ],
+};
+
+pub(in crate::config) const MCP_AUTH: Schema = Schema {
+    title: "[host.route.mcp.auth]",
+    keys: &[
+        key(
+            "issuer",
+            Kind::Text,
+            Needed,
+            "the authorization server, as tokens name it",
+        ),
+        key(
+            "jwks",
+            Kind::Text,
+            Depends("where the metadata of the issuer says"),
+            "its keys",
+        ),
+        key(
+            "resource",
+            Kind::Text,
+            Needed,
+            "the URL that clients know this route by",
+        ),
+        key(
+            "audiences",
+            Kind::TEXTS,
+            Depends("the resource, with and without a slash"),
+            "for whom tokens are",
+        ),
+        key(
+            "scopes",
+            Kind::TEXTS,
+            Is("[]"),
+            "scopes that every request needs",
+        ),
+    ],
+};
