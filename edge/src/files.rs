@@ -4,8 +4,10 @@
 //! that only root may read is out of its reach; then they come from a process that has kept the
 //! right to read, see `server::keeper`.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Reads files by the path that the configuration names them with.
@@ -13,6 +15,17 @@ pub trait Files {
     /// The first `most` bytes of a file; ask for one more than is acceptable to tell a file that is
     /// too long.
     fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
+
+    /// A directory, open; what lies in it is opened with the rights of who serves it.
+    fn directory(&self, path: &Path) -> io::Result<OwnedFd>;
+}
+
+/// Opens a directory.
+pub fn open_directory(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY)
+        .open(path)
 }
 
 /// The files as this process can read them.
@@ -24,5 +37,9 @@ impl Files for Disk {
         let mut bytes = Vec::new();
         File::open(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
+        open_directory(path).map(OwnedFd::from)
     }
 }

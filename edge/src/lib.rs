@@ -11,6 +11,7 @@ pub mod proxy;
 pub mod upstream;
 
 pub mod auth;
+pub mod content;
 pub mod limit;
 pub mod mcp;
 pub mod message;

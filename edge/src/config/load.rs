@@ -1,11 +1,14 @@
 //! From a path to a configuration.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::Config;
 use super::read::{Machine, Places, read};
 use super::report::{ConfigErrors, Diagnostic, Report, Severity};
 use super::source::Source;
+use super::{Action, Config};
 use crate::files::{Disk, Files};
 
 /// A configuration with what is worth saying about it, and the means to say more.
@@ -48,6 +51,41 @@ impl Config {
         files.sort_unstable();
         files.dedup();
         files
+    }
+
+    /// Every directory whose files are served, once each.
+    pub fn directories(&self) -> Vec<&Path> {
+        let routes = self.hosts.iter().flat_map(|host| &host.routes);
+        let mut roots: Vec<&Path> = routes
+            .filter_map(|route| match &route.action {
+                Action::Files(files) => Some(&*files.root),
+                _ => None,
+            })
+            .collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots
+    }
+
+    /// Opens the directories whose files are served; those that cannot be, each with the reason.
+    pub fn open_directories(&mut self, files: &dyn Files) -> Vec<(PathBuf, io::Error)> {
+        let mut opened = HashMap::new();
+        let mut failed = Vec::new();
+        for root in self.directories() {
+            match files.directory(root) {
+                Ok(directory) => {
+                    opened.insert(root.to_owned(), Arc::new(directory));
+                }
+                Err(error) => failed.push((root.to_owned(), error)),
+            }
+        }
+        let routes = self.hosts.iter_mut().flat_map(|host| &mut host.routes);
+        for route in routes {
+            if let Action::Files(files) = &mut route.action {
+                files.directory = opened.get(&files.root).cloned();
+            }
+        }
+        failed
     }
 
     /// Validates text; `path` is what messages call it, and where relative paths start.

@@ -27,12 +27,12 @@ pub use schema::json_schema;
 pub use types::{
     Access, Action, AuthRequest, Authentication, Bounds, Certificate, Change, Check, ClientAuth,
     ClientField, Config, DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage,
-    FieldMatch, FieldRule, FieldWant, Forwarding, Fragments, Host, HostName, LimitKey, Listen, Log,
-    LogField, LogFields, LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit, NamedLimit,
-    PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction, RequestLimit,
-    RequestPart, RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield,
-    ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Upstream, UpstreamAddr,
-    UpstreamId, UpstreamServer, Variable, Weights,
+    FieldMatch, FieldRule, FieldWant, FilesAction, Forwarding, Fragments, Host, HostName, LimitKey,
+    Listen, Log, LogField, LogFields, LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit,
+    NamedLimit, PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction,
+    RequestLimit, RequestPart, RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets,
+    Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Upstream,
+    UpstreamAddr, UpstreamId, UpstreamServer, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

@@ -5,6 +5,7 @@
 
 mod auth;
 mod basics;
+mod content;
 mod hosts;
 mod json;
 mod key;
@@ -16,6 +17,7 @@ pub(super) use auth::AUTH_REQUEST;
 pub(super) use basics::{
     ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP,
 };
+pub(super) use content::FILES;
 pub(super) use hosts::{HOST, ROUTE};
 pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
@@ -43,6 +45,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     HOST,
     ROUTE,
     AUTH_REQUEST,
+    FILES,
     MCP,
     MCP_LIMIT,
     MCP_TOOL,

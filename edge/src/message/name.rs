@@ -36,6 +36,7 @@ macro_rules! names {
 
 names! {
     Accept = "accept",
+    AcceptEncoding = "accept-encoding",
     AltSvc = "alt-svc",
     Authorization = "authorization",
     Connection = "connection",
@@ -48,6 +49,7 @@ names! {
     Expect = "expect",
     Forwarded = "forwarded",
     Host = "host",
+    IfNoneMatch = "if-none-match",
     KeepAlive = "keep-alive",
     LastEventId = "last-event-id",
     McpMethod = "mcp-method",
@@ -58,6 +60,7 @@ names! {
     ProxyAuthenticate = "proxy-authenticate",
     ProxyAuthorization = "proxy-authorization",
     ProxyConnection = "proxy-connection",
+    Range = "range",
     SecWebsocketAccept = "sec-websocket-accept",
     SecWebsocketKey = "sec-websocket-key",
     SecWebsocketVersion = "sec-websocket-version",

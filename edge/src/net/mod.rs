@@ -5,6 +5,7 @@
 //! here can be cancelled by dropping a future: a socket that goes away shuts its descriptor down,
 //! which completes whatever is still under way.
 
+mod beneath;
 mod file;
 mod listener;
 mod op;
@@ -16,6 +17,7 @@ mod timer;
 mod transport;
 mod udp;
 
+pub use beneath::{FileRead, OpenFile};
 pub use file::SpoolFile;
 pub use listener::{Accepted, Listener};
 pub use options::{bind_listener, connect};

@@ -3,12 +3,15 @@
 //! `tokio_uring`'s socket types use READ and WRITE and box their futures when stored; these use
 //! RECV and SEND and are plain structs that a connection can hold.
 
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::BytesMut;
-use io_uring::{cqueue, opcode, squeue, types::Fd};
+use io_uring::types::{Fd, OpenHow};
+use io_uring::{cqueue, opcode, squeue};
 use socket2::{SockAddr, SockAddrStorage};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
@@ -16,6 +19,8 @@ use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 pub(super) type Transfer = InFlightOneshot<Held<BytesMut>, Transferred>;
 /// An accept in flight.
 pub(super) type Accept = InFlightOneshot<Held<Box<PeerAddr>>, Connected>;
+/// The opening of a file in flight.
+pub(super) type Open = InFlightOneshot<Opening, Opened>;
 /// A connect in flight.
 pub(super) type Connect = InFlightOneshot<Held<Box<SockAddr>>, Done>;
 
@@ -65,6 +70,32 @@ pub(super) fn send(fd: &Rc<OwnedFd>, buf: BytesMut) -> Transfer {
     submit(fd, buf, Transferred { receiving: false }, entry)
 }
 
+/// Starts to read `len` bytes of a file from `at` into an empty `buf`; may read less.
+pub(super) fn read(fd: &Rc<OwnedFd>, mut buf: BytesMut, len: usize, at: u64) -> Transfer {
+    debug_assert!(buf.is_empty(), "READ fills a buffer from its start");
+    let len = u32::try_from(len.min(buf.capacity())).unwrap_or(u32::MAX);
+    let entry = opcode::Read::new(Fd(fd.as_raw_fd()), buf.as_mut_ptr(), len)
+        .offset(at)
+        .build();
+    submit(fd, buf, Transferred { receiving: true }, entry)
+}
+
+/// Starts to open a file for reading below a directory and nowhere else.
+pub(super) fn open_beneath(directory: &Arc<OwnedFd>, path: CString) -> Open {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
+    let how = OpenHow::new()
+        .flags(flags as u64)
+        .resolve(libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS);
+    let opening = Opening {
+        directory: Arc::clone(directory),
+        path,
+        how: Box::new(how),
+    };
+    let fd = Fd(opening.directory.as_raw_fd());
+    let entry = opcode::OpenAt2::new(fd, opening.path.as_ptr(), &raw const *opening.how).build();
+    UnsubmittedOneshot::new(opening, Opened, entry).submit()
+}
+
 /// Starts to accept one connection.
 pub(super) fn accept(fd: &Rc<OwnedFd>) -> Accept {
     let mut peer = Box::new(PeerAddr {
@@ -109,6 +140,26 @@ where
 pub(super) struct PeerAddr {
     len: libc::socklen_t,
     storage: SockAddrStorage,
+}
+
+/// What the kernel reads while it opens a file.
+pub(super) struct Opening {
+    directory: Arc<OwnedFd>,
+    path: CString,
+    how: Box<OpenHow>,
+}
+
+pub(super) struct Opened;
+
+impl OneshotOutputTransform for Opened {
+    type Output = io::Result<OwnedFd>;
+    type StoredData = Opening;
+
+    fn transform_oneshot_output(self, _opening: Opening, cqe: cqueue::Entry) -> Self::Output {
+        let fd = outcome(&cqe)?;
+        // SAFETY: a successful OPENAT2 returns a new descriptor that nobody else owns.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+    }
 }
 
 pub(super) struct Transferred {

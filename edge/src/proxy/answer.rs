@@ -132,6 +132,11 @@ impl Proxy {
             Action::Redirect(action) => {
                 Reply::new(action.status).with("location", &facts.url(&action.to))
             }
+            Action::Files(action) => {
+                return self
+                    .files(action, &route.when.path, head, client, record)
+                    .await;
+            }
             Action::Respond(action) => Reply::configured(action),
         };
         self.reply(reply, client, &head.method, record).await;

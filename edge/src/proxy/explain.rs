@@ -162,6 +162,7 @@ fn action(config: &Config, route: &Route) -> String {
     match &route.action {
         Action::Proxy(proxy) => format!("upstream {}", config.upstreams[proxy.upstream.0].name),
         Action::Redirect(redirect) => format!("redirect {}", redirect.status.as_u16()),
+        Action::Files(files) => format!("files {}", files.root.display()),
         Action::Respond(respond) => format!("respond {}", respond.status.as_u16()),
     }
 }
@@ -207,7 +208,7 @@ fn outcome(config: &Config, head: &RequestHead, found: Match<'_>, secure: bool) 
         Action::Redirect(redirect) => {
             let _ = write!(text, " to {}", facts.url(&redirect.to));
         }
-        Action::Respond(_) => {}
+        Action::Files(_) | Action::Respond(_) => {}
     }
     text
 }

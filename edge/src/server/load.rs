@@ -10,11 +10,18 @@ use crate::tls;
 /// Loads a file and the certificates it names: all errors, or the configuration with what is worth
 /// a warning.
 pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>), ConfigErrors> {
-    let loaded = Loaded::load_from(path, files)?;
+    let mut loaded = Loaded::load_from(path, files)?;
+    let unopened = loaded.config.open_directories(files);
     let (errors, warnings) = tls::check(&loaded.config.hosts, files);
+    let about_directories = unopened.iter().map(|(path, error)| {
+        let shown = path.display();
+        let message = format!("directory {shown} cannot be opened: {error}");
+        loaded.about_file(Some(path), Severity::Error, message)
+    });
     let errors: Vec<Diagnostic> = errors
         .iter()
         .map(|error| loaded.about_file(file(error), Severity::Error, with_causes(error)))
+        .chain(about_directories)
         .collect();
     ConfigErrors::none_of(errors)?;
     let about_certificates = warnings.iter().map(|warning| {

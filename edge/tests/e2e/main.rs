@@ -15,6 +15,7 @@ mod bad_upstreams;
 mod bodies;
 mod client_certificates;
 mod config;
+mod files;
 mod forwarding;
 mod headers;
 mod http1;

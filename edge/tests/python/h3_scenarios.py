@@ -108,6 +108,15 @@ async def bulk(url, ca, megabytes="20"):
     return {"down_s": down_s, "both_s": up_s}
 
 
+async def file(url, ca, path, original):
+    """A file arrives as it lies on the disk."""
+    async with open_client(url, ca) as client:
+        answer = await client.fetch("GET", path, seconds=50)
+        with open(original, "rb") as content:
+            assert answer.status == 200 and answer.body == content.read(), answer.length
+    return "ok"
+
+
 async def events(url, ca):
     """Every event of a stream as soon as it is sent."""
     async with open_client(url, ca) as client:

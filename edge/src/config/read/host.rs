@@ -67,6 +67,7 @@ impl<'a> Hosts<'a> {
                 limits,
                 upstreams: &mut *upstreams,
                 sockets,
+                places: &mut places,
             };
             let routes = route::read(table, &mut outer);
             // Over QUIC no certificate is asked for: clients need not be told of it.

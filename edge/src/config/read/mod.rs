@@ -8,6 +8,7 @@ mod authentication;
 mod balance;
 mod bounds;
 mod error_page;
+mod files;
 mod forwarding;
 mod headers;
 mod host;

@@ -9,10 +9,12 @@ use http::{Method, StatusCode};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::authentication;
+use super::files;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
 use super::listen::Sockets;
 use super::mcp;
+use super::tls::Places;
 use super::upstream::Upstreams;
 use crate::config::item::Item;
 use crate::config::schema::ROUTE;
@@ -53,6 +55,7 @@ const OF_ACTION: &[(&str, &[&str])] = &[
         ],
     ),
     ("redirect", &["status"]),
+    ("files", &["strip_prefix"]),
     ("respond", &["status", "content_type"]),
 ];
 
@@ -64,6 +67,7 @@ pub(super) struct Outer<'o, 'a> {
     pub(super) limits: &'o Limits,
     pub(super) upstreams: &'o mut Upstreams<'a>,
     pub(super) sockets: &'o Sockets,
+    pub(super) places: &'o mut Places,
 }
 
 /// Reads the routes of a host.
@@ -103,7 +107,7 @@ fn route(
 ) -> Option<Route> {
     let when = conditions(table, seen);
     let path = when.as_ref().map(|when| &when.path);
-    let action = action(table, outer.upstreams, outer.sockets, path);
+    let action = action(table, outer, path);
     let auth = authentication::read(table, outer.auth, outer.upstreams, outer.sockets);
     let rules = outer.rules.and(table);
     let guards = outer.limits.guards(table, outer.guards);
@@ -232,8 +236,7 @@ fn method(text: &str) -> Result<Method, Invalid> {
 
 fn action(
     table: &Table<'_>,
-    upstreams: &mut Upstreams<'_>,
-    sockets: &Sockets,
+    outer: &mut Outer<'_, '_>,
     path: Option<&PathMatch>,
 ) -> Option<Action> {
     let given: Vec<&str> = OF_ACTION
@@ -244,7 +247,7 @@ fn action(
     if let [first, second, ..] = given[..] {
         let item = table.item_named(second).expect("found above");
         item.error(format!(
-            "there is `{first}` already; a route has one of `upstream`, `redirect` and `respond`"
+            "there is `{first}` already; a route has one of `upstream`, `redirect`, `files` and `respond`"
         ));
         return None;
     }
@@ -264,11 +267,15 @@ fn action(
             let item = table.item("redirect")?;
             redirect_to(&item, status, path?).map(Action::Redirect)
         }
+        "files" => {
+            refuse_strip_of_regex(table, path);
+            files::read(table, outer.places).map(|files| Action::Files(Box::new(files)))
+        }
         "respond" => respond(table).map(Action::Respond),
         _ => {
             let upstream = table
                 .required("upstream", "\"http://127.0.0.1:8000\"")
-                .and_then(|item| upstreams.resolve(&item, sockets));
+                .and_then(|item| outer.upstreams.resolve(&item, outer.sockets));
             let rewrite = rewrite(table, path);
             let keep_alive = table.duration_or_off(
                 "keep_alive",
@@ -292,11 +299,7 @@ fn rewrite(table: &Table<'_>, path: Option<&PathMatch>) -> Rewrite {
         item.error("there is `strip_prefix` already; `rewrite = \"{rest}\"` is the same");
     }
     if strip {
-        if let (Some(item), Some(PathMatch::Regex(_))) = (table.item("strip_prefix"), path) {
-            item.error(
-                "an expression is no prefix; write `rewrite` with its groups, such as \"/{1}\"",
-            );
-        }
+        refuse_strip_of_regex(table, path);
         return Rewrite::StripPrefix;
     }
     let template = table.item("rewrite").and_then(|item| {
@@ -314,6 +317,14 @@ fn rewrite(table: &Table<'_>, path: Option<&PathMatch>) -> Rewrite {
         Some(template)
     });
     template.map_or(Rewrite::Keep, Rewrite::To)
+}
+
+fn refuse_strip_of_regex(table: &Table<'_>, path: Option<&PathMatch>) {
+    let strip = table.flag("strip_prefix") == Some(true);
+    if let (true, Some(item), Some(PathMatch::Regex(_))) = (strip, table.item("strip_prefix"), path)
+    {
+        item.error("an expression is no prefix; write `rewrite` with its groups, such as \"/{1}\"");
+    }
 }
 
 fn redirect_to(item: &Item<'_>, status: StatusCode, path: &PathMatch) -> Option<RedirectAction> {

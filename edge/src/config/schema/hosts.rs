@@ -2,7 +2,7 @@
 
 use super::Default::{Depends, Is, Needed, Nothing};
 use super::key::key;
-use super::{AUTH_REQUEST, Kind, MCP, Schema};
+use super::{AUTH_REQUEST, FILES, Kind, MCP, Schema};
 
 const ASKED: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&AUTH_REQUEST)]);
 const OF_HOST: super::Default = Depends("that of the host");
@@ -155,6 +155,12 @@ pub(in crate::config) const ROUTE: Schema = Schema {
         )
         .with("upstream"),
         key("redirect", Kind::Text, Nothing, "where to send the client"),
+        key(
+            "files",
+            Kind::Any(&[Kind::Text, Kind::Table(&FILES)]),
+            Nothing,
+            "a directory whose files it serves",
+        ),
         key(
             "respond",
             Kind::Any(&[Kind::Integer(200, 599), Kind::Text]),

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use regex::bytes::Regex;
 
 use super::template::Template;
-use super::{Access, Authentication, FieldRule, Mcp, NamedLimit, UpstreamId};
+use super::{Access, Authentication, FieldRule, FilesAction, Mcp, NamedLimit, UpstreamId};
 
 /// What happens to some of the requests for a host.
 #[derive(Clone, Debug)]
@@ -84,6 +84,8 @@ pub enum Action {
     Proxy(ProxyAction),
     /// The client is sent elsewhere.
     Redirect(RedirectAction),
+    /// It is answered with files of a directory.
+    Files(Box<FilesAction>),
     /// The edge itself answers, always the same.
     Respond(RespondAction),
 }
@@ -140,7 +142,7 @@ impl Action {
     pub fn mcp(&self) -> Option<&Mcp> {
         match self {
             Action::Proxy(proxy) => proxy.mcp.as_deref(),
-            Action::Redirect(_) | Action::Respond(_) => None,
+            Action::Redirect(_) | Action::Files(_) | Action::Respond(_) => None,
         }
     }
 
@@ -148,7 +150,7 @@ impl Action {
     pub fn upstream(&self) -> Option<UpstreamId> {
         match self {
             Action::Proxy(proxy) => Some(proxy.upstream),
-            Action::Redirect(_) | Action::Respond(_) => None,
+            Action::Redirect(_) | Action::Files(_) | Action::Respond(_) => None,
         }
     }
 }

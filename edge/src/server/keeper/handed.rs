@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -36,17 +37,21 @@ impl Handed {
     }
 }
 
+impl Handed {
+    fn opened(&self, path: &Path) -> io::Result<&File> {
+        match self.0.get(path) {
+            Some(Ok(file)) => Ok(file),
+            Some(Err(errno)) => Err(io::Error::from_raw_os_error(*errno)),
+            None => Err(io::Error::other(
+                "the configuration changed while it was read; try again",
+            )),
+        }
+    }
+}
+
 impl Files for Handed {
     fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
-        let file = match self.0.get(path) {
-            Some(Ok(file)) => file,
-            Some(Err(errno)) => return Err(io::Error::from_raw_os_error(*errno)),
-            None => {
-                return Err(io::Error::other(
-                    "the configuration changed while it was read; try again",
-                ));
-            }
-        };
+        let file = self.opened(path)?;
         let mut bytes = Vec::new();
         let mut chunk = [0; 16 * 1024];
         // By position: a file may be read more than once.
@@ -58,6 +63,10 @@ impl Files for Handed {
             }
         }
         Ok(bytes)
+    }
+
+    fn directory(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.opened(path)?.try_clone().map(OwnedFd::from)
     }
 }
 

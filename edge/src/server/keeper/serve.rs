@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, Signal};
 use super::protocol::{Reply, Request};
 use super::rights;
 use crate::config::{Config, LogTarget};
+use crate::files::open_directory;
 use crate::kernel;
 use crate::net::{recv_packet, send_packet};
 use crate::observe::access;
@@ -78,7 +79,11 @@ impl Parent {
             named.clear();
         }
         named.extend(files.iter().map(|&path| path.to_owned()));
-        files.into_iter().try_for_each(|path| self.hand_file(path))
+        files
+            .into_iter()
+            .try_for_each(|path| self.hand_file(path))?;
+        let mut directories = config.directories().into_iter();
+        directories.try_for_each(|path| self.hand(path, open_directory(path)))
     }
 
     fn hand_file(&self, path: &Path) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod balance;
+mod content;
 mod files;
 mod keys;
 mod mcp;

@@ -175,7 +175,7 @@ fn upstreams() {
 }
 
 /// That each of these sentences is said.
-fn says(shown: &str, sentences: &[&str]) {
+pub(super) fn says(shown: &str, sentences: &[&str]) {
     for sentence in sentences {
         assert!(shown.contains(sentence), "{sentence} in\n{shown}");
     }
