@@ -32,3 +32,4 @@ pub mod observe;
 pub mod cidr;
 pub mod clock;
 pub mod files;
+mod outbound;

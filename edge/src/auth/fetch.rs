@@ -3,20 +3,13 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::issuer::Issuer;
 use super::keys::KeySet;
+use crate::outbound::{Outbound, OutboundError};
 
 /// Keys change rarely, and a token with a new one asks for them at once.
 const REFRESH_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -29,14 +22,10 @@ const BYTES_MAX: usize = 1 << 20;
 enum FetchError {
     #[error("{0} is no URL that keys can be fetched from")]
     Url(String),
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error("{0}")]
-    Http(#[from] hyper::Error),
+    #[error("{url}: {source}")]
+    Outbound { url: String, source: OutboundError },
     #[error("{url} answered {status}")]
     Status { url: String, status: StatusCode },
-    #[error("{url} took too long or sent too much")]
-    Bounds { url: String },
     #[error("{0} holds no key that can be used")]
     Keys(String),
     #[error("no metadata of {0} names its keys")]
@@ -127,91 +116,35 @@ fn metadata_urls(issuer: &str) -> [String; 2] {
 }
 
 async fn get(url: &str) -> Result<Bytes, FetchError> {
-    let answer = tokio::time::timeout(TIMEOUT, get_unbounded(url)).await;
-    answer.unwrap_or_else(|_| {
-        Err(FetchError::Bounds {
-            url: url.to_owned(),
-        })
-    })
-}
-
-async fn get_unbounded(url: &str) -> Result<Bytes, FetchError> {
     let bad = || FetchError::Url(url.to_owned());
     let uri: Uri = url.parse().map_err(|_| bad())?;
-    let authority = uri.authority().ok_or_else(bad)?;
-    let host = authority.host().trim_matches(['[', ']']).to_owned();
-    let is_tls = match uri.scheme_str() {
-        Some("https") => true,
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => {}
         // Keys that anybody on the way can change are none; on this machine nobody is on the way.
-        Some("http") if is_loopback(&host) => false,
+        (Some("http"), Some(host)) if is_loopback(host) => {}
         _ => return Err(bad()),
-    };
-    let port = authority
-        .port_u16()
-        .unwrap_or(if is_tls { 443 } else { 80 });
-    let stream = TcpStream::connect((host.as_str(), port)).await?;
-    match is_tls {
-        true => {
-            let name = ServerName::try_from(host).map_err(|_| bad())?;
-            let stream = connector().connect(name, stream).await?;
-            request(stream, &uri, url).await
-        }
-        false => request(stream, &uri, url).await,
     }
-}
-
-async fn request<S>(stream: S, uri: &Uri, url: &str) -> Result<Bytes, FetchError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let running = tokio::spawn(connection);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let host = uri.authority().map_or("", |authority| authority.as_str());
-    let request = Request::get(path)
-        .header(header::HOST, host)
+    let request = Request::get(uri)
         .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, "edge")
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| FetchError::Url(url.to_owned()))?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), BYTES_MAX)
-        .collect()
-        .await;
-    running.abort();
-    let url = || url.to_owned();
-    match (status, body) {
-        (StatusCode::OK, Ok(body)) => Ok(body.to_bytes()),
-        (StatusCode::OK, Err(_)) => Err(FetchError::Bounds { url: url() }),
-        (status, _) => Err(FetchError::Status { url: url(), status }),
+        .body(Bytes::new())
+        .map_err(|_| bad())?;
+    let outbound = Outbound::default();
+    match outbound.exchange(request, TIMEOUT, BYTES_MAX).await {
+        Ok((StatusCode::OK, body)) => Ok(body),
+        Ok((status, _)) => Err(FetchError::Status {
+            url: url.to_owned(),
+            status,
+        }),
+        Err(source) => Err(FetchError::Outbound {
+            url: url.to_owned(),
+            source,
+        }),
     }
 }
 
 fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Trusts what the machine trusts.
-fn connector() -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    let (added, _) =
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
-        tracing::warn!(
-            "this machine trusts no certificate authority; is ca-certificates installed?"
-        );
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
