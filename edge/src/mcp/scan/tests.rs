@@ -233,6 +233,8 @@ proptest! {
             true => serde_json::to_vec_pretty(&message),
             false => serde_json::to_vec(&message),
         }.expect("JSON");
+        // As it is read, not as it was meant: a parser may lose the last bit of a number.
+        let message: Value = serde_json::from_slice(&body).expect("JSON");
         let scan = scan(&body);
         prop_assert_eq!(scan.scanned(), Scanned::Whole);
         if is_plain(&message) {
