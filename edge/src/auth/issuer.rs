@@ -1,6 +1,7 @@
 //! The keys of each authorization server, shared by all workers and kept fresh by one thread each.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Issuer {
     /// Where its keys are, if that is not to be found out.
     pub(super) jwks: Option<String>,
     state: Mutex<State>,
+    /// Which keys these are; they change with every fetch.
+    generation: AtomicU32,
     pub(super) wake: Notify,
 }
 
@@ -37,6 +40,11 @@ impl Issuer {
     /// The keys, as far as they are known.
     pub fn keys(&self) -> Option<Arc<KeySet>> {
         self.state().keys.clone()
+    }
+
+    /// Which keys these are: what was good with others has to be looked at again.
+    pub fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Asks for the keys to be fetched again; false when that was just done. The first time it is
@@ -59,6 +67,7 @@ impl Issuer {
         state.tried_ns = Some(monotonic_ns());
         if let Some(keys) = keys {
             state.keys = Some(Arc::new(keys));
+            self.generation.fetch_add(1, Ordering::Release);
         }
     }
 
@@ -85,6 +94,7 @@ impl Issuers {
                         url: key.0,
                         jwks: key.1,
                         state: Mutex::default(),
+                        generation: AtomicU32::new(0),
                         wake: Notify::new(),
                     });
                     fetch::keep(&issuer);

@@ -21,7 +21,11 @@ struct Issuer {
 
 impl Issuer {
     fn start() -> Issuer {
-        let port = free_port();
+        Issuer::start_at(free_port())
+    }
+
+    /// The same server once more, with another key.
+    fn start_at(port: u16) -> Issuer {
         let mut process =
             Process::start("oidc", node_script("oidc_server.mjs", &[&port.to_string()]));
         process.wait_for("listening on", Duration::from_secs(40));
@@ -182,4 +186,38 @@ fn an_issuer_that_cannot_be_reached_lets_nobody_in() {
         assert!([401, 503].contains(&response.status), "{}", response.status);
     }
     assert_eq!(upstream.received(), "");
+}
+
+/// A key that is not known is looked for, and what was signed with one that is withdrawn is refused,
+/// although it was good a moment ago.
+#[test]
+fn keys_of_the_issuer_change() {
+    let _machine = light();
+    let issuer = Issuer::start();
+    let upstream = Upstream::ok();
+    let route = format!(
+        "[host.route.mcp.auth]\nissuer = \"{}\"\nresource = \"{RESOURCE}\"",
+        issuer.url()
+    );
+    let edge = Setup::new(upstream.address)
+        .top("workers = 2")
+        .route(&route)
+        .start();
+    let with = |token: &str| {
+        let authorization = format!("Authorization: Bearer {token}");
+        let call = rpc("/mcp", &[&authorization], &tool_call(1, "add"));
+        edge.plain().exchange(call).status
+    };
+    let old = issuer.token(RESOURCE, "mcp");
+    assert!(wait_until(LIMIT, || with(&old) == 200));
+    let port = issuer.port;
+    drop(issuer);
+    let issuer = Issuer::start_at(port);
+    let new = issuer.token(RESOURCE, "mcp");
+    // It is asked at most every ten seconds.
+    let patience = Duration::from_secs(30);
+    assert!(wait_until(patience, || with(&new) == 200));
+    for _ in 0..20 {
+        assert_eq!((with(&old), with(&new)), (401, 200));
+    }
 }

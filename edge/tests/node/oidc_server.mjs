@@ -1,11 +1,16 @@
 // An authorization server: `oidc_server.mjs PORT`. Client `e2e`, secret `secret`, client credentials
 // only; a token is a JWT for whatever resource is asked for, with the scopes asked for out of `mcp`
-// and `mcp:search`. Prints `listening on PORT` once it accepts.
+// and `mcp:search`, signed with a key that is another one in every process. Prints `listening on PORT`
+// once it accepts.
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const port = Number(process.argv[2]);
 const scope = 'mcp mcp:search';
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
 const provider = new Provider(`http://127.0.0.1:${port}`, {
+  jwks: { keys: [key] },
   clients: [
     {
       client_id: 'e2e',

@@ -37,7 +37,13 @@ struct Gate {
 
 /// The good tokens of one worker.
 #[derive(Default)]
-pub(crate) struct Remembered(RefCell<HashMap<TokenKey, Rc<Claims>>>);
+pub(crate) struct Remembered(RefCell<HashMap<TokenKey, Known>>);
+
+/// What a token says, and by which keys of its issuer.
+struct Known {
+    claims: Rc<Claims>,
+    generation: u32,
+}
 
 /// The number of a route, and the SHA-256 of a token.
 type TokenKey = (usize, [u8; 32]);
@@ -135,9 +141,12 @@ impl Proxy {
             .map_or(u64::MAX, |since| since.as_secs());
         let mut key = (route, [0; 32]);
         key.1.copy_from_slice(digest(&SHA256, token).as_ref());
+        let generation = gate.issuer.generation();
         let mut remembered = self.remembered.0.borrow_mut();
         match remembered.get(&key) {
-            Some(claims) if claims.expires_s > now_s => return Ok(Rc::clone(claims)),
+            Some(known) if known.claims.expires_s > now_s && known.generation == generation => {
+                return Ok(Rc::clone(&known.claims));
+            }
             Some(_) => drop(remembered.remove(&key)),
             None => {}
         }
@@ -149,7 +158,11 @@ impl Proxy {
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(key, Rc::clone(&claims));
+        let known = Known {
+            claims: Rc::clone(&claims),
+            generation,
+        };
+        remembered.insert(key, known);
         Ok(claims)
     }
 
