@@ -55,7 +55,9 @@ impl Proxy {
         peer: &Peer,
         found: Match<'a>,
     ) -> Result<Admitted<'a>, Refusal> {
-        if !matches!(found, Match::Route { route, .. } if mcp::opens_stream(route, head)) {
+        let is_stream =
+            matches!(found, Match::Route { route, .. } if mcp::opens_stream(route, head));
+        if !is_stream && !self.admits_discovery(head, peer) {
             self.admit(peer)?;
         }
         check_method(head)?;

@@ -3,6 +3,7 @@
 use http::Method;
 
 use crate::config::{FieldMatch, FieldWant, PathMatch, RouteMatch};
+use crate::mcp::decode;
 use crate::message::{Fields, RequestHead};
 
 /// What became of the question.
@@ -83,6 +84,17 @@ fn fits(wanted: &FieldMatch, fields: &Fields) -> bool {
     match &wanted.want {
         FieldWant::Present => values.next().is_some(),
         FieldWant::Absent => values.next().is_none(),
-        FieldWant::Value(value) => values.any(|found| found == value.as_bytes()),
+        FieldWant::Value(value) => values.any(|found| {
+            found == value.as_bytes()
+                || is_mirrored(&wanted.name)
+                    && decode(found).is_ok_and(|found| found.get() == Some(value.as_bytes()))
+        }),
     }
+}
+
+/// Fields in which MCP clients mirror the body, some values of which need another form
+/// (<https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#value-encoding>).
+fn is_mirrored(name: &str) -> bool {
+    let prefix = name.get(..4);
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case("mcp-"))
 }

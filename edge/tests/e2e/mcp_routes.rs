@@ -411,3 +411,73 @@ fn a_drained_stream_is_told_when_to_come_back() {
     assert!(whole.ends_with("\r\n0\r\n\r\n"), "a clean end: {whole}");
     assert!(!half.contains("retry"), "never inside an event: {half}");
 }
+
+/// Whoever is over the limit can still find out where to get a token, and is limited there gently.
+#[test]
+fn discovery_has_a_limit_of_its_own() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .section(
+            "limit",
+            "requests = \"1/h\"\nburst = 3\npenalty = { refused = 1000 }",
+        )
+        .route("mcp = true")
+        .start();
+    let mut client = edge.plain();
+    let mut get = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.exchange(request).status
+    };
+    let found = |paths: &[u16]| paths.iter().filter(|&&status| status == 200).count();
+    let answers: Vec<u16> = (0..10).map(|_| get("/")).collect();
+    assert_eq!(found(&answers), 3, "{answers:?}");
+    let answers: Vec<u16> = (0..150).map(|_| get("/.well-known/x")).collect();
+    assert_eq!(found(&answers), 150);
+    let answers: Vec<u16> = (0..400).map(|_| get("/.well-known/x")).collect();
+    assert!(answers.contains(&429), "there is no limit");
+}
+
+/// A tenant is who its parameter says, in whichever form it is sent.
+#[test]
+fn parameters_choose_routes_and_limits() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let eu = Upstream::start(Answer::Keep(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\neu".to_vec(),
+    ));
+    let more = format!(
+        "[[host.route]]\nheaders = [\"Mcp-Param-Region: eu\"]\nupstream = \"http://{}\"\nmcp = true\n",
+        eu.address
+    );
+    let edge = Setup::new(upstream.address)
+        .route("[host.route.mcp.limit]\nkey = \"param:Tenant\"\ncalls = \"1/h\"\ncalls_burst = 2")
+        .more_routes(&more)
+        .start();
+    let ask = |line: &str| {
+        let mut lines = modern("add").to_vec();
+        lines.push(line.to_owned());
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let response = edge
+            .plain()
+            .exchange(rpc("/mcp", &lines, &tool_call(1, "add")));
+        (response.status, response.text())
+    };
+    for (line, answer) in [
+        ("Mcp-Param-Region: eu", "eu"),
+        ("mcp-param-region: =?base64?ZXU=?=", "eu"),
+        ("Mcp-Param-Region: us", "ok"),
+        ("Mcp-Param-Region: =?base64?ZXU?=", "ok"),
+    ] {
+        let tenant = format!("{line}\r\nMcp-Param-Tenant: {answer}{}", line.len());
+        assert_eq!(ask(&tenant), (200, answer.to_owned()), "{line}");
+    }
+    let acme = [
+        "Mcp-Param-Tenant: acme",
+        "Mcp-Param-Tenant: =?base64?YWNtZQ==?=",
+    ];
+    assert_eq!(ask(acme[0]).0, 200);
+    assert_eq!(ask(acme[1]).0, 200);
+    assert_eq!((ask(acme[0]).0, ask(acme[1]).0), (429, 429));
+    assert_eq!(ask("Mcp-Param-Tenant: other").0, 200);
+}

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Stop;
 use super::call::Call;
 use crate::clock::monotonic_ns;
-use crate::config::{Mcp, McpKey, ToolLimit};
+use crate::config::{Mcp, McpKey, Rate, ToolLimit};
 use crate::limit::{ClientKey, Counts, RetryAfter, rate};
-use crate::mcp::{Class, Era, Refusal, decode};
+use crate::mcp::{Class, Era, Refusal, Text, VALUE_MAX, decode};
 use crate::message::{Name, RequestHead};
 use crate::proxy::configured::Proxy;
 use crate::proxy::exchange::Peer;
@@ -15,11 +15,19 @@ use crate::proxy::exchange::Peer;
 /// When a client that has too much open should try again: nobody knows when it closes something.
 const TRY_AGAIN: RetryAfter = RetryAfter(Duration::from_secs(5));
 
+/// A client that connects asks for two or three documents; a network behind one address holds some
+/// dozens, which may all come back together.
+const DISCOVERY: Rate = Rate {
+    per_sec: 10.0,
+    burst: 200,
+};
+
 /// What a rate is for; part of every key.
 #[derive(Clone, Copy, Hash)]
 enum Of {
     Calls,
     Opens,
+    Discovery,
     Tool(usize),
 }
 
@@ -27,6 +35,25 @@ enum Of {
 type Who<'a> = (u8, &'a [u8], u128);
 
 impl Proxy {
+    /// Whether a request for discovery documents is within what every address has for those alone:
+    /// whoever is over another limit can still find out where to get a token. What is over this one
+    /// counts as any other request.
+    pub(in crate::proxy) fn admits_discovery(&self, head: &RequestHead, peer: &Peer) -> bool {
+        let Some(tables) = &self.mcp else {
+            return false;
+        };
+        let path = head.target.path();
+        let is_discovery = path.starts_with("/.well-known/");
+        is_discovery && {
+            let address = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
+            let key = tables.buckets.key((Of::Discovery, address.bits()));
+            let admitted = tables
+                .buckets
+                .admit(key, &rate(DISCOVERY), 1, monotonic_ns());
+            admitted.is_ok()
+        }
+    }
+
     /// Counts the request against every limit that applies to it.
     pub(super) fn limit_mcp(
         &self,
@@ -135,7 +162,10 @@ impl Proxy {
                 }
                 _ => by_address,
             },
-            McpKey::Param(name) => param(head, name).map_or(by_address, Whose::Param),
+            McpKey::Param(name) => match (param(head, name), &self.mcp) {
+                (Some(value), Some(tables)) => Whose::Param(tables.buckets.key(value.start())),
+                _ => by_address,
+            },
         }
     }
 }
@@ -147,7 +177,7 @@ enum Whose<'a> {
     Address(ClientKey),
     Token(&'a [u8]),
     Session(u64),
-    Param(&'a [u8]),
+    Param(u64),
 }
 
 impl<'a> Whose<'a> {
@@ -157,14 +187,14 @@ impl<'a> Whose<'a> {
             Whose::Address(address) => (1, b"", address.bits()),
             Whose::Token(token) => (2, token, 0),
             Whose::Session(session) => (3, b"", session.into()),
-            Whose::Param(value) => (4, value, 0),
+            Whose::Param(value) => (4, b"", value.into()),
         }
     }
 }
 
-/// The value of `Mcp-Param-NAME`, as it was sent: two spellings of one value are one client's
-/// choice, and a spelling that does not decode is none.
-fn param<'a>(head: &'a RequestHead, name: &str) -> Option<&'a [u8]> {
+/// The value of `Mcp-Param-NAME`, decoded: it counts as one however it is spelt, and a spelling that
+/// does not decode is none.
+fn param(head: &RequestHead, name: &str) -> Option<Text<VALUE_MAX>> {
     let wanted = |field: &[u8]| {
         let prefix = b"mcp-param-";
         field.len() == prefix.len() + name.len()
@@ -173,5 +203,5 @@ fn param<'a>(head: &'a RequestHead, name: &str) -> Option<&'a [u8]> {
     };
     let mut fields = head.fields.iter().filter(|(_, field, _)| wanted(field));
     let (_, _, value) = fields.next()?;
-    decode(value).is_ok().then_some(value)
+    decode(value).ok()
 }
