@@ -92,3 +92,35 @@ fn over_http2() {
     assert_eq!(line["status"], 200);
     assert!(line["bytes_in"].as_u64().expect("a number") > 1 << 20);
 }
+
+#[test]
+fn over_http3() {
+    let _machine = light();
+    let (_server, edge) = start();
+    let ca = edge.file("ca.pem").display().to_string();
+    let command = peer("ws_h3.py", &[&edge.url(), &ca]);
+    let seen = run_driver("ws_h3.py", command, Duration::from_secs(60));
+    assert!(seen["ping_ms"].as_f64().expect("a number") < 1000.0);
+    let expected = json!({
+        "offered": 1,
+        "status": 200,
+        "subprotocol": "mcp",
+        "accept": null,
+        "mebibyte": true,
+        "pong": true,
+        "server_close": [8, [4001, "enough"]],
+        "server_end": null,
+        "close_echoed": true,
+        "end": null,
+        "client_close": { "code": 3001, "reason": "done here" },
+        "refused": 403,
+        "plain_connect": 501,
+        "other_protocol": 501,
+    });
+    for (key, value) in expected.as_object().expect("an object") {
+        assert_eq!(&seen[key], value, "{key} in {seen}");
+    }
+    assert_ne!(seen["after_reset"]["code"], 3001, "{seen}");
+    let line = edge.log_line(|line| line["path"] == "/echo" && line["protocol"] == "h3");
+    assert_eq!(line["status"], 200);
+}
