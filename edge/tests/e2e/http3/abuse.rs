@@ -65,6 +65,7 @@ fn connections_come_and_go_and_memory_stays() {
         left = left.saturating_sub(50);
     }
     let grown = rss_bytes(edge.process.pid()).saturating_sub(before) >> 20;
+    println!("{grown} MiB more than {} MiB", before >> 20);
     assert!(grown < 12, "{grown} MiB more");
     edge.assert_healthy();
 }
