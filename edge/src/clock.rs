@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where "now" comes from.
 #[derive(Clone, Debug, Default)]
@@ -33,4 +34,10 @@ pub fn monotonic_ns() -> u64 {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
         .expect("CLOCK_MONOTONIC exists on every Linux");
     now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+}
+
+/// Nanoseconds of Unix time; 0 before it began.
+pub fn unix_ns() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |since| since.as_nanos() as u64)
 }

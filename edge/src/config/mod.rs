@@ -31,7 +31,7 @@ pub use types::{
     Listen, Log, LogField, LogFields, LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit,
     NamedLimit, PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction,
     RequestLimit, RequestPart, RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets,
-    Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Upstream,
+    Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Tracing, Upstream,
     UpstreamAddr, UpstreamId, UpstreamServer, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;

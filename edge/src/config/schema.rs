@@ -15,7 +15,7 @@ mod upstreams;
 
 pub(super) use auth::AUTH_REQUEST;
 pub(super) use basics::{
-    ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP,
+    ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP, TRACE,
 };
 pub(super) use content::FILES;
 pub(super) use hosts::{HOST, ROUTE};
@@ -59,6 +59,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     PENALTY,
     SHIELD,
     LOG,
+    TRACE,
     METRICS,
     ADMIN,
     LIMITS,

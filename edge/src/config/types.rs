@@ -18,6 +18,7 @@ mod route;
 mod shield;
 mod template;
 mod tls;
+mod trace;
 mod upstream;
 
 pub use auth::McpAuth;
@@ -40,6 +41,7 @@ pub use route::{
 };
 pub use template::{Piece, Template, Variable};
 pub use tls::{ClientAuth, Tls, TlsVersion};
+pub use trace::Tracing;
 
 /// The file `edge` reads when none is named.
 pub const DEFAULT_PATH: &str = "/etc/edge/edge.toml";
@@ -79,6 +81,8 @@ pub struct Config {
     pub shield: Shield,
     /// Where the access log goes.
     pub log: Log,
+    /// Where spans go; `None` makes none.
+    pub trace: Option<Tracing>,
     /// Where the metrics page is served.
     pub metrics: Option<SocketAddr>,
     /// Path of the Unix socket that `edge ban` and friends talk to.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod admin;
 pub mod metrics;
+pub mod trace;
 
 mod mcp;
 mod page;

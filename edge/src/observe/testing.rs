@@ -69,6 +69,7 @@ pub(crate) fn config() -> Config {
             mode: ShieldMode::Off,
             ..Shield::default()
         },
+        trace: None,
         log: Log {
             access: LogTarget::Off,
             ..Log::default()

@@ -11,12 +11,14 @@ use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
 use super::request_id::RequestId;
 use super::rules::ResponseRules;
-use crate::clock::monotonic_ns;
+use super::trace::{self, Trace};
+use crate::clock::{monotonic_ns, unix_ns};
 use crate::config::{ErrorPage, UpstreamId};
 use crate::limit::Offence;
 use crate::message::{Name, RequestHead, Version};
 use crate::observe::access::Access;
 use crate::observe::metrics::{McpSample, RequestSample, UpstreamFault};
+use crate::observe::trace::Span;
 use crate::observe::{McpFacts, Protocol};
 use crate::upstream::{Lease, UpstreamError};
 
@@ -99,6 +101,8 @@ pub(super) struct Record<'a> {
     pub(super) pages: &'a [ErrorPage],
     /// The longest request body.
     pub(super) body_bytes_max: Option<u64>,
+    /// Where traces are kept.
+    pub(super) trace: Option<Box<Trace>>,
     /// On a route with `mcp`.
     pub(super) mcp: Option<Box<McpFacts>>,
 }
@@ -137,6 +141,7 @@ impl<'a> Record<'a> {
             rules,
             pages: &[],
             body_bytes_max: None,
+            trace: None,
             mcp: None,
         }
     }
@@ -207,7 +212,7 @@ impl<'a> Record<'a> {
             });
         }
         let host = head.authority.as_str();
-        self.proxy.log.borrow_mut().record(&Access {
+        let access = Access {
             client: self.peer.addr,
             protocol: self.protocol,
             tls: self.peer.tls,
@@ -232,6 +237,12 @@ impl<'a> Record<'a> {
             user: self.peer.user(),
             mcp: self.mcp.as_deref(),
             error: self.error,
-        });
+        };
+        self.proxy.log.borrow_mut().record(&access);
+        if let Some(ids) = self.trace.as_ref().and_then(|trace| trace.span) {
+            let trace_state = ids.parent.and_then(|_| trace::state(&head.fields));
+            let span = Span::new(ids, trace_state, &access, unix_ns());
+            self.proxy.spans.borrow_mut().record(span);
+        }
     }
 }

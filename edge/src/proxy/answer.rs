@@ -16,6 +16,7 @@ use super::guard::{Admitted, Refusal};
 use super::reply::Reply;
 use super::rewrite::rewritten;
 use super::rules::{self, ResponseRules};
+use super::trace::Trace;
 use crate::config::{Action, Route};
 use crate::message::RequestHead;
 
@@ -29,6 +30,8 @@ impl Proxy {
             peer,
         } = exchange;
         let caller = Caller::of(&head.fields, peer, &self.forwarding);
+        let tracing = self.tracing.as_ref();
+        let trace = tracing.map(|tracing| Trace::of(&head.fields, peer, tracing, &self.forwarding));
         let peer = &caller.peer;
         let found = self.router.find(&head);
         let (rules, when) = found.rules();
@@ -40,6 +43,7 @@ impl Proxy {
         };
         let rules = ResponseRules::new(rules, &facts);
         let mut record = Record::start(self, &head, &caller, &rules);
+        record.trace = trace.map(Box::new);
         record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
@@ -113,7 +117,8 @@ impl Proxy {
                     if target.is_some() {
                         head.sent.get_or_insert_default().target = target;
                     }
-                    forward::request_fields(head, peer, request_id, &self.forwarding);
+                    let trace = record.trace.as_deref();
+                    forward::request_fields(head, peer, request_id, &self.forwarding, trace);
                     if let (Some(consent), Some(request)) = (consent, &route.auth.request) {
                         consent.tell(request, &mut head.fields);
                     }

@@ -14,10 +14,11 @@ use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
-use crate::config::{Bounds, Config, Forwarding, Timeouts};
+use crate::config::{Bounds, Config, Forwarding, Timeouts, Tracing};
 use crate::limit::Penalties;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Series, WorkerMetrics};
+use crate::observe::trace::SpanLog;
 use crate::upstream::Upstreams;
 
 /// The proxy of one worker under one configuration.
@@ -42,9 +43,12 @@ pub struct Proxy {
     session_idle_s: u32,
     pub(super) close_unknown: bool,
     pub(super) forwarding: Forwarding,
+    /// Where spans are made.
+    pub(super) tracing: Option<Tracing>,
     // What the worker keeps from one configuration to the next.
     pub(super) ban: Rc<BanSender>,
     pub(super) log: Rc<RefCell<AccessLog>>,
+    pub(super) spans: Rc<RefCell<SpanLog>>,
     pub(super) metrics: Rc<WorkerMetrics>,
     drain: Rc<Drain>,
 }
@@ -83,8 +87,10 @@ impl Proxy {
             redirect_port: https_port.filter(|_| config.listen.redirect),
             close_unknown: config.listen.close_unknown,
             forwarding: config.forwarding.clone(),
+            tracing: config.trace.clone(),
             ban: lasting.ban,
             log: lasting.log,
+            spans: lasting.spans,
             metrics: lasting.metrics,
             drain: lasting.drain,
         }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::client_certificate::{is_claim, push_fields};
 use super::exchange::Peer;
 use super::request_id::RequestId;
+use super::trace::{self, Trace};
 use crate::config::Forwarding;
 use crate::message::{Name, RequestHead, Version};
 
@@ -16,10 +17,17 @@ pub(super) fn request_fields(
     peer: &Peer,
     request_id: &RequestId,
     forwarding: &Forwarding,
+    trace: Option<&Trace>,
 ) {
     head.fields
         .retain(|name, text, _| !is_forwarding(name, text) && !is_claim(name, text));
-    let has_trace = !forwarding.traceparent || is_valid_trace(head);
+    let sends = match trace {
+        Some(trace) => trace.sends,
+        None if forwarding.traceparent && trace::incoming(&head.fields).is_none() => {
+            Some(trace::begun())
+        }
+        None => None,
+    };
     let fields = &mut head.fields;
 
     let mut buf = TextBuf::default();
@@ -38,11 +46,13 @@ pub(super) fn request_fields(
             forwarded(peer, head.authority.as_str()).as_bytes(),
         );
     }
-    if !has_trace {
-        // What stands there is no trace; `tracestate` belongs to it (Trace Context §3.3).
+    if let Some(sends) = sends {
+        if trace::incoming(fields).is_none() {
+            // What stands there is no trace; `tracestate` belongs to it (Trace Context §3.3).
+            fields.remove_all("tracestate");
+        }
         fields.remove_all("traceparent");
-        fields.remove_all("tracestate");
-        fields.push(b"traceparent", new_trace().as_bytes());
+        fields.push(b"traceparent", &sends.text());
     }
     push_fields(fields, peer.client_auth.as_deref());
     // RFC 9110 §7.6.3: a gateway adds itself to every request.
@@ -66,46 +76,6 @@ fn forwarded(peer: &Peer, host: &str) -> String {
         let _ = write!(text, ";host=\"{host}\"");
     }
     text
-}
-
-/// Exactly one `traceparent`, of a version with the fields of version 00 (Trace Context §3.2).
-fn is_valid_trace(head: &RequestHead) -> bool {
-    let mut values = head.fields.values_of("traceparent");
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return false;
-    };
-    let hex = |part: &[u8], len: usize| {
-        part.len() == len
-            && part
-                .iter()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
-    };
-    let some = |part: &[u8]| part.iter().any(|&b| b != b'0');
-    let mut parts = value.split(|&b| b == b'-');
-    let (Some(version), Some(trace), Some(parent), Some(flags)) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    hex(version, 2)
-        && version != b"ff"
-        && hex(trace, 32)
-        && some(trace)
-        && hex(parent, 16)
-        && some(parent)
-        && hex(flags, 2)
-        && (version != b"00" || parts.next().is_none())
-}
-
-/// A trace of its own, sampled: who does not want it sampled has a tracer in front.
-fn new_trace() -> String {
-    let hex = |id: RequestId| -> String {
-        let digits = id.as_bytes().iter().filter(|&&b| b != b'-');
-        digits.map(|&b| b as char).collect()
-    };
-    let (trace, parent) = (hex(RequestId::new()), hex(RequestId::new()));
-    // The last digits are the random ones.
-    format!("00-{trace}-{}-01", &parent[16..])
 }
 
 /// Fields by which an intermediary tells an upstream about the client. CGI-like upstreams read `_`
@@ -190,6 +160,7 @@ mod tests {
             &peer,
             &RequestId::kept(b"id-1"),
             &Forwarding::default(),
+            None,
         );
         let lines: Vec<String> = head
             .fields
@@ -229,7 +200,7 @@ mod tests {
                 traceparent: true,
                 ..Forwarding::default()
             };
-            request_fields(&mut head, &peer, &RequestId::new(), &forwarding);
+            request_fields(&mut head, &peer, &RequestId::new(), &forwarding, None);
             let value = |name: &str| {
                 let value = head.fields.values_of(name).next();
                 value.map(|value| String::from_utf8_lossy(value).into_owned())

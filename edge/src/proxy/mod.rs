@@ -32,6 +32,7 @@ mod router;
 mod rules;
 mod service;
 mod snapshot;
+mod trace;
 
 pub use client_certificate::{ClientAuthentication, ClientCertificate};
 pub use configured::Proxy;

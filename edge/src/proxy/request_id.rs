@@ -12,18 +12,11 @@ pub(super) enum RequestId {
 }
 
 impl RequestId {
-    /// A new ID. The random part comes from a keyed hash of a counter: nobody can guess the next
-    /// one, which is all that is asked of it.
+    /// A new ID.
     pub(super) fn new() -> RequestId {
-        thread_local! {
-            static SEED: RandomState = RandomState::new();
-            static COUNT: Cell<u64> = const { Cell::new(0) };
-        }
-        let count = COUNT.get().wrapping_add(2);
-        COUNT.set(count);
-        let (high, low) = SEED.with(|seed| (seed.hash_one(count), seed.hash_one(count + 1)));
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let ms = since_epoch.map_or(0, |since| since.as_millis() as u64);
+        let (high, low) = unguessable();
         RequestId::of(ms, high, low)
     }
 
@@ -54,6 +47,18 @@ impl RequestId {
             RequestId::Kept(text) => text,
         }
     }
+}
+
+/// Two numbers from a keyed hash of a counter: nobody can guess the next ones, which is all that is
+/// asked of names.
+pub(super) fn unguessable() -> (u64, u64) {
+    thread_local! {
+        static SEED: RandomState = RandomState::new();
+        static COUNT: Cell<u64> = const { Cell::new(0) };
+    }
+    let count = COUNT.get().wrapping_add(2);
+    COUNT.set(count);
+    SEED.with(|seed| (seed.hash_one(count), seed.hash_one(count + 1)))
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";

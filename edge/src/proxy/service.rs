@@ -15,6 +15,7 @@ use crate::config::Penalty;
 use crate::limit::Offence;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::WorkerMetrics;
+use crate::observe::trace::SpanLog;
 
 /// Hands a ban to the kernel plane: address, offence, how long. Must not block.
 pub type BanSender = Box<dyn Fn(IpAddr, Offence, &Penalty)>;
@@ -23,6 +24,8 @@ pub type BanSender = Box<dyn Fn(IpAddr, Offence, &Penalty)>;
 pub struct WorkerParts {
     /// Its access log.
     pub log: AccessLog,
+    /// Its spans.
+    pub spans: SpanLog,
     /// Its counters.
     pub metrics: WorkerMetrics,
     /// Where bans go.
@@ -41,6 +44,7 @@ pub struct Service {
 #[derive(Clone)]
 pub(super) struct Lasting {
     pub(super) log: Rc<RefCell<AccessLog>>,
+    pub(super) spans: Rc<RefCell<SpanLog>>,
     pub(super) metrics: Rc<WorkerMetrics>,
     pub(super) ban: Rc<BanSender>,
     pub(super) drain: Rc<Drain>,
@@ -51,6 +55,7 @@ impl Service {
     pub fn new(snapshot: Arc<Snapshot>, parts: WorkerParts) -> Service {
         let lasting = Lasting {
             log: Rc::new(RefCell::new(parts.log)),
+            spans: Rc::new(RefCell::new(parts.spans)),
             metrics: Rc::new(parts.metrics),
             ban: Rc::new(parts.ban),
             drain: Rc::default(),
@@ -92,6 +97,7 @@ impl Service {
     pub fn flush_records(&self) {
         self.current().count_connections();
         self.lasting.log.borrow_mut().flush();
+        self.lasting.spans.borrow_mut().flush();
         self.lasting.metrics.flush();
     }
 

@@ -27,6 +27,7 @@ use crate::config::{Config, Penalty};
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
+use crate::observe::trace::SpanExporter;
 use crate::proxy::WorkerParts;
 use crate::quic::Keys;
 use crate::tls::{self, Tickets};
@@ -81,6 +82,8 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let log = AccessWriter::start(access)?;
     let metrics = Metrics::new(&config);
     metrics.certificates(expiries);
+    let spans = SpanExporter::new(metrics.clone());
+    spans.output().set(config.trace.as_ref());
     let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
     let parts = ControlParts {
         metrics: metrics.clone(),
@@ -93,7 +96,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
-        let (log, metrics) = (log.worker(), metrics.clone());
+        let (log, spans, metrics) = (log.worker(), spans.worker(), metrics.clone());
         let (bans, known) = (control.bans(), control.known());
         let (update, updated) = mpsc::channel(UPDATES_MAX);
         updates.push(update);
@@ -113,6 +116,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
                 };
                 let parts = WorkerParts {
                     log,
+                    spans,
                     metrics: metrics.worker(),
                     ban: Box::new(ban),
                 };
@@ -128,6 +132,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         keeper,
         tickets,
         log: log.output(),
+        spans: spans.output(),
         keys,
         metrics,
         watch,
@@ -138,7 +143,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     };
     reload::start(reloader, asked).map_err(Error::Worker)?;
     announce(&serving.snapshot.config);
-    finish(workers, log, control);
+    finish(workers, log, spans, control);
     Ok(())
 }
 
@@ -172,13 +177,21 @@ fn announce(config: &Config) {
 }
 
 /// Waits for the workers. The shield goes last: packets are filtered until nobody is served.
-fn finish(workers: Vec<JoinHandle<()>>, log: AccessWriter, control: ControlHandle) {
+fn finish(
+    workers: Vec<JoinHandle<()>>,
+    log: AccessWriter,
+    spans: SpanExporter,
+    control: ControlHandle,
+) {
     for worker in workers {
         // Its panics have ended the process.
         let _ = worker.join();
     }
     if !log.stop(LOG_WAIT) {
         tracing::warn!("the access log's target is blocked, its last lines are lost");
+    }
+    if !spans.stop(LOG_WAIT) {
+        tracing::warn!("the collector is slow, the last spans are lost");
     }
     control.stop();
     tracing::info!("stopped");

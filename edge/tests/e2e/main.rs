@@ -35,5 +35,6 @@ mod shield;
 mod startup;
 mod streaming;
 mod streams;
+mod traces;
 mod upstreams;
 mod websocket;

@@ -146,6 +146,17 @@ const MISSING: &[(&[&str], &str)] = &[
         "answers are not cached",
     ),
     (
+        &[
+            "otel_exporter",
+            "otel_service_name",
+            "otel_trace",
+            "otel_trace_context",
+            "otel_span_attr",
+            "otel_span_name",
+        ],
+        "[trace] sends spans to a collector over HTTP",
+    ),
+    (
         &["error_page", "proxy_intercept_errors"],
         "pages are files here: see `error_pages`",
     ),

@@ -29,6 +29,7 @@ mod syntax;
 mod timeouts;
 mod tls;
 mod top;
+mod trace;
 mod upstream;
 
 pub(super) use machine::Machine;

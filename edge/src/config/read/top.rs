@@ -6,6 +6,7 @@ use super::tls::Places;
 use super::upstream::Upstreams;
 use super::{
     Machine, bounds, forwarding, limit, listen, log, output, quic, shield, syntax, timeouts, tls,
+    trace,
 };
 use crate::config::Config;
 use crate::config::report::Report;
@@ -53,6 +54,7 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
         penalty,
         shield: shield::read(&top.table("shield", SHIELD), machine),
         log: log::read(&top.table("log", LOG)),
+        trace: trace::read(&top),
         metrics: metrics.map(toml::Spanned::into_inner),
         admin: output::admin(&top.table("admin", ADMIN)),
     };

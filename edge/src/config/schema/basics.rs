@@ -1,6 +1,6 @@
 //! The top of the file, and the sections about the process.
 
-use super::Default::{Depends, Is, Nothing};
+use super::Default::{Depends, Is, Needed, Nothing};
 use super::key::key;
 use super::{HOST, Kind, LIMIT, LIMITS, SHIELD, Schema, UPSTREAM};
 use crate::config::LogField;
@@ -40,6 +40,12 @@ pub(in crate::config) const TOP: Schema = Schema {
         ),
         key("shield", Kind::Table(&SHIELD), Is(""), "the kernel program"),
         key("log", Kind::Table(&LOG), Is(""), "the access log"),
+        key(
+            "trace",
+            Kind::Table(&TRACE),
+            Nothing,
+            "spans of OpenTelemetry",
+        ),
         key("metrics", Kind::Table(&METRICS), Is(""), "the metrics page"),
         key("admin", Kind::Table(&ADMIN), Is(""), "the admin socket"),
         key("upstream", Kind::Named(&UPSTREAM), Nothing, "servers"),
@@ -313,6 +319,30 @@ pub(in crate::config) const LOG: Schema = Schema {
 fn log_fields() -> Vec<&'static str> {
     LogField::ALL.iter().map(|(name, _)| *name).collect()
 }
+
+pub(in crate::config) const TRACE: Schema = Schema {
+    title: "[trace]",
+    keys: &[
+        key(
+            "endpoint",
+            Kind::Text,
+            Needed,
+            "where a collector takes OTLP over HTTP",
+        ),
+        key(
+            "sample",
+            Kind::Integer(1, 1_000_000),
+            Is("1"),
+            "one trace in so many of those that nobody has decided on",
+        ),
+        key(
+            "service",
+            Kind::Text,
+            Is("edge"),
+            "the name of the service in the spans",
+        ),
+    ],
+};
 
 pub(in crate::config) const METRICS: Schema = Schema {
     title: "[metrics]",

@@ -465,6 +465,9 @@ fn the_table_of_bounds_is_what_is_enforced() {
         .map(|key| ("limit.penalty", key, many)),
     );
     expect("`ipv6_prefix`", &[("shield", "ipv6_prefix", many)]);
-    expect("`sample`", &[("log", "sample", many)]);
+    expect(
+        "`sample`",
+        &[("log", "sample", many), ("trace", "sample", many)],
+    );
     assert_eq!(rows.next(), None);
 }

@@ -41,4 +41,4 @@ pub(super) use server::{Resolve, is_server, parse_server, resolve};
 pub(super) use size::{format_size, parse_size};
 pub(super) use socket_path::{check_socket_path, join};
 pub(super) use template::parse_template;
-pub(super) use url::{check_scope, check_url};
+pub(super) use url::{check_collector, check_scope, check_url};

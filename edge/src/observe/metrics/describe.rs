@@ -31,10 +31,13 @@ pub(super) const MCP_REQUESTS: &str = "edge_mcp_requests_total";
 pub(super) const MCP_TOOL_CALLS: &str = "edge_mcp_tool_calls_total";
 pub(super) const MCP_REFUSED: &str = "edge_mcp_refused_total";
 pub(super) const MCP_EVENTS: &str = "edge_mcp_events_total";
+pub(super) const MCP_TOOL_DURATION: &str = "edge_mcp_tool_seconds";
 pub(super) const MCP_STREAM_AGE: &str = "edge_mcp_stream_seconds";
 pub(super) const MCP_SESSIONS: &str = "edge_mcp_sessions";
 pub(super) const MCP_SESSIONS_FORGOTTEN: &str = "edge_mcp_sessions_forgotten_total";
 pub(super) const ACCESS_LOG_DROPPED: &str = "edge_access_log_dropped_total";
+pub(super) const TRACE_SPANS: &str = "edge_trace_spans_total";
+pub(super) const TRACE_SPANS_DROPPED: &str = "edge_trace_spans_dropped_total";
 pub(super) const BUILD_INFO: &str = "edge_build_info";
 pub(super) const CERTIFICATE_NOT_AFTER: &str = "edge_certificate_not_after_seconds";
 pub(super) const SHIELD_ATTACHED: &str = "edge_shield_attached";
@@ -48,6 +51,8 @@ pub(super) const REQUEST_DURATION_HELP: &str =
     "Time from the first byte of a request to the end of its response, event streams included.";
 pub(super) const UPSTREAM_HEAD_HELP: &str =
     "Time from a request sent to an upstream to its response head.";
+pub(super) const MCP_TOOL_DURATION_HELP: &str =
+    "Time of finished tool calls by tool; tools beyond the first 200 are other.";
 pub(super) const MCP_STREAM_AGE_HELP: &str =
     "Age of event streams on MCP routes when they ended, from the first byte of the request.";
 pub(super) const CERTIFICATE_NOT_AFTER_HELP: &str =
@@ -62,7 +67,7 @@ pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
 pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
     "Samples of dropped packets that were lost because they were not taken in time.";
 
-const COUNTERS: [(&str, &str); 21] = [
+const COUNTERS: [(&str, &str); 23] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",
@@ -131,6 +136,11 @@ const COUNTERS: [(&str, &str); 21] = [
     (
         ACCESS_LOG_DROPPED,
         "Access log lines lost because the target was too slow or failed.",
+    ),
+    (TRACE_SPANS, "Spans that a collector has taken."),
+    (
+        TRACE_SPANS_DROPPED,
+        "Spans lost because the collector was too slow, failed or did not want them.",
     ),
 ];
 

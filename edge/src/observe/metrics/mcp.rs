@@ -12,7 +12,7 @@ use metrics::Counter;
 use super::describe;
 use super::histogram::{Histogram, LocalHistogram};
 use super::local::LocalCounter;
-use super::registry::Shared;
+use super::registry::{Histograms, Shared};
 use crate::mcp::{Class, Refusal};
 use crate::observe::McpFacts;
 
@@ -70,6 +70,7 @@ pub struct McpSample<'a> {
 #[derive(Default)]
 pub(super) struct SharedMcp {
     tools: Mutex<Vec<Arc<str>>>,
+    pub(super) tool_durations: Histograms<Arc<str>>,
     pub(super) stream_ages: Arc<Histogram>,
 }
 
@@ -93,11 +94,17 @@ impl SharedMcp {
 pub(super) struct McpMetrics {
     /// By upstream; there are few.
     requests: RefCell<Vec<(String, HashMap<Kind, Pending>)>>,
-    tools: RefCell<HashMap<Box<[u8]>, [Pending; CLASSES.len()]>>,
+    tools: RefCell<HashMap<Box<[u8]>, ToolCalls>>,
     tools_full: Cell<bool>,
     refused: Vec<LazyCounter>,
     events: LazyCounter,
     stream_ages: LocalHistogram,
+}
+
+/// Calls of one tool.
+struct ToolCalls {
+    by_status: [Pending; CLASSES.len()],
+    durations: LocalHistogram,
 }
 
 /// Modern or not, class, method, status class.
@@ -174,7 +181,7 @@ impl McpMetrics {
         });
         requests[at].1.entry(kind).or_default().count += 1;
         if facts.method.get() == Some(b"tools/call") && facts.refusal.is_none() {
-            self.record_tool(facts.tool.start(), status, shared);
+            self.record_tool(facts.tool.start(), status, sample.duration_us, shared);
         }
         if let Some(refusal) = facts.refusal {
             self.refused[refusal as usize].add(1);
@@ -185,10 +192,11 @@ impl McpMetrics {
         }
     }
 
-    fn record_tool(&self, tool: &[u8], status: usize, shared: &SharedMcp) {
+    fn record_tool(&self, tool: &[u8], status: usize, duration_us: u64, shared: &SharedMcp) {
         let mut tools = self.tools.borrow_mut();
         if let Some(known) = tools.get_mut(tool) {
-            known[status].count += 1;
+            known.by_status[status].count += 1;
+            known.durations.record(duration_us);
             return;
         }
         let name = std::str::from_utf8(tool)
@@ -200,8 +208,15 @@ impl McpMetrics {
             self.tools_full.set(label.is_none());
             label
         });
-        let label = label.as_deref().unwrap_or(OTHER).as_bytes();
-        tools.entry(label.into()).or_default()[status].count += 1;
+        let label = label.unwrap_or_else(|| OTHER.into());
+        let calls = tools
+            .entry(label.as_bytes().into())
+            .or_insert_with(|| ToolCalls {
+                by_status: Default::default(),
+                durations: LocalHistogram::new(shared.tool_durations.of(&label)),
+            });
+        calls.by_status[status].count += 1;
+        calls.durations.record(duration_us);
     }
 
     pub(super) fn flush(&self, shared: &Shared) {
@@ -222,8 +237,9 @@ impl McpMetrics {
                 });
             }
         }
-        for (tool, by_status) in self.tools.borrow_mut().iter_mut() {
-            for (status, pending) in by_status.iter_mut().enumerate() {
+        for (tool, calls) in self.tools.borrow_mut().iter_mut() {
+            calls.durations.flush();
+            for (status, pending) in calls.by_status.iter_mut().enumerate() {
                 pending.flush(|| {
                     let tool = std::str::from_utf8(tool).unwrap_or(OTHER);
                     let labels = [("tool", tool), ("status_class", CLASSES[status])];
@@ -305,6 +321,8 @@ mod tests {
             r#"edge_mcp_requests_total{upstream="tools",era="modern",class="call",method="other",status_class="2xx"} 1"#,
             r#"edge_mcp_requests_total{upstream="tools",era="modern",class="call",method="none",status_class="2xx"} 1"#,
             r#"edge_mcp_tool_calls_total{tool="add",status_class="2xx"} 1"#,
+            r#"edge_mcp_tool_seconds_bucket{tool="add",le="0.001"} 0"#,
+            r#"edge_mcp_tool_seconds_bucket{tool="add",le="0.0025"} 1"#,
             r#"edge_mcp_refused_total{reason="limited"} 1"#,
             "edge_mcp_events_total 3",
             "edge_mcp_stream_seconds_count 1",
@@ -328,5 +346,6 @@ mod tests {
             .filter(|line| line.starts_with("edge_mcp_tool_calls_total{"));
         assert_eq!(tools.count(), TOOLS_MAX + 1);
         assert!(page.contains(r#"edge_mcp_tool_calls_total{tool="other",status_class="2xx"} 51"#));
+        assert!(page.contains(r#"edge_mcp_tool_seconds_count{tool="other"} 51"#));
     }
 }

@@ -24,7 +24,7 @@ mod worker;
 pub use labels::{BanOrigin, Handshake, QuicFailure, TlsVersion, UpstreamFault};
 pub use mcp::McpSample;
 pub use quic::QuicMetrics;
-pub use registry::Metrics;
+pub use registry::{Metrics, SpanCounters};
 pub use scrape::{Scrape, ShieldLink, ShieldVerdict};
 pub use series::{RequestSample, Series};
 pub use servers::{ServerSample, ServerSource};

@@ -26,6 +26,14 @@ pub struct Metrics {
     shared: Arc<Shared>,
 }
 
+/// What became of spans.
+pub struct SpanCounters {
+    /// A collector has taken them.
+    pub exported: Counter,
+    /// They are lost.
+    pub dropped: Counter,
+}
+
 /// What the workers' tick adds to.
 pub(super) struct Shared {
     recorder: PrometheusRecorder,
@@ -81,6 +89,14 @@ impl Metrics {
         self.shared.bans[origin.index()].increment(1);
     }
 
+    /// The counters of the thread that exports spans; on the page from now on.
+    pub fn spans(&self) -> SpanCounters {
+        SpanCounters {
+            exported: self.shared.counter(describe::TRACE_SPANS, &[]),
+            dropped: self.shared.counter(describe::TRACE_SPANS_DROPPED, &[]),
+        }
+    }
+
     /// Takes note of the certificates served from now on: the host's first name and their last
     /// moment.
     pub fn certificates(&self, certificates: Vec<(String, SystemTime)>) {
@@ -129,6 +145,17 @@ impl Metrics {
         for (route, duration) in shared.durations.all() {
             let labels = [("host", &*route.host), ("route", &*route.path)];
             text::histogram(page, name, &labels, &duration.snapshot());
+        }
+        let tools = shared.mcp.tool_durations.all();
+        if !tools.is_empty() {
+            let (name, help) = (
+                describe::MCP_TOOL_DURATION,
+                describe::MCP_TOOL_DURATION_HELP,
+            );
+            text::head(page, name, "histogram", help);
+            for (tool, duration) in tools {
+                text::histogram(page, name, &[("tool", &tool)], &duration.snapshot());
+            }
         }
         let ages = shared.mcp.stream_ages.snapshot();
         if ages.count() > 0 {

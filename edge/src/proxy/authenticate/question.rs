@@ -38,7 +38,13 @@ pub(super) fn question(
         expects_continue: false,
         upgrade: None,
     };
-    forward::request_fields(&mut question, &caller.peer, &caller.request_id, forwarding);
+    forward::request_fields(
+        &mut question,
+        &caller.peer,
+        &caller.request_id,
+        forwarding,
+        None,
+    );
     let said = [(METHOD, head.method.as_str()), (URI, head.target.as_str())];
     for (names, value) in said {
         for name in names {

@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigErrors, Diagnostic, LogTarget};
 use crate::observe::access::{AccessOutput, AccessTarget};
 use crate::observe::admin::Reloaded;
 use crate::observe::metrics::Metrics;
+use crate::observe::trace::SpanOutput;
 use crate::quic::Keys;
 use crate::server::Error;
 use crate::server::control::Configured;
@@ -35,6 +36,7 @@ pub(in crate::server) struct Reloader {
     pub(in crate::server) keeper: Keeper,
     pub(in crate::server) tickets: Tickets,
     pub(in crate::server) log: AccessOutput,
+    pub(in crate::server) spans: SpanOutput,
     /// Stay as they are, for connection IDs and tokens that are out there.
     pub(in crate::server) keys: Option<Keys>,
     pub(in crate::server) metrics: Metrics,
@@ -71,6 +73,8 @@ impl Reloader {
                 if let Some(log) = prepared.log {
                     self.log.set(log);
                 }
+                let trace = self.serving.snapshot.config.trace.as_ref();
+                self.spans.set(trace);
                 warnings.extend(self.tell_workers(prepared.sockets));
                 warnings.extend(self.tell_control());
                 Reloaded {

@@ -9,4 +9,5 @@ mod mcp;
 mod routing;
 mod syntax;
 mod together;
+mod trace;
 mod values;
