@@ -11,9 +11,8 @@ import sys
 import time
 from urllib.parse import urlparse
 
-from aioquic.buffer import Buffer, encode_uint_var
+from aioquic.buffer import encode_uint_var
 from aioquic.h3.connection import H3Connection
-from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import StreamDataReceived, StreamReset
 
 from h3_client import Exchange, configuration, open_client
@@ -382,43 +381,6 @@ async def endless_head(url, ca):
                     break  # It was told to stop.
                 client.transmit()
                 await asyncio.sleep(0.01)
-    return "ok"
-
-
-async def transport(url, ca):
-    """Transport parameters and frames that break the rules of QUIC."""
-    bad = {
-        "a datagram size below the least": ((0x03, encode_uint_var(1000)), 0x08),
-        "an exponent above the most": ((0x0A, encode_uint_var(21)), 0x08),
-        "a delay above the most": ((0x0B, encode_uint_var(1 << 14)), 0x08),
-        "fewer connection IDs than two": ((0x0E, encode_uint_var(1)), 0x08),
-        "a parameter of servers": ((0x02, bytes(16)), 0x08),
-    }
-    original = QuicConnection._serialize_transport_parameters
-    for what, ((key, value), code) in bad.items():
-
-        def serialize(self, key=key, value=value):
-            buffer = Buffer(data=original(self))
-            out = bytearray()
-            while not buffer.eof():
-                start = buffer.tell()
-                this = buffer.pull_uint_var()
-                buffer.pull_bytes(buffer.pull_uint_var())
-                if this != key:
-                    out += buffer.data_slice(start, buffer.tell())
-            return bytes(out) + encode_uint_var(key) + encode_uint_var(len(value)) + value
-
-        QuicConnection._serialize_transport_parameters = serialize
-        try:
-            async with asyncio.timeout(5):
-                async with open_client(url, ca) as client:
-                    raise AssertionError(f"{what}: connected")
-        except ConnectionError:
-            pass
-        finally:
-            QuicConnection._serialize_transport_parameters = original
-    async with open_client(url, ca) as client:
-        assert (await client.fetch("GET", "/headers")).status == 200
     return "ok"
 
 

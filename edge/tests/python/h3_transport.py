@@ -1,0 +1,183 @@
+"""What breaks the rules of QUIC itself, and with which code the connection ends (RFC 9000 §20).
+
+    h3_transport.py NAME URL CA
+"""
+
+import asyncio
+import json
+import sys
+from urllib.parse import urlparse
+
+from aioquic.asyncio.client import connect
+from aioquic.buffer import Buffer, encode_uint_var
+from aioquic.quic.connection import QuicConnection
+
+from h3_client import Client, configuration, open_client
+
+var = encode_uint_var
+HUGE = (1 << 62) - 1
+
+FLOW_CONTROL, STREAM_LIMIT, STREAM_STATE, FINAL_SIZE = 0x03, 0x04, 0x05, 0x06
+ENCODING, PARAMETER, PROTOCOL, CRYPTO_BUFFER = 0x07, 0x08, 0x0A, 0x0D
+
+# A parameter (RFC 9000 §18.2) that replaces the client's own, or stands twice.
+PARAMETERS = {
+    "a datagram size below the least": [(0x03, var(1199))],
+    "an exponent above the most": [(0x0A, var(21))],
+    "a delay above the most": [(0x0B, var(1 << 14))],
+    "fewer connection IDs than two": [(0x0E, var(1))],
+    "more streams than can be numbered": [(0x08, var((1 << 60) + 1))],
+    "a number cut short": [(0x04, b"\x40")],
+    "a number with something behind it": [(0x04, var(1000) + b"\0")],
+    "a parameter twice": [(0x04, var(1000)), (0x04, var(1000))],
+    "a reset token, which servers alone have": [(0x02, bytes(16))],
+    "an original connection ID, as of a server": [(0x00, bytes(8))],
+    "a retried connection ID, as of a server": [(0x10, bytes(8))],
+    "a preferred address, as of a server": [(0x0D, bytes(61))],
+    "another connection ID than the packets have": [(0x0F, bytes(8))],
+    "a flag with a value": [(0x0C, b"\1")],
+}
+# More than one answer is right.
+PARAMETER_CODES = {"another connection ID than the packets have": {PARAMETER, PROTOCOL}}
+
+
+def stream(number, offset=0, data=b"x", end=False):
+    """A STREAM frame with offset and length (§19.8)."""
+    return var(0x0E | end) + var(number) + var(offset) + var(len(data)) + data
+
+
+# Frames in one packet of an established connection, and what may be said about them.
+FRAMES = {
+    "a frame nobody knows": (var(0x21), {ENCODING}),
+    "a frame cut short": (var(0x06) + var(0) + var(100) + b"x", {ENCODING}),
+    "a handshake done by the client": (var(0x1E), {PROTOCOL}),
+    "a token from the client": (var(0x07) + var(4) + b"1234", {PROTOCOL}),
+    "more streams than can be numbered": (var(0x12) + var((1 << 60) + 1), {ENCODING}),
+    "content beyond what was allowed": (stream(4, 1 << 40), {FLOW_CONTROL}),
+    "content beyond what can be numbered": (stream(4, HUGE), {ENCODING, FLOW_CONTROL}),
+    "a stream beyond what was allowed": (stream(4 << 20), {STREAM_LIMIT}),
+    "content on a stream of the server's": (stream(1), {STREAM_STATE}),
+    "content on the server's own direction": (stream(3), {STREAM_STATE}),
+    "room on a stream that only we send": (var(0x11) + var(2) + var(100), {STREAM_STATE}),
+    "a stop of a stream that only we send": (var(0x05) + var(2) + var(0), {STREAM_STATE}),
+    # An end before content that has come already is not noticed by quinn, which may (§4.5).
+    "content beyond the end": (stream(4, 0, b"ab", True) + stream(4, 5), {FINAL_SIZE}),
+    "another end": (stream(4, 0, b"ab", True) + var(0x04) + var(4) + var(0) + var(9), {FINAL_SIZE}),
+    "an acknowledgement of what was never sent": (
+        var(0x02) + var(1 << 30) + var(0) + var(0) + var(0),
+        {PROTOCOL},
+    ),
+    "an acknowledgement of packets below zero": (
+        var(0x02) + var(0) + var(0) + var(0) + var(5),
+        {ENCODING},
+    ),
+    "an ID retired that was never issued": (var(0x19) + var(1 << 20), {PROTOCOL}),
+    "an ID without length": (var(0x18) + var(9) + var(0) + b"\0" + bytes(16), {ENCODING}),
+    "an ID that retires what is to come": (
+        var(0x18) + var(2) + var(3) + b"\x08" + bytes(8 + 16),
+        {ENCODING},
+    ),
+    "a handshake that goes on far ahead": (
+        var(0x06) + var(1 << 24) + var(1) + b"x",
+        {CRYPTO_BUFFER, PROTOCOL, ENCODING},
+    ),
+}
+
+
+ORIGINAL = QuicConnection._serialize_transport_parameters
+
+
+def serialize(connection):
+    """The client's parameters, with those of its configuration in place of its own."""
+    pairs = getattr(connection._configuration, "pairs", [])
+    buffer = Buffer(data=ORIGINAL(connection))
+    out, keys = bytearray(), {key for key, _ in pairs}
+    while not buffer.eof():
+        start = buffer.tell()
+        key = buffer.pull_uint_var()
+        buffer.pull_bytes(buffer.pull_uint_var())
+        if key not in keys:
+            out += buffer.data_slice(start, buffer.tell())
+    for key, value in pairs:
+        out += var(key) + var(len(value)) + value
+    return bytes(out)
+
+
+QuicConnection._serialize_transport_parameters = serialize
+
+
+async def ending(client):
+    """The code with which the server has ended the connection; `None` when it goes on."""
+    try:
+        async with asyncio.timeout(5):
+            while client.terminated is None:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return None
+    return client.terminated.error_code
+
+
+async def parameter(url, ca, pairs):
+    clients = []
+
+    def create(*args, **kwargs):
+        clients.append(Client(*args, **kwargs))
+        return clients[-1]
+
+    config = configuration(ca)
+    config.pairs = pairs
+    server = urlparse(url)
+    try:
+        async with connect(
+            server.hostname, server.port, configuration=config, create_protocol=create
+        ) as client:
+            # A client is ready a moment before the server has read what it says.
+            return await ending(client)
+    except ConnectionError:
+        return clients[0].terminated.error_code
+
+
+async def parameters(url, ca):
+    """Transport parameters that cannot be: no connection, and the reason given."""
+    codes = await asyncio.gather(*(parameter(url, ca, pairs) for pairs in PARAMETERS.values()))
+    seen = dict(zip(PARAMETERS, codes))
+    right = {what: PARAMETER_CODES.get(what, {PARAMETER}) for what in seen}
+    wrong = {what: code for what, code in seen.items() if code not in right[what]}
+    assert not wrong, wrong
+    return len(seen)
+
+
+async def frame(url, ca, payload):
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+
+        def write(builder, uids=(), comment=""):
+            # The type of the frame is part of the payload.
+            buffer = builder.start_frame(0x01, capacity=64)
+            buffer.seek(buffer.tell() - 1)
+            buffer.push_bytes(payload)
+
+        client._quic._write_ping_frame = write
+        client._quic.send_ping(1)
+        client.transmit()
+        del client._quic._write_ping_frame
+        return await ending(client)
+
+
+async def frames(url, ca):
+    """Frames that cannot be: the connection ends, and the code says why."""
+    codes = await asyncio.gather(*(frame(url, ca, payload) for payload, _ in FRAMES.values()))
+    seen = dict(zip(FRAMES, codes))
+    wrong = {what: code for what, code in seen.items() if code not in FRAMES[what][1]}
+    assert not wrong, wrong
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+    return len(seen)
+
+
+def main():
+    name, url, ca = sys.argv[1:]
+    print(json.dumps(asyncio.run(globals()[name](url, ca))))
+
+
+main()
