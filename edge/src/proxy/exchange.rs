@@ -138,6 +138,10 @@ pub trait Downstream {
     /// Ready when the client has gone. Watched once the request body has ended.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
+    /// Nobody wants the rest of the request body. Where it is in the way of the next request and has
+    /// not all come, the answer says that there will be none.
+    fn drop_body(&mut self) {}
+
     /// Queues an interim response head (1xx).
     fn send_interim(&mut self, head: &ResponseHead);
 

@@ -160,6 +160,10 @@ impl<D: Downstream> Downstream for Intake<'_, D> {
         self.client.poll_gone(cx)
     }
 
+    fn drop_body(&mut self) {
+        self.client.drop_body();
+    }
+
     fn send_interim(&mut self, head: &ResponseHead) {
         self.client.send_interim(head);
     }

@@ -116,6 +116,7 @@ impl Reply {
             proxy.advertise(&mut fields);
         }
         let length = BodyLength::Exact(body.len() as u64);
+        client.drop_body();
         client.send_head(&ResponseHead {
             status,
             fields,
@@ -143,7 +144,7 @@ impl Reply {
 }
 
 /// RFC 9110 §6.6.1: an origin server with a clock sends `Date`.
-pub(super) fn push_date(fields: &mut Fields) {
+pub(crate) fn push_date(fields: &mut Fields) {
     thread_local! {
         static LAST: std::cell::RefCell<(u64, String)> = const { std::cell::RefCell::new((0, String::new())) };
     }

@@ -84,6 +84,12 @@ impl<T: Transport> Downstream for Connection<'_, T> {
         Poll::Pending
     }
 
+    fn drop_body(&mut self) {
+        if !self.discard() {
+            self.exchange.keep_alive = false;
+        }
+    }
+
     fn send_interim(&mut self, head: &ResponseHead) {
         h1::response_head(self.io.out(), head.status, &head.fields, None, None);
     }

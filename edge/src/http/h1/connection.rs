@@ -9,7 +9,7 @@ use crate::message::h1::{self, BodyDecoder, HeadScan};
 use crate::message::{BodyLength, Fields, RequestHead, Version};
 use crate::net::{Timer, Transport};
 use crate::observe::Protocol;
-use crate::proxy::{Drain, Exchange, Peer, Service};
+use crate::proxy::{Drain, Exchange, Peer, Service, push_date};
 
 /// Request content thrown away after an early answer so that the connection can live on; beyond it
 /// a new connection is cheaper.
@@ -126,7 +126,13 @@ impl<T: Transport> Connection<'_, T> {
         if exchange.reply != ReplyState::Ended || !exchange.keep_alive || exchange.body_bad {
             return false;
         }
-        // What has arrived of a body nobody wanted; more of it is not waited for.
+        self.discard()
+    }
+
+    /// Throws away what has arrived of a body that nobody wants; more of it is not waited for. Whether
+    /// that was all of it.
+    pub(super) fn discard(&mut self) -> bool {
+        let exchange = &mut self.exchange;
         let mut discarded = 0;
         while !exchange.body.is_ended() {
             let before = self.input.len();
@@ -150,6 +156,7 @@ impl<T: Transport> Connection<'_, T> {
         );
         let mut fields = Fields::default();
         fields.push(b"content-type", b"text/plain; charset=utf-8");
+        push_date(&mut fields);
         let out = self.io.out();
         let length = BodyLength::Exact(body.len() as u64);
         h1::response_head(out, status, &fields, Some(length), Some("close"));
