@@ -44,7 +44,9 @@ impl Proxy {
             advertises: record.advertises,
             high_water: self.bounds.buffer_bytes,
             upstream_send_timeout: group.send_timeout(),
-            response_timeout: group.response_timeout(),
+            response_timeout: action
+                .response_timeout
+                .unwrap_or_else(|| group.response_timeout()),
             body_timeout: self.timeouts.body,
             body_rate: self.bounds.body_rate,
             send_timeout: self.timeouts.send,

@@ -10,6 +10,7 @@ use super::notes::Notes;
 use super::scope::Scope;
 use super::tree::Directive;
 use super::upstream::Upstreams;
+use super::values::duration;
 use super::variables::template;
 
 /// What the locations of one server become.
@@ -152,6 +153,10 @@ impl<'c> Routes<'c> {
         section.text("upstream", &written);
         if let Some(name) = name {
             self.upstreams.timeouts(&name, scope);
+        }
+        let patience = scope.find("proxy_read_timeout");
+        if let Some(time) = patience.and_then(|directive| duration(directive.arg())) {
+            section.text("response_timeout", &time);
         }
         let prefix = uri.strip_suffix('/').unwrap_or(uri);
         match key {

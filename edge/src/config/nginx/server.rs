@@ -13,6 +13,9 @@ use super::scope::Scope;
 use super::tree::Directive;
 use super::upstream::Upstreams;
 
+/// What nginx takes of a body when nobody says.
+const BODY_MAX_DEFAULT: &str = "1MiB";
+
 /// A server and what decides whether it becomes a host.
 pub(super) struct Server<'a> {
     pub(super) directive: &'a Directive,
@@ -63,11 +66,16 @@ impl<'a> Server<'a> {
             let inner = d.block.as_deref().unwrap_or_default();
             to_https(d) || (matches!(&*d.name, "if" | "location") && inner.iter().any(to_https))
         };
+        self.scope.own().iter().any(redirects) && !self.passes()
+    }
+
+    /// Whether requests go on to other servers.
+    fn passes(&self) -> bool {
         let passes = |d: &Directive| {
             let inner = d.block.as_deref().unwrap_or_default();
             d.name == "location" && inner.iter().any(|d| d.name == "proxy_pass")
         };
-        self.scope.own().iter().any(redirects) && !self.scope.own().iter().any(passes)
+        self.scope.own().iter().any(passes)
     }
 
     /// Writes the host. Names that another host has already are left out.
@@ -111,6 +119,9 @@ impl<'a> Server<'a> {
                 let _ = limits.take(directive, &mut section, notes)
                     || access(directive, &mut section, notes);
             }
+        }
+        if self.passes() && self.scope.find("client_max_body_size").is_none() {
+            section.text("max_body", BODY_MAX_DEFAULT);
         }
         let limiting = ["limit_req", "limit_conn"].map(|name| self.scope.all(name));
         let limiting: Vec<Directive> = limiting.into_iter().flatten().cloned().collect();

@@ -70,7 +70,6 @@ impl Upstreams {
         for (directive, key) in [
             ("proxy_connect_timeout", "connect_timeout"),
             ("proxy_send_timeout", "send_timeout"),
-            ("proxy_read_timeout", "response_timeout"),
         ] {
             let wanted = scope.find(directive).and_then(|d| duration(d.arg()));
             let Some(wanted) = wanted else { continue };

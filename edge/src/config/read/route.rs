@@ -40,6 +40,8 @@ const ROUTES_MAX: usize = 1000;
 
 /// Temporary, and the method stays: a mistake is not remembered by clients for ever.
 const REDIRECT_DEFAULT: StatusCode = StatusCode::TEMPORARY_REDIRECT;
+const RESPONSE_TIMEOUT_LEAST: Duration = Duration::from_millis(10);
+const RESPONSE_TIMEOUT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 const CONTENT_TYPE_DEFAULT: &str = "text/plain; charset=utf-8";
 
 /// Keys that mean something only beside a certain action.
@@ -50,6 +52,7 @@ const OF_ACTION: &[(&str, &[&str])] = &[
             "strip_prefix",
             "rewrite",
             "keep_alive",
+            "response_timeout",
             "buffer_request",
             "mcp",
         ],
@@ -286,6 +289,10 @@ fn action(
                 upstream: upstream?,
                 rewrite,
                 keep_alive,
+                response_timeout: table.item("response_timeout").map(|_| {
+                    let bounds = RESPONSE_TIMEOUT_LEAST..=RESPONSE_TIMEOUT_MOST;
+                    table.duration("response_timeout", RESPONSE_TIMEOUT_LEAST, bounds)
+                }),
                 buffer_request: table.flag("buffer_request").unwrap_or(false),
                 mcp: mcp::read(table).map(Arc::new),
             }))

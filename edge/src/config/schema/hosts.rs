@@ -148,6 +148,13 @@ pub(in crate::config) const ROUTE: Schema = Schema {
         )
         .with("upstream"),
         key(
+            "response_timeout",
+            Kind::Duration,
+            Depends("that of the upstream"),
+            "from the whole request to the response head",
+        )
+        .with("upstream"),
+        key(
             "buffer_request",
             Kind::Flag,
             Is("false"),

@@ -377,6 +377,7 @@ fn the_table_of_bounds_is_what_is_enforced() {
             ("timeouts", "websocket_idle", long),
             ("upstream", "send_timeout", long),
             ("upstream", "response_timeout", long),
+            ("route", "response_timeout", long),
             ("upstream", "idle_timeout", long),
         ],
     );

@@ -99,6 +99,8 @@ pub struct ProxyAction {
     pub rewrite: Rewrite,
     /// After how much silence an event stream gets a comment; `None` never.
     pub keep_alive: Option<Duration>,
+    /// From the whole request to the response head; `None` is what the upstream says.
+    pub response_timeout: Option<Duration>,
     /// The request body is read whole before the upstream is asked.
     pub buffer_request: bool,
     /// What the edge does for MCP on this route.
@@ -184,6 +186,7 @@ impl ProxyAction {
             upstream,
             rewrite: Rewrite::Keep,
             keep_alive: None,
+            response_timeout: None,
             buffer_request: false,
             mcp: None,
         }

@@ -188,12 +188,15 @@ fn actions() {
         &shown,
         &["edge.toml:5:12: `redirect`: there is `upstream` already"],
     );
-    let shown = route("redirect = \"https://a.example{query}\"\nkeep_alive = \"15s\"");
+    let shown = route(
+        "redirect = \"https://a.example{query}\"\nkeep_alive = \"15s\"\nresponse_timeout = \"5s\"",
+    );
     says(
         &shown,
         &[
             "so a client could choose where it leads",
             "`keep_alive`: has no meaning without `upstream`",
+            "`response_timeout`: has no meaning without `upstream`",
         ],
     );
     let shown = route("redirect = \"//a.example\"");
