@@ -12,6 +12,7 @@ mod support;
 mod auth;
 mod bad_requests;
 mod bad_upstreams;
+mod beside_nginx;
 mod bodies;
 mod client_certificates;
 mod config;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
+use super::certs::Leaf;
 use super::response::{Response, parse};
 
 /// What to offer for HTTP/1.1 only.
@@ -77,7 +79,7 @@ impl Client {
         let Transport::Plain(stream) = self.transport else {
             return Ok(self);
         };
-        handshake(stream, "localhost", roots, alpn)
+        handshake(stream, "localhost", tls_config(roots, alpn))
     }
 
     /// Connects and completes the TLS handshake for `name`.
@@ -98,7 +100,16 @@ impl Client {
         roots: &Arc<RootCertStore>,
         alpn: &[&[u8]],
     ) -> std::io::Result<Client> {
-        handshake(connect(address), name, roots, alpn)
+        Client::tls_using(address, name, tls_config(roots, alpn))
+    }
+
+    /// Connects with a configuration of the test's own.
+    pub(crate) fn tls_using(
+        address: SocketAddr,
+        name: &str,
+        config: Arc<ClientConfig>,
+    ) -> std::io::Result<Client> {
+        handshake(connect(address), name, config)
     }
 
     /// Sends bytes; fails when the peer has closed.
@@ -186,6 +197,19 @@ impl Client {
         }
     }
 
+    /// Whether `marker` stands in what has come within `limit`; nothing is consumed.
+    pub(crate) fn has_read(&mut self, marker: &str, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if memchr::memmem::find(&self.buffer, marker.as_bytes()).is_some() {
+                return true;
+            }
+            if self.fill(deadline).is_err() {
+                return false;
+            }
+        }
+    }
+
     /// Reads everything until the peer closes.
     pub(crate) fn read_to_end(&mut self, limit: Duration) -> (Vec<u8>, End) {
         let deadline = Instant::now() + limit;
@@ -245,13 +269,11 @@ impl Client {
 fn handshake(
     mut stream: TcpStream,
     name: &str,
-    roots: &Arc<RootCertStore>,
-    alpn: &[&[u8]],
+    config: Arc<ClientConfig>,
 ) -> std::io::Result<Client> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let name = ServerName::try_from(name.to_owned()).expect("test names are valid");
-    let mut session =
-        ClientConnection::new(tls_config(roots, alpn), name).map_err(std::io::Error::other)?;
+    let mut session = ClientConnection::new(config, name).map_err(std::io::Error::other)?;
     while session.is_handshaking() {
         session.complete_io(&mut stream)?;
     }
@@ -273,12 +295,32 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 /// A client configuration that trusts `roots` and offers `alpn`.
 pub(crate) fn tls_config(roots: &Arc<RootCertStore>, alpn: &[&[u8]]) -> Arc<ClientConfig> {
+    tls_config_of(roots, alpn, None)
+}
+
+/// The same for a client that shows a certificate, if there is one.
+pub(crate) fn tls_config_of(
+    roots: &Arc<RootCertStore>,
+    alpn: &[&[u8]],
+    leaf: Option<&Leaf>,
+) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider knows the default versions")
-        .with_root_certificates(Arc::clone(roots))
-        .with_no_client_auth();
+        .with_root_certificates(Arc::clone(roots));
+    let mut config = match leaf {
+        None => builder.with_no_client_auth(),
+        Some(leaf) => {
+            let chain = CertificateDer::pem_file_iter(&leaf.chain)
+                .and_then(Iterator::collect)
+                .expect("our own PEM parses");
+            let key = PrivateKeyDer::from_pem_file(&leaf.key).expect("our own key parses");
+            builder
+                .with_client_auth_cert(chain, key)
+                .expect("the key fits")
+        }
+    };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Arc::new(config)
 }

@@ -20,8 +20,8 @@ mod system;
 mod upstream;
 
 pub(crate) use bins::edge as edge_binary;
-pub(crate) use certs::Authority;
-pub(crate) use client::{ALPN_H1, Client, End, tls_config};
+pub(crate) use certs::{Authority, Leaf};
+pub(crate) use client::{ALPN_H1, ALPN_H2, Client, End, tls_config, tls_config_of};
 pub(crate) use edge::{Edge, Setup};
 pub(crate) use events::listen;
 pub(crate) use flood::{ACK, Flood, SYN};
