@@ -1,4 +1,5 @@
-//! Bearer tokens: the keys of authorization servers, and what a token proves.
+//! What clients prove who they are with: bearer tokens and the keys of authorization servers;
+//! passwords.
 //!
 //! A resource server of OAuth 2.1 as the Model Context Protocol wants it
 //! (<https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization>): tokens are JWTs
@@ -9,9 +10,11 @@ mod challenge;
 mod fetch;
 mod issuer;
 mod keys;
+mod passwords;
 mod token;
 
 pub use challenge::{Challenge, metadata};
 pub use issuer::{Issuer, Issuers};
 pub use keys::KeySet;
+pub use passwords::{Busy, Passwords};
 pub use token::{Claims, TokenError, Verifier};

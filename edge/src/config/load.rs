@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::read::{Machine, Places, read};
 use super::report::{ConfigErrors, Diagnostic, Report, Severity};
+use super::secrets::SecretError;
 use super::source::Source;
 use super::{Action, Config};
 use crate::files::{Disk, Files};
@@ -48,6 +49,7 @@ impl Config {
                 files.extend(clients.crl.as_deref());
             }
         }
+        files.extend(self.secret_files());
         files.sort_unstable();
         files.dedup();
         files
@@ -102,7 +104,13 @@ impl Loaded {
 
     /// Reads and validates a file that `files` can read.
     pub fn load_from(path: &Path, files: &dyn Files) -> Result<Self, ConfigErrors> {
-        Self::from_source(Source::read(path, files)?, Machine::this())
+        let mut loaded = Self::from_source(Source::read(path, files)?, Machine::this())?;
+        let wrong = loaded.config.read_secrets(files).err().unwrap_or_default();
+        let shown = |error: SecretError| {
+            loaded.about_file(Some(&error.path), Severity::Error, error.message)
+        };
+        ConfigErrors::none_of(wrong.into_iter().map(shown).collect())?;
+        Ok(loaded)
     }
 
     /// Validates text; `path` is what messages call it, and where relative paths start.

@@ -13,7 +13,7 @@ mod limits;
 mod mcp;
 mod upstreams;
 
-pub(super) use auth::AUTH_REQUEST;
+pub(super) use auth::{API_KEYS, AUTH_REQUEST, BASIC_AUTH};
 pub(super) use basics::{
     ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP, TRACE,
 };
@@ -44,6 +44,8 @@ pub(super) const SECTIONS: &[Schema] = &[
     TLS,
     HOST,
     ROUTE,
+    API_KEYS,
+    BASIC_AUTH,
     AUTH_REQUEST,
     FILES,
     MCP,

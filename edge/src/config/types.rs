@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod api_keys;
 mod auth;
 mod authentication;
 mod error_page;
@@ -20,9 +21,11 @@ mod template;
 mod tls;
 mod trace;
 mod upstream;
+mod users;
 
+pub use api_keys::KeyNames;
 pub use auth::McpAuth;
-pub use authentication::{AuthRequest, Authentication, RequestPart};
+pub use authentication::{ApiKeys, AuthRequest, Authentication, BasicAuth, RequestPart};
 pub use error_page::ErrorPage;
 pub use files::FilesAction;
 pub use forwarding::{ClientField, Forwarding};
@@ -34,6 +37,7 @@ pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};
 pub use upstream::{Check, Ejection, Policy, Upstream, UpstreamAddr, UpstreamServer};
+pub use users::{Argon2id, PasswordHash, Users};
 
 pub use route::{
     Action, FieldMatch, FieldWant, PathMatch, ProxyAction, RedirectAction, RespondAction, Rewrite,

@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::alt_svc;
-use super::authenticate::Verdicts;
+use super::authenticate::{Verdicts, Verified};
 use super::drain::Drain;
 use super::limits;
 use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
+use crate::auth::Passwords;
 use crate::config::{Bounds, Config, Forwarding, Timeouts, Tracing};
 use crate::limit::Penalties;
 use crate::observe::access::AccessLog;
@@ -33,6 +34,8 @@ pub struct Proxy {
     pub(super) gates: Arc<Gates>,
     pub(super) remembered: Remembered,
     pub(super) verdicts: Verdicts,
+    pub(super) verified: Verified,
+    pub(super) passwords: Option<Arc<Passwords>>,
     pub(super) series: Series,
     pub(super) timeouts: Timeouts,
     pub(super) bounds: Bounds,
@@ -78,6 +81,8 @@ impl Proxy {
             gates: Arc::clone(&snapshot.gates),
             remembered: Remembered::default(),
             verdicts: Verdicts::default(),
+            verified: Verified::default(),
+            passwords: snapshot.passwords.clone(),
             series: lasting.metrics.series(config),
             timeouts: config.timeouts,
             bounds: config.bounds,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::limits;
 use super::mcp::{Gates, Sealers, Tables};
+use crate::auth::Passwords;
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
 use crate::upstream::Fleet;
@@ -18,6 +19,7 @@ pub struct Snapshot {
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
     pub(super) gates: Arc<Gates>,
+    pub(super) passwords: Option<Arc<Passwords>>,
     pub(super) fleet: Arc<Fleet>,
 }
 
@@ -42,6 +44,11 @@ impl Snapshot {
             Some(known) => Arc::new(known.with(penalty)),
             None => Arc::new(Penalties::new(penalty)),
         });
+        let checking = previous.and_then(|previous| previous.passwords.clone());
+        let mut routes = config.hosts.iter().flat_map(|host| &host.routes);
+        let passwords = routes
+            .any(|route| route.auth.basic.is_some())
+            .then(|| checking.unwrap_or_else(|| Arc::new(Passwords::start())));
         let known = previous.map(|previous| &*previous.fleet);
         let fleet = Arc::new(Fleet::new(&config.upstreams, known));
         fleet.look_after(known);
@@ -51,6 +58,7 @@ impl Snapshot {
             config,
             limits,
             named_limits,
+            passwords,
             mcp,
             penalties,
             fleet,

@@ -37,6 +37,15 @@ impl Serving {
         serving.with_tls(tls, keys)
     }
 
+    /// The same with what a configuration says beside listening and TLS.
+    pub(super) fn with_config(&self, config: Config) -> Serving {
+        Serving {
+            snapshot: Arc::new(Snapshot::new(config, Some(&self.snapshot))),
+            tls: self.tls.clone(),
+            quic: self.quic.clone(),
+        }
+    }
+
     /// The same with other certificates.
     pub(super) fn with_tls(&self, tls: Option<tls::Server>, keys: Option<&Keys>) -> Serving {
         let config = &self.snapshot.config;

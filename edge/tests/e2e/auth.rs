@@ -1,4 +1,6 @@
-//! Who may ask: services that are asked about every request.
+//! Who may ask: services that are asked about every request; passwords and keys.
+
+mod credentials;
 
 use std::time::Duration;
 

@@ -103,6 +103,16 @@ const TESTS: &[Need] = &[
         "the peer that edge is measured against",
     ),
     Need::program(
+        "htpasswd",
+        &["apache2-utils"],
+        "writes the files of users that basic authentication reads",
+    ),
+    Need::program(
+        "haproxy",
+        &["haproxy"],
+        "a proxy in front that speaks the PROXY protocol",
+    ),
+    Need::program(
         "h2load",
         &["nghttp2-client"],
         "an independent HTTP/2 client",

@@ -161,14 +161,8 @@ const MISSING: &[(&[&str], &str)] = &[
         "pages are files here: see `error_pages`",
     ),
     (
-        &[
-            "auth_basic",
-            "auth_basic_user_file",
-            "auth_request",
-            "auth_request_set",
-            "auth_jwt",
-        ],
-        "see docs/configuration.md for what can be asked of clients",
+        &["auth_jwt"],
+        "tokens are checked on routes with `mcp`, see docs/mcp.md",
     ),
     (
         &["gzip", "gzip_static", "brotli", "brotli_static", "zstd"],

@@ -3,6 +3,7 @@
 use regex::bytes::RegexBuilder;
 
 use super::access::{access, networks};
+use super::auth;
 use super::document::Section;
 use super::fields::Rules;
 use super::limits::Limits;
@@ -48,6 +49,8 @@ impl<'c> Routes<'c> {
         let scope = outer.inner(block);
         let mut section = Section::new("[[host.route]]");
         match matcher(location) {
+            // Services that are asked stand in the routes that ask them.
+            _ if auth::is_internal(location) => {}
             Ok((key, pattern)) => {
                 let id = format!("{key} {pattern}");
                 if self.taken.contains(&id) {
@@ -111,12 +114,15 @@ impl<'c> Routes<'c> {
                     section.raw("respond", "403");
                     acts = true;
                 }
+                name if auth::NAMES.contains(&name) => {}
+                _ if auth::is_told(directive, scope) => {}
                 _ if self.limits.take(directive, section, self.notes) => {}
                 _ if access(directive, section, self.notes) => {}
                 _ if rules.take(directive, self.server_name, section, self.notes) => {}
                 _ => self.notes.rest(section, directive),
             }
         }
+        auth::auth(scope, self.upstreams, section, self.notes);
         rules.write(section);
         self.limits.name(scope.own(), section);
         networks(scope.own(), section);

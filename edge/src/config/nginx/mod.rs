@@ -5,6 +5,7 @@
 //! force.
 
 mod access;
+mod auth;
 mod document;
 mod fields;
 mod known;

@@ -43,6 +43,19 @@ impl<'a> Scope<'a> {
         found.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
+    /// The location for exactly this URI, in the blocks around.
+    pub(super) fn location(&self, uri: &str) -> Option<&'a Directive> {
+        let is_it = |directive: &&'a Directive| {
+            let pattern = match directive.arg() {
+                "=" | "^~" => directive.args.get(1).map(String::as_str),
+                pattern => Some(pattern),
+            };
+            directive.name == "location" && pattern == Some(uri)
+        };
+        let mut blocks = self.blocks.iter().rev();
+        blocks.find_map(|block| block.iter().find(is_it))
+    }
+
     /// Whether a switch is on.
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.find(name)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::access::{access, networks};
+use super::auth;
 use super::document::Section;
 use super::fields::Rules;
 use super::limits::Limits;
@@ -134,7 +135,7 @@ impl<'a> Server<'a> {
             match &*directive.name {
                 "location" => routes.add(directive, &self.scope),
                 "return" => falls_to = Some(directive),
-                name if HANDLED.contains(&name) => {}
+                name if HANDLED.contains(&name) || auth::NAMES.contains(&name) => {}
                 _ => routes.notes.rest(&mut section, directive),
             }
         }

@@ -46,6 +46,28 @@ fn many_hosts_and_what_cannot_be_carried_over() {
 }
 
 #[test]
+fn what_clients_prove() {
+    let (text, left_out, config) = converted("auth.conf");
+    assert_eq!(left_out, 1, "{text}");
+    assert!(
+        text.contains("proxy_set_header X-Mail $mail ($mail has no counterpart)"),
+        "{text}"
+    );
+    let routes = &config.hosts[0].routes;
+    let [root, open, mcp] = &routes[..] else {
+        panic!("{text}")
+    };
+    let basic = root.auth.basic.as_ref().expect("passwords");
+    assert_eq!(basic.realm, "the house");
+    assert_eq!(basic.file, Path::new("/etc/nginx/users.htpasswd"));
+    assert!(open.auth.is_none() && mcp.auth.basic.is_none());
+    let request = mcp.auth.request.as_ref().expect("a service");
+    assert_eq!(config.upstreams[request.upstream.0].name, "127.0.0.1:9000");
+    assert_eq!(request.path, "/auth/check?app=mcp");
+    assert_eq!(request.upstream_fields, ["x-user".into()]);
+}
+
+#[test]
 fn a_file_that_nginx_refuses_is_an_error_with_its_line() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("nginx.conf");

@@ -59,7 +59,13 @@ impl<'a> Hosts<'a> {
             let names = names(table, &mut seen);
             let rules = Rules::of_host(table);
             let guards = limits.guards(table, &Guards::default());
-            let auth = authentication::read(table, &Authentication::default(), upstreams, sockets);
+            let auth = authentication::read(
+                table,
+                &Authentication::default(),
+                upstreams,
+                sockets,
+                &mut places,
+            );
             let mut outer = Outer {
                 rules: &rules,
                 guards: &guards,

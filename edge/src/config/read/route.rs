@@ -111,7 +111,13 @@ fn route(
     let when = conditions(table, seen);
     let path = when.as_ref().map(|when| &when.path);
     let action = action(table, outer, path);
-    let auth = authentication::read(table, outer.auth, outer.upstreams, outer.sockets);
+    let auth = authentication::read(
+        table,
+        outer.auth,
+        outer.upstreams,
+        outer.sockets,
+        outer.places,
+    );
     let rules = outer.rules.and(table);
     let guards = outer.limits.guards(table, outer.guards);
     let (when, action) = (when?, action?);

@@ -4,6 +4,43 @@ use super::Default::{Depends, Is, Needed, Nothing};
 use super::key::key;
 use super::{Kind, Schema};
 
+pub(in crate::config) const API_KEYS: Schema = Schema {
+    title: "[host.route.api_keys]",
+    keys: &[
+        key(
+            "file",
+            Kind::Text,
+            Nothing,
+            "lines of `name sha256:HEX` or `name KEY`",
+        ),
+        key("keys", Kind::Secrets, Nothing, "`name sha256:HEX` each"),
+        key(
+            "header",
+            Kind::Text,
+            Is("authorization"),
+            "the field that holds the key; `Authorization: Bearer KEY`",
+        ),
+    ],
+};
+
+pub(in crate::config) const BASIC_AUTH: Schema = Schema {
+    title: "[host.route.basic_auth]",
+    keys: &[
+        key(
+            "file",
+            Kind::Text,
+            Needed,
+            "as `htpasswd -B` writes it, or with Argon2id",
+        ),
+        key(
+            "realm",
+            Kind::Text,
+            Is("edge"),
+            "what the password is for, as browsers show it",
+        ),
+    ],
+};
+
 pub(in crate::config) const AUTH_REQUEST: Schema = Schema {
     title: "[host.route.auth_request]",
     keys: &[

@@ -2,8 +2,10 @@
 
 use super::Default::{Depends, Is, Needed, Nothing};
 use super::key::key;
-use super::{AUTH_REQUEST, FILES, Kind, MCP, Schema};
+use super::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, FILES, Kind, MCP, Schema};
 
+const KEYS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&API_KEYS)]);
+const PASSWORDS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&BASIC_AUTH)]);
 const ASKED: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&AUTH_REQUEST)]);
 const OF_HOST: super::Default = Depends("that of the host");
 
@@ -98,6 +100,8 @@ pub(in crate::config) const HOST: Schema = Schema {
             Is("[]"),
             "such as \"404: errors/404.html\" and \"5xx: errors/50x.html\"",
         ),
+        key("api_keys", KEYS, Nothing, "of all routes"),
+        key("basic_auth", PASSWORDS, Nothing, "of all routes"),
         key("auth_request", ASKED, Nothing, "of all routes"),
         key("route", Kind::Tables(&ROUTE), Nothing, "routes"),
     ],
@@ -209,6 +213,8 @@ pub(in crate::config) const ROUTE: Schema = Schema {
             Is("false"),
             "GET and HEAD may come in early data (0-RTT)",
         ),
+        key("api_keys", KEYS, OF_HOST, "keys that clients show"),
+        key("basic_auth", PASSWORDS, OF_HOST, "names and passwords"),
         key(
             "auth_request",
             ASKED,

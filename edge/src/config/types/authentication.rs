@@ -1,13 +1,18 @@
 //! What a route asks of its clients before it acts.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::UpstreamId;
+use super::{KeyNames, UpstreamId, Users};
 
 /// Everything that is asked; a request must satisfy all of it.
 #[derive(Clone, Debug, Default)]
 pub struct Authentication {
+    /// A key.
+    pub keys: Option<Arc<ApiKeys>>,
+    /// A name and a password.
+    pub basic: Option<Arc<BasicAuth>>,
     /// A service that is asked about every request.
     pub request: Option<Arc<AuthRequest>>,
 }
@@ -15,8 +20,32 @@ pub struct Authentication {
 impl Authentication {
     /// Whether anybody may ask.
     pub fn is_none(&self) -> bool {
-        self.request.is_none()
+        self.keys.is_none() && self.basic.is_none() && self.request.is_none()
     }
+}
+
+/// `[host.route.basic_auth]`: names and passwords (RFC 7617).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// What they are for, as browsers show it.
+    pub realm: String,
+    /// The file of the users.
+    pub file: PathBuf,
+    /// What is in it, once [`super::Config::read_secrets`] has read it; nobody before.
+    pub users: Arc<Users>,
+}
+
+/// `[host.route.api_keys]`: keys that have names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeys {
+    /// The field that holds the key, in lower case; in `authorization` it is a bearer token.
+    pub field: Box<str>,
+    /// The file of keys.
+    pub file: Option<PathBuf>,
+    /// Keys that stand in the configuration itself.
+    pub inline: Arc<KeyNames>,
+    /// These and what is in the file, once [`super::Config::read_secrets`] has read it.
+    pub names: Arc<KeyNames>,
 }
 
 /// `[host.route.auth_request]`: a service that is asked about every request, and what passes both

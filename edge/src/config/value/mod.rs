@@ -5,7 +5,9 @@
 mod duration;
 mod field;
 mod host_name;
+mod htpasswd;
 mod invalid;
+mod key_line;
 mod listen;
 mod name;
 mod name_rules;
@@ -28,7 +30,9 @@ pub(super) use field::{
     check_field_change, check_field_name, is_token, parse_field_match, parse_field_rule,
 };
 pub(super) use host_name::parse_host_name;
+pub(super) use htpasswd::parse_users;
 pub(super) use invalid::quote;
+pub(super) use key_line::{parse_key_hash, parse_key_line};
 pub(super) use listen::parse_listen;
 pub(super) use name::{check_account, check_interface, check_upstream_name};
 pub(super) use network::parse_cidr;

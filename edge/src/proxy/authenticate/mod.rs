@@ -2,9 +2,11 @@
 //!
 //! Access fails closed: whatever goes wrong on the way to an answer is a refusal.
 
+mod credentials;
 mod question;
 mod subrequest;
 mod verdicts;
+mod verified;
 
 use std::rc::Rc;
 
@@ -16,9 +18,10 @@ use crate::message::RequestHead;
 
 pub(super) use subrequest::Consent;
 pub(super) use verdicts::Verdicts;
+pub(super) use verified::Verified;
 
 impl Proxy {
-    /// Asks everything that a route wants to know; hands out what the upstream is to be told.
+    /// Asks everything that a route wants to know, what is quick to say first; hands out what the upstream is to be told.
     pub(super) async fn authenticate(
         &self,
         route: usize,
@@ -26,12 +29,19 @@ impl Proxy {
         head: &RequestHead,
         caller: &Caller,
     ) -> Result<Option<Rc<Consent>>, Refusal> {
+        let peer = &caller.peer;
+        if let Some(keys) = &auth.keys {
+            self.check_key(keys, head, peer)?;
+        }
+        if let Some(basic) = &auth.basic {
+            self.check_password(basic, head, peer).await?;
+        }
         let Some(request) = &auth.request else {
             return Ok(None);
         };
         let consent = self.subrequest(route, request, head, caller).await?;
         if let Some(user) = &consent.user {
-            caller.peer.identify(user);
+            peer.identify(user);
         }
         Ok(Some(consent))
     }

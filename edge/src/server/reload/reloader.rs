@@ -124,11 +124,12 @@ impl Reloader {
         }
     }
 
-    /// Takes over certificates whose files have changed; called every few seconds.
-    pub(super) fn renew_certificates(&mut self) {
+    /// Takes over certificates, passwords and keys whose files have changed; called every few
+    /// seconds.
+    pub(super) fn renew(&mut self) {
         let snapshot = Arc::clone(&self.serving.snapshot);
         let config = &snapshot.config;
-        if config.listen.https.is_empty() {
+        if config.files().is_empty() {
             return;
         }
         // A keeper that is lost is reported where somebody waits for it.
@@ -140,6 +141,10 @@ impl Reloader {
         }
         // Also when they are wrong: they are looked at again once they have changed again.
         self.watch = Watch::read(config, &files);
+        self.renew_secrets(config, &files);
+        if config.listen.https.is_empty() {
+            return;
+        }
         match self.tls(config, &files) {
             Ok(tls) => {
                 self.serving = self.serving.with_tls(tls, self.keys.as_ref());
@@ -157,6 +162,27 @@ impl Reloader {
                     error,
                     "changed certificates cannot be used, the old ones stay"
                 );
+            }
+        }
+    }
+
+    /// Puts other passwords and keys in force; wrong files leave those that there are.
+    fn renew_secrets(&mut self, config: &Config, files: &Handed) {
+        let mut renewed = config.clone();
+        match renewed.read_secrets(files) {
+            Ok(()) if renewed.same_secrets(config) => {}
+            Ok(()) => {
+                self.serving = self.serving.with_config(renewed);
+                if let Some(problem) = self.tell_workers(Vec::new()) {
+                    tracing::warn!("{problem}");
+                }
+                tracing::info!("passwords and keys renewed");
+            }
+            Err(errors) => {
+                for error in errors {
+                    let error = error.message;
+                    tracing::warn!(error, "changed file cannot be used, the old one stays");
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ pub(in crate::server) fn start(mut reloader: Reloader, jobs: Receiver<Job>) -> i
     let work = move || {
         loop {
             match jobs.recv_timeout(LOOK_EVERY) {
-                Err(RecvTimeoutError::Timeout) => reloader.renew_certificates(),
+                Err(RecvTimeoutError::Timeout) => reloader.renew(),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Job::Reload(waiting)) => {
                     let outcome = reloader.reload();

@@ -1,7 +1,7 @@
 //! What hosts and routes ask of their clients.
 
-use crate::config::RequestPart;
 use crate::config::tests::support::{MINIMAL, after, host, load, route};
+use crate::config::{Loaded, RequestPart};
 
 /// Each text stands in what is shown.
 fn says(shown: &str, texts: &[&str]) {
@@ -65,6 +65,94 @@ fn a_service_that_is_asked() {
         &host("names = [\"*\"]\nresponse_headers = [\"X-User: {user}\"]"),
         &["\"x-user\" names {user}, who is not known yet when answers are prepared"],
     );
+}
+
+#[test]
+fn passwords_and_keys() {
+    let table = |keys: &str| after(&format!("[host.route.{keys}"));
+    says(
+        &table("basic_auth]\nrealm = 'say \"friend\"'\nusers = []"),
+        &[
+            "`realm`: \"say \\\"friend\\\"\" cannot stand in a challenge",
+            "[host.route.basic_auth] has no `file`; add `file = \"users.htpasswd\"`",
+            "unknown key `users` in [host.route.basic_auth]",
+        ],
+    );
+    says(
+        &table("api_keys]\nheader = \"Cookie\""),
+        &[
+            "`header`: \"Cookie\" is no place for a key",
+            "[host.route.api_keys] has neither `file` nor `keys`",
+        ],
+    );
+    let hash = format!("sha256:{}", "0".repeat(64));
+    says(
+        &table(&format!(
+            "api_keys]\nkeys = [\"ci\", \"ci 0123456789abcdef\", 3,\n\"a {hash}\",\n\"b {hash}\"]\nfile = \"\""
+        )),
+        &[
+            "`keys`: is no name and key; write `name sha256:HEX`",
+            "`keys`: lacks `sha256:` and 64 hexadecimal digits",
+            "`keys`: must be a name and a hash, not the number 3",
+            "edge.toml:8:1: `keys`: this key is there twice",
+            "`file`: the path is empty",
+        ],
+    );
+    says(
+        &table(&format!(
+            "api_keys]\nkeys = [\"ci {hash}\"]\n[host.route.basic_auth]\nfile = \"u\""
+        )),
+        &["both want `Authorization`; write `header = \"X-API-Key\"`"],
+    );
+    says(
+        &host("names = [\"*\"]\nbasic_auth = \"users\""),
+        &["`basic_auth`: must be a table, under [host.route.basic_auth], not the text \"users\""],
+    );
+}
+
+#[test]
+fn files_of_passwords_and_keys() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("edge.toml");
+    let text = "[[host]]\nnames = [\"*\"]\nbasic_auth = { file = \"users\" }\n\
+                [[host.route]]\napi_keys = { file = \"keys\", header = \"X-Key\" }\nupstream = \"127.0.0.1:1\"\n";
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("written");
+    };
+    let load = || Loaded::load(&path).map_err(|errors| errors.to_string());
+    write("edge.toml", text);
+    says(
+        &load().expect_err("there are none"),
+        &[
+            "edge.toml:3:23: ",
+            "users cannot be read: No such file",
+            "edge.toml:5:21: ",
+        ],
+    );
+    write("users", "ann:$apr1$x$y\n");
+    write("keys", "# ours\n\nci short\n");
+    says(
+        &load().expect_err("both are wrong"),
+        &[
+            "users line 1: the password of \"ann\" is hashed in a way that is easily broken",
+            "keys line 3: the key has 5 bytes",
+        ],
+    );
+    write(
+        "users",
+        "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n",
+    );
+    write("keys", "ci 0123456789abcdef\nci 0123456789abcdeg\n");
+    let config = load().unwrap_or_else(|errors| panic!("{errors}")).config;
+    let auth = &config.hosts[0].routes[0].auth;
+    assert!(
+        auth.basic
+            .as_ref()
+            .is_some_and(|basic| basic.users.find("ann").is_some())
+    );
+    assert_eq!(auth.keys.as_ref().map(|keys| keys.names.len()), Some(2));
+    assert_eq!(config.files().len(), 2, "both are watched");
+    assert!(!format!("{config:?}").contains("0123456789"));
 }
 
 #[test]
