@@ -17,7 +17,7 @@ pub(super) use auth::{API_KEYS, AUTH_REQUEST, BASIC_AUTH};
 pub(super) use basics::{
     ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP, TRACE,
 };
-pub(super) use content::FILES;
+pub(super) use content::{CACHE, FILES};
 pub(super) use hosts::{HOST, ROUTE};
 pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
@@ -47,6 +47,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     API_KEYS,
     BASIC_AUTH,
     AUTH_REQUEST,
+    CACHE,
     FILES,
     MCP,
     MCP_LIMIT,

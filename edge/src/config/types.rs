@@ -7,6 +7,7 @@ use std::time::Duration;
 mod api_keys;
 mod auth;
 mod authentication;
+mod cache;
 mod error_page;
 mod files;
 mod forwarding;
@@ -26,6 +27,7 @@ mod users;
 pub use api_keys::KeyNames;
 pub use auth::McpAuth;
 pub use authentication::{ApiKeys, AuthRequest, Authentication, BasicAuth, RequestPart};
+pub use cache::CacheRules;
 pub use error_page::ErrorPage;
 pub use files::FilesAction;
 pub use forwarding::{ClientField, Forwarding};
@@ -197,6 +199,8 @@ pub struct Bounds {
     pub head_fields: usize,
     /// Bytes queued per direction of an exchange before its source is no longer read.
     pub buffer_bytes: usize,
+    /// Stored answers, all workers together.
+    pub cache_bytes: usize,
     /// Connections per worker, idle ones included.
     pub connections: usize,
     /// Concurrent streams per HTTP/2 connection.

@@ -1,11 +1,13 @@
 //! Representations of a resource (RFC 9110 §8, §12 to §14): media types, validators, ranges and
-//! content codings. Pure: no I/O, no clock.
+//! content codings, freshness. Pure: no I/O, no clock.
 
+mod cache_control;
 mod coding;
 mod media_type;
 mod precondition;
 mod range;
 
+pub use cache_control::{CacheControl, age};
 pub use coding::{Accepted, Coding};
 pub use media_type::media_type;
 pub use precondition::{Validators, Verdict};

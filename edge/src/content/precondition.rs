@@ -24,7 +24,15 @@ pub enum Verdict {
     Failed,
 }
 
-impl Validators<'_> {
+impl<'a> Validators<'a> {
+    /// Those of a response.
+    pub fn of(fields: &'a Fields) -> Validators<'a> {
+        Validators {
+            etag: fields.values_of("etag").next(),
+            modified: date(fields, "last-modified"),
+        }
+    }
+
     /// Judges the preconditions of a GET or HEAD in the order of RFC 9110 §13.2.2.
     pub fn judge(&self, fields: &Fields) -> Verdict {
         if has(fields, "if-match") {

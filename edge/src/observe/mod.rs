@@ -5,12 +5,14 @@ pub mod admin;
 pub mod metrics;
 pub mod trace;
 
+mod cache;
 mod mcp;
 mod page;
 mod protocol;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use cache::CacheResult;
 pub use mcp::{McpFacts, TOOL_MAX};
 pub use page::{Page, PageError, Reader};
 pub use protocol::Protocol;

@@ -48,6 +48,7 @@ pub(crate) fn config() -> Config {
             head_bytes: 32 * 1024,
             head_fields: 100,
             buffer_bytes: 64 * 1024,
+            cache_bytes: 1024 * 1024,
             connections: 1024,
             streams: 128,
             requests_per_connection: 1000,

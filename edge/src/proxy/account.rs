@@ -5,6 +5,7 @@ use std::rc::Rc;
 use http::StatusCode;
 
 use super::answer::elapsed_us;
+use super::cache::Capture;
 use super::caller::Caller;
 use super::configured::Proxy;
 use super::exchange::{Peer, client_gone};
@@ -19,7 +20,7 @@ use crate::message::{Name, RequestHead, Version};
 use crate::observe::access::Access;
 use crate::observe::metrics::{McpSample, RequestSample, UpstreamFault};
 use crate::observe::trace::Span;
-use crate::observe::{McpFacts, Protocol};
+use crate::observe::{CacheResult, McpFacts, Protocol};
 use crate::upstream::{Lease, UpstreamError};
 
 impl Proxy {
@@ -68,6 +69,7 @@ impl Proxy {
             user_agent: None,
             request_id: None,
             user: None,
+            cache: None,
             mcp: None,
             error: Some("bad_request"),
         });
@@ -105,6 +107,10 @@ pub(super) struct Record<'a> {
     pub(super) trace: Option<Box<Trace>>,
     /// On a route with `mcp`.
     pub(super) mcp: Option<Box<McpFacts>>,
+    /// What the cache of the route did.
+    pub(super) cache: Option<CacheResult>,
+    /// Watches the answer for the cache.
+    pub(super) capture: Option<Box<Capture>>,
 }
 
 impl<'a> Record<'a> {
@@ -143,7 +149,16 @@ impl<'a> Record<'a> {
             body_bytes_max: None,
             trace: None,
             mcp: None,
+            cache: None,
+            capture: None,
         }
+    }
+
+    /// Whether there is something to be sent instead of an answer that fails.
+    pub(super) fn has_stale(&self) -> bool {
+        self.capture
+            .as_ref()
+            .is_some_and(|capture| capture.has_stale())
     }
 
     /// An upstream connection was found or made.
@@ -211,6 +226,9 @@ impl<'a> Record<'a> {
                 duration_us,
             });
         }
+        if let Some(result) = self.cache {
+            self.proxy.metrics.cache(result);
+        }
         let host = head.authority.as_str();
         let access = Access {
             client: self.peer.addr,
@@ -235,6 +253,7 @@ impl<'a> Record<'a> {
             user_agent: head.fields.value(Name::UserAgent),
             request_id: Some(self.request_id.as_bytes()),
             user: self.peer.user(),
+            cache: self.cache,
             mcp: self.mcp.as_deref(),
             error: self.error,
         };

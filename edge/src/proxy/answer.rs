@@ -129,6 +129,14 @@ impl Proxy {
                         Some(mcp) => {
                             Box::pin(self.mcp(head, client, peer, action, mcp, record)).await
                         }
+                        None if action.cache.is_some() => {
+                            // An answer that was made for somebody may be for nobody else.
+                            let identified = !route.auth.is_none();
+                            Box::pin(
+                                self.pass_cached(head, client, peer, action, identified, record),
+                            )
+                            .await;
+                        }
                         None => self.pass(head, client, peer, action, None, record).await,
                     };
                 }

@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::alt_svc;
 use super::authenticate::{Verdicts, Verified};
+use super::cache::Store;
 use super::drain::Drain;
 use super::limits;
 use super::mcp::{Gates, Remembered, Sealers, Tables};
@@ -48,6 +49,10 @@ pub struct Proxy {
     pub(super) forwarding: Forwarding,
     /// Where spans are made.
     pub(super) tracing: Option<Tracing>,
+    /// Answers that are stored.
+    pub(super) cache: Rc<RefCell<Store>>,
+    /// Itself, for what it does behind a request.
+    pub(super) this: Weak<Proxy>,
     // What the worker keeps from one configuration to the next.
     pub(super) ban: Rc<BanSender>,
     pub(super) log: Rc<RefCell<AccessLog>>,
@@ -62,6 +67,7 @@ impl Proxy {
         snapshot: Arc<Snapshot>,
         lasting: Lasting,
         previous: Option<&Proxy>,
+        this: &Weak<Proxy>,
     ) -> Proxy {
         let config = &snapshot.config;
         let https_port = config.listen.https.first().map(SocketAddr::port);
@@ -70,7 +76,10 @@ impl Proxy {
         lasting
             .metrics
             .show_servers(Arc::new(move || fleet.states()));
+        let cache_bytes = config.bounds.cache_bytes / config.workers.max(1);
         Proxy {
+            cache: Rc::new(RefCell::new(Store::new(cache_bytes))),
+            this: Weak::clone(this),
             router: Router::new(&config.hosts),
             upstreams: Upstreams::new(&snapshot.fleet, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
@@ -124,6 +133,8 @@ impl Proxy {
 
     pub(super) fn sweep(&self) {
         self.upstreams.sweep();
+        let (bytes, entries) = self.cache.borrow().size();
+        self.metrics.cache_holds(bytes, entries);
         if let Some(tables) = &self.mcp {
             tables.sweep(self.session_idle_s);
             let (known, forgotten) = tables.sessions();

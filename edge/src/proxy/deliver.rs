@@ -39,6 +39,15 @@ pub(super) struct Content {
 }
 
 impl Content {
+    /// What is in memory.
+    pub(super) fn of_memory(bytes: Bytes) -> Content {
+        let part = (!bytes.is_empty()).then_some(Part::Memory(bytes));
+        Content {
+            parts: part.into_iter().collect(),
+            ..Content::default()
+        }
+    }
+
     /// Parts of memory and of a file.
     pub(super) fn of_file(file: OpenFile, parts: impl IntoIterator<Item = Part>) -> Content {
         Content {

@@ -5,6 +5,7 @@ mod account;
 mod alt_svc;
 mod answer;
 mod authenticate;
+mod cache;
 mod caller;
 mod client_certificate;
 mod configured;

@@ -78,6 +78,8 @@ impl Proxy {
             End::Upstream(error) => {
                 record.upstream_failed(&error);
                 match record.status {
+                    // Sent by who has stored it.
+                    None if record.has_stale() => {}
                     None => {
                         let reply = match &mut call {
                             Some(call) => call.upstream_failed(&error, self),
@@ -144,6 +146,7 @@ impl Proxy {
         record.leased(&lease);
         lease.conn().start(head, host);
         let reused = lease.reused;
+        let mut capture = record.capture.take();
         let mut relay = {
             // Not held any longer than this: what is alive while it runs, a quiet connection holds.
             let mut progress = Progress::default();
@@ -155,11 +158,13 @@ impl Proxy {
             Relay::new(client, lease.conn(), head.version, way.limits, self)
                 .resume(progress, request_ended)
                 .watched_by(call.as_deref_mut())
+                .captured_by(capture.as_deref_mut())
                 .ruled_by(record.rules)
         };
         let end = poll_fn(|cx| relay.poll(cx)).await;
         let (progress, request_ended) = relay.progress();
         drop(relay);
+        record.capture = capture;
 
         let unsent = match &end {
             End::Upstream(UpstreamError::Broken(_) | UpstreamError::Closed) if reused => {
@@ -208,14 +213,17 @@ impl Proxy {
         if let Some(call) = &mut call {
             call.moved(fresh.name());
         }
+        let mut capture = record.capture.take();
         let relay = Relay::new(client, fresh.conn(), head.version, way.limits, self);
         let mut relay = relay
             .resume(dead.progress, dead.request_ended)
             .watched_by(call)
+            .captured_by(capture.as_deref_mut())
             .ruled_by(record.rules);
         let end = poll_fn(|cx| relay.poll(cx)).await;
         let (progress, _) = relay.progress();
         drop(relay);
+        record.capture = capture;
         judge(&fresh, group, &end, progress);
         record.relayed(progress);
         end
@@ -236,6 +244,8 @@ struct Dead {
 fn judge(lease: &Lease, group: &Group, end: &End, progress: Progress) {
     match end {
         _ if progress.status.is_some() => lease.succeeded(),
+        // It has answered.
+        End::Upstream(UpstreamError::Unwanted(_)) => lease.succeeded(),
         End::Upstream(error) => lease.failed(group, error),
         End::Complete | End::Client(_) => {}
     }

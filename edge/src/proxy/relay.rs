@@ -18,6 +18,7 @@ use http::StatusCode;
 use tokio::sync::futures::Notified;
 
 use self::tunnel::Tunnel;
+use super::cache::Capture;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::mcp::Call;
@@ -83,6 +84,7 @@ pub(super) struct Relay<'a, D> {
     send_failed: bool,
     events: Option<KeepAlive>,
     call: Option<&'a mut Call>,
+    capture: Option<&'a mut Capture>,
     rules: Option<&'a ResponseRules<'a>>,
     /// For event streams: the end of the worker's patience.
     cut: Option<Pin<Box<Notified<'a>>>>,
@@ -139,6 +141,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             send_failed: false,
             events: None,
             call: None,
+            capture: None,
             rules: None,
             cut: None,
             body_is_sized: false,
@@ -164,6 +167,12 @@ impl<'a, D: Downstream> Relay<'a, D> {
     /// On a route with `mcp`, what passes is looked at.
     pub(super) fn watched_by(mut self, call: Option<&'a mut Call>) -> Self {
         self.call = call;
+        self
+    }
+
+    /// On a route with a cache, the answer is looked at.
+    pub(super) fn captured_by(mut self, capture: Option<&'a mut Capture>) -> Self {
+        self.capture = capture;
         self
     }
 
@@ -320,6 +329,11 @@ impl<'a, D: Downstream> Relay<'a, D> {
                             if let Err(error) = self.judge_refusal(&head) {
                                 return Some(End::Upstream(error));
                             }
+                            let capture = self.capture.as_ref();
+                            if capture.is_some_and(|capture| capture.replaces(head.status)) {
+                                let error = UpstreamError::Unwanted(head.status);
+                                return Some(End::Upstream(error));
+                            }
                             self.start_response(head);
                             false
                         }
@@ -376,6 +390,9 @@ impl<'a, D: Downstream> Relay<'a, D> {
         if head.fields.value(Name::Date).is_none() {
             push_date(&mut head.fields);
         }
+        if let Some(capture) = &mut self.capture {
+            capture.responds(&mut head);
+        }
         if self.limits.advertises {
             self.worker.advertise(&mut head.fields);
         }
@@ -414,10 +431,16 @@ impl<'a, D: Downstream> Relay<'a, D> {
         if let Some(call) = &mut self.call {
             call.response_passed(&data, self.worker);
         }
+        if let Some(capture) = &mut self.capture {
+            capture.passed(&data);
+        }
         self.client.send_data(data);
     }
 
     fn end_response(&mut self, trailers: Option<&Fields>) {
+        if let Some(capture) = &mut self.capture {
+            capture.ended(trailers.is_none());
+        }
         self.client.send_end(trailers);
         self.phase = match self.tunnel {
             Some(_) => Phase::HalfClosed,

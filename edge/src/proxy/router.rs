@@ -148,6 +148,13 @@ impl Router {
         }
     }
 
+    /// A route by its number.
+    pub(super) fn route(&self, number: usize) -> Option<&Route> {
+        let routes = self.sites.iter().flat_map(|site| &site.routes);
+        let mut routes = routes.filter(|route| route.number == number);
+        routes.next().map(|numbered| &numbered.route)
+    }
+
     /// The host of a name.
     pub fn site(&self, name: &str) -> Option<&Site> {
         let wildcard = || {

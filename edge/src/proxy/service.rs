@@ -61,10 +61,10 @@ impl Service {
             drain: Rc::default(),
         };
         lasting.log.borrow_mut().configure(&snapshot.config.log);
-        let first = Proxy::new(snapshot, lasting.clone(), None);
+        let first = Rc::new_cyclic(|this| Proxy::new(snapshot, lasting.clone(), None, this));
         Service {
             lasting,
-            current: RefCell::new(Rc::new(first)),
+            current: RefCell::new(first),
             retired: RefCell::default(),
         }
     }
@@ -78,8 +78,13 @@ impl Service {
     pub fn replace(&self, snapshot: Arc<Snapshot>) {
         let settings = &snapshot.config.log;
         self.lasting.log.borrow_mut().configure(settings);
-        let next = Proxy::new(snapshot, self.lasting.clone(), Some(&self.current()));
-        let before = self.current.replace(Rc::new(next));
+        let next = Rc::new_cyclic(|this| {
+            let lasting = self.lasting.clone();
+            Proxy::new(snapshot, lasting, Some(&self.current()), this)
+        });
+        let before = self.current.replace(next);
+        // What it has stored was stored under its rules.
+        before.cache.borrow_mut().close();
         self.retired.borrow_mut().push(Rc::downgrade(&before));
     }
 

@@ -41,6 +41,9 @@ pub enum UpstreamError {
     /// The body's framing is broken, or it ended too soon.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The answer is an error of the server's, and there is something better to send.
+    #[error("answered with {0}")]
+    Unwanted(StatusCode),
     /// No response head within `response_timeout`, or silence inside a body of known length.
     #[error("no response in time")]
     Timeout,
@@ -70,6 +73,7 @@ impl UpstreamError {
             | UpstreamError::TooManyInterim
             | UpstreamError::UnexpectedUpgrade
             | UpstreamError::Body(_) => "upstream_protocol",
+            UpstreamError::Unwanted(_) => "upstream_status",
             UpstreamError::Timeout => "upstream_timeout",
         }
     }

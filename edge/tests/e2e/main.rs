@@ -14,6 +14,7 @@ mod bad_requests;
 mod bad_upstreams;
 mod beside_nginx;
 mod bodies;
+mod cache;
 mod client_certificates;
 mod config;
 mod files;

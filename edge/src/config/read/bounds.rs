@@ -16,6 +16,8 @@ pub(super) fn read(table: &Table<'_>) -> Bounds {
         head_fields: count("head_fields", 100, 8..=10_000) as usize,
         // One TLS record is 16 KiB; a smaller buffer would stall on each.
         buffer_bytes: size("buffer", 64 * KIB, 16 * KIB..=64 * MIB),
+        // Shared out among the workers.
+        cache_bytes: size("cache", 64 * MIB, 0..=1024 * 1024 * MIB),
         connections: count("connections", 65_536, 1..=1_000_000) as usize,
         streams: count("streams", 128, 1..=10_000) as u32,
         requests_per_connection: count("requests_per_connection", 10_000, 1..=1_000_000_000),

@@ -7,6 +7,7 @@ mod auth_request;
 mod authentication;
 mod balance;
 mod bounds;
+mod cache;
 mod credentials;
 mod error_page;
 mod files;

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::authentication;
+use super::cache;
 use super::files;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
@@ -54,6 +55,7 @@ const OF_ACTION: &[(&str, &[&str])] = &[
             "keep_alive",
             "response_timeout",
             "buffer_request",
+            "cache",
             "mcp",
         ],
     ),
@@ -300,6 +302,7 @@ fn action(
                     table.duration("response_timeout", RESPONSE_TIMEOUT_LEAST, bounds)
                 }),
                 buffer_request: table.flag("buffer_request").unwrap_or(false),
+                cache: cache::read(table).map(Arc::new),
                 mcp: mcp::read(table).map(Arc::new),
             }))
         }

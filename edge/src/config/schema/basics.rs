@@ -260,6 +260,12 @@ pub(in crate::config) const BOUNDS: Schema = Schema {
             "waiting in one direction of an exchange",
         ),
         key(
+            "cache",
+            Kind::Size,
+            Is("64MiB"),
+            "stored answers of all routes",
+        ),
+        key(
             "connections",
             Kind::Integer(1, 1_000_000),
             Is("65536"),

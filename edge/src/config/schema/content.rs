@@ -4,6 +4,49 @@ use super::Default::{Is, Needed, Nothing};
 use super::key::key;
 use super::{Kind, Schema};
 
+pub(in crate::config) const CACHE: Schema = Schema {
+    title: "[host.route.cache]",
+    keys: &[
+        key(
+            "ttl",
+            Kind::TEXTS,
+            Is("[]"),
+            "how long answers are fresh that do not say so, such as \"200: 10s\"",
+        ),
+        key(
+            "key_headers",
+            Kind::TEXTS,
+            Is("[]"),
+            "fields that make another question",
+        ),
+        key("max_object", Kind::Size, Is("1MiB"), "the longest body"),
+        key(
+            "stale_while_revalidate",
+            Kind::Duration,
+            Is("0s"),
+            "how long a stale answer is sent while a new one is fetched",
+        ),
+        key(
+            "stale_if_error",
+            Kind::Duration,
+            Is("0s"),
+            "how long a stale answer is sent where the upstream fails",
+        ),
+        key(
+            "wait",
+            Kind::DURATION_OR_OFF,
+            Is("5s"),
+            "how long a request waits for another that asks the same",
+        ),
+        key(
+            "client_directives",
+            Kind::Flag,
+            Is("false"),
+            "Cache-Control of requests is obeyed",
+        ),
+    ],
+};
+
 pub(in crate::config) const FILES: Schema = Schema {
     title: "[host.route.files]",
     keys: &[

@@ -428,6 +428,18 @@ fn the_table_of_bounds_is_what_is_enforced() {
     expect("`bounds.head`", &[("bounds", "head", many)]);
     expect("`head_fields`", &[("bounds", "head_fields", many)]);
     expect("`buffer`", &[("bounds", "buffer", many)]);
+    let huge = "\"9999999GiB\"";
+    expect("`bounds.cache`", &[("bounds", "cache", huge)]);
+    let cache = "host.route.cache";
+    expect("`max_object`", &[(cache, "max_object", many)]);
+    expect(
+        "`stale_while_revalidate`, `stale_if_error`",
+        &[
+            (cache, "stale_while_revalidate", long),
+            (cache, "stale_if_error", long),
+        ],
+    );
+    expect("`wait`", &[(cache, "wait", long)]);
     expect("`bounds.connections`", &[("bounds", "connections", many)]);
     expect("`streams`", &[("bounds", "streams", many)]);
     expect(

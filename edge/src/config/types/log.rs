@@ -76,6 +76,7 @@ fields! {
     UserAgent = "user_agent",
     RequestId = "request_id",
     User = "user",
+    Cache = "cache",
     Mcp = "mcp",
     Error = "error",
 }

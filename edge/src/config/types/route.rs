@@ -8,7 +8,9 @@ use http::{Method, StatusCode};
 use regex::bytes::Regex;
 
 use super::template::Template;
-use super::{Access, Authentication, FieldRule, FilesAction, Mcp, NamedLimit, UpstreamId};
+use super::{
+    Access, Authentication, CacheRules, FieldRule, FilesAction, Mcp, NamedLimit, UpstreamId,
+};
 
 /// What happens to some of the requests for a host.
 #[derive(Clone, Debug)]
@@ -103,6 +105,8 @@ pub struct ProxyAction {
     pub response_timeout: Option<Duration>,
     /// The request body is read whole before the upstream is asked.
     pub buffer_request: bool,
+    /// What is stored of its answers; `None` nothing.
+    pub cache: Option<Arc<CacheRules>>,
     /// What the edge does for MCP on this route.
     pub mcp: Option<Arc<Mcp>>,
 }
@@ -188,6 +192,7 @@ impl ProxyAction {
             keep_alive: None,
             response_timeout: None,
             buffer_request: false,
+            cache: None,
             mcp: None,
         }
     }

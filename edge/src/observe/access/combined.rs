@@ -114,6 +114,7 @@ mod tests {
             user_agent: Some(b"a\xffb\\c"),
             request_id: None,
             user: Some("ann b"),
+            cache: None,
             mcp: None,
             error: None,
         };

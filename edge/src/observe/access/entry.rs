@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::json;
 use crate::config::{LogField, LogFields};
-use crate::observe::{McpFacts, Protocol};
+use crate::observe::{CacheResult, McpFacts, Protocol};
 
 /// Bytes kept of the fields that a client chooses.
 const METHOD_MAX: usize = 32;
@@ -63,6 +63,8 @@ pub struct Access<'a> {
     pub request_id: Option<&'a [u8]>,
     /// Who asked, on a route that made sure of it.
     pub user: Option<&'a str>,
+    /// What the cache of the route did.
+    pub cache: Option<CacheResult>,
     /// What it was about, on a route with `mcp`.
     pub mcp: Option<&'a McpFacts>,
     /// Why the exchange failed: a short token such as `upstream_connect` or `client_gone`.
@@ -142,6 +144,9 @@ impl Access<'_> {
         }
         if has(User) {
             text(out, ",\"user\":\"", self.user);
+        }
+        if let Some(result) = self.cache.filter(|_| has(Cache)) {
+            text(out, ",\"cache\":\"", Some(result.name()));
         }
         if let Some(mcp) = self.mcp.filter(|_| has(Mcp)) {
             write_mcp(out, mcp);
@@ -273,6 +278,7 @@ mod tests {
             user_agent: Some(b"python-httpx/0.28"),
             request_id: Some(b"01-ab"),
             user: Some("ann"),
+            cache: None,
             mcp: None,
             error: None,
         }
@@ -325,7 +331,8 @@ mod tests {
         for &(name, field) in LogField::ALL {
             let line = chosen(&[field]);
             let shown = line.contains(&format!("{{\"{name}\":"));
-            let has_none = ["query", "upstream_connect_ms", "mcp", "error"].contains(&name);
+            let has_none =
+                ["query", "upstream_connect_ms", "cache", "mcp", "error"].contains(&name);
             assert_eq!(shown, !has_none, "{name}: {line}");
         }
     }

@@ -240,6 +240,7 @@ mod tests {
                 user_agent: None,
                 request_id: None,
                 user: None,
+                cache: None,
                 mcp: None,
                 error: None,
             });

@@ -33,6 +33,9 @@ pub(super) const MCP_REFUSED: &str = "edge_mcp_refused_total";
 pub(super) const MCP_EVENTS: &str = "edge_mcp_events_total";
 pub(super) const MCP_TOOL_DURATION: &str = "edge_mcp_tool_seconds";
 pub(super) const MCP_STREAM_AGE: &str = "edge_mcp_stream_seconds";
+pub(super) const CACHE_REQUESTS: &str = "edge_cache_requests_total";
+pub(super) const CACHE_BYTES: &str = "edge_cache_bytes";
+pub(super) const CACHE_ENTRIES: &str = "edge_cache_entries";
 pub(super) const MCP_SESSIONS: &str = "edge_mcp_sessions";
 pub(super) const MCP_SESSIONS_FORGOTTEN: &str = "edge_mcp_sessions_forgotten_total";
 pub(super) const ACCESS_LOG_DROPPED: &str = "edge_access_log_dropped_total";
@@ -67,7 +70,7 @@ pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
 pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
     "Samples of dropped packets that were lost because they were not taken in time.";
 
-const COUNTERS: [(&str, &str); 23] = [
+const COUNTERS: [(&str, &str); 24] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",
@@ -75,6 +78,10 @@ const COUNTERS: [(&str, &str); 23] = [
     (
         CONNECTIONS_TOTAL,
         "Client connections accepted, TLS handshake done.",
+    ),
+    (
+        CACHE_REQUESTS,
+        "Finished requests on routes with a cache, by what it did.",
     ),
     (EVENT_KEEP_ALIVES, "Comments sent on silent event streams."),
     (
@@ -144,10 +151,12 @@ const COUNTERS: [(&str, &str); 23] = [
     ),
 ];
 
-const GAUGES: [(&str, &str); 6] = [
+const GAUGES: [(&str, &str); 8] = [
     (CONNECTIONS, "Open client connections."),
     (STREAMS, "Open event streams and WebSockets."),
     (HTTP3_STREAMS, "Open request streams of HTTP/3."),
+    (CACHE_BYTES, "Bytes of stored answers."),
+    (CACHE_ENTRIES, "Questions whose answers are stored."),
     (MCP_SESSIONS, "MCP sessions known."),
     (
         UPSTREAM_CONNECTIONS,

@@ -4,6 +4,7 @@
 //! registry ([`Metrics`]) on its tick, so counting a request costs a few additions and shares
 //! nothing. Label values come from the configuration or from enums, never from the network.
 
+mod cache;
 mod describe;
 mod histogram;
 mod labels;

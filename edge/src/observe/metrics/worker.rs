@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::cache::CacheMetrics;
 use super::describe;
 use super::labels::{Handshake, Label};
 use super::local::{LocalCounter, LocalGauge};
@@ -15,7 +16,7 @@ use super::requests::{RouteRequests, route_labels};
 use super::series::{RequestSample, Series, UpstreamMetrics};
 use super::servers::ServerSource;
 use crate::config::Config;
-use crate::observe::Protocol;
+use crate::observe::{CacheResult, Protocol};
 
 /// The counters of one worker; dropping them flushes.
 ///
@@ -34,6 +35,7 @@ pub struct WorkerMetrics {
     bytes_out: LocalCounter,
     limited: LocalCounter,
     mcp: McpMetrics,
+    cache: CacheMetrics,
     /// QUIC and HTTP/3.
     pub quic: QuicMetrics,
 }
@@ -65,6 +67,7 @@ impl WorkerMetrics {
             bytes_out: bytes("out"),
             limited: counter(describe::LIMITED, &[]),
             mcp: McpMetrics::new(&shared),
+            cache: CacheMetrics::new(&shared),
             quic: QuicMetrics::new(&shared),
             shared,
         }
@@ -144,6 +147,16 @@ impl WorkerMetrics {
         self.limited.add(1);
     }
 
+    /// Counts a finished request on a route with a cache.
+    pub fn cache(&self, result: CacheResult) {
+        self.cache.count(result);
+    }
+
+    /// Bytes and entries that this worker has stored.
+    pub fn cache_holds(&self, bytes: usize, entries: usize) {
+        self.cache.holds(bytes, entries);
+    }
+
     /// Counts a finished exchange on a route with `mcp`.
     pub fn mcp(&self, sample: &McpSample<'_>) {
         self.mcp.record(sample, &self.shared.mcp);
@@ -178,6 +191,7 @@ impl WorkerMetrics {
         }
         self.streams.flush();
         self.mcp.flush(&self.shared);
+        self.cache.flush();
         self.quic.flush();
         let plain = [
             &self.keep_alives,

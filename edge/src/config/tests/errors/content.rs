@@ -1,8 +1,10 @@
-//! `[host.route.files]`.
+//! `[host.route.files]` and `[host.route.cache]`.
 
 use super::routing::says;
-use crate::config::tests::support::{load, route};
-use crate::config::{Action, FilesAction};
+use std::time::Duration;
+
+use crate::config::tests::support::{after, load, route};
+use crate::config::{Action, CacheRules, FilesAction};
 
 #[test]
 fn wrong_values_of_files() {
@@ -78,4 +80,66 @@ fn a_directory_alone_or_a_table() {
     let long = read("[host.route.files]\nroot = \"/srv\"\nfallback = \"/a/b.html\"\nindex = []");
     assert_eq!(long.fallback.as_deref(), Some("a/b.html"));
     assert!(long.index.is_empty() && !long.strip_prefix);
+}
+
+#[test]
+fn wrong_values_of_a_cache() {
+    says(
+        &route("respond = 204\ncache = true"),
+        &["edge.toml:5:9: `cache`: has no meaning without `upstream`"],
+    );
+    says(
+        &route("upstream = \"127.0.0.1:1\"\ncache = \"10s\""),
+        &["edge.toml:5:9: `cache`: must be true, false or a table, under [host.route.cache]"],
+    );
+    says(
+        &after(
+            "[host.route.cache]\nttl = [\"10s\", \"99: 1s\", \"5xx: 1s\", \"200: 0s\", \"200: x\"]\n\
+             key_headers = [\"a b\"]\nmax_object = \"1B\"\nstale_while_revalidate = \"2d\"\n\
+             stale_if_error = 5\nwait = \"1h\"\nclient_directives = \"no\"\nkeys = []",
+        ),
+        &[
+            "edge.toml:6:8: `ttl`: \"10s\" names no status; write \"200: 10s\"",
+            "`ttl`: \"99: 1s\" is for no status of an answer; write 200 to 599, 2xx, 3xx or 4xx",
+            "`ttl`: \"5xx: 1s\" is for no status of an answer",
+            "`ttl`: 0s is out of bounds; write 1ms to 365d",
+            "`ttl`: \"x\" is not a duration",
+            "`key_headers`: \"a b\" is not the name of a header field",
+            "`max_object`: 1B is out of bounds; write 1KiB to 64MiB",
+            "`stale_while_revalidate`: 2d is out of bounds; write 0s to 1d",
+            "`stale_if_error`: must be a duration",
+            "`wait`: 1h is out of bounds; write 10ms to 1m",
+            "`client_directives`: must be true or false",
+            "unknown key `keys` in [host.route.cache]",
+        ],
+    );
+}
+
+#[test]
+fn a_cache_is_off_unless_it_is_asked_for() {
+    let read = |lines: &str| {
+        let text = format!(
+            "[[host]]\nnames = [\"*\"]\n[[host.route]]\nupstream = \"127.0.0.1:1\"\n{lines}\n"
+        );
+        let config = load(&text)
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .config;
+        match &config.hosts[0].routes[0].action {
+            Action::Proxy(action) => action.cache.as_deref().cloned(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(""), None);
+    assert_eq!(read("cache = false"), None);
+    assert_eq!(read("cache = true"), Some(CacheRules::default()));
+    assert_eq!(read("[host.route.cache]"), Some(CacheRules::default()));
+    let rules = read("[host.route.cache]\nttl = [\"2xx: 1s\", \"200: 9s\"]\nwait = \"off\"");
+    let rules = rules.expect("it is on");
+    assert_eq!(
+        rules.ttl(200),
+        Some(Duration::from_secs(9)),
+        "the narrower one"
+    );
+    assert_eq!(rules.ttl(204), Some(Duration::from_secs(1)));
+    assert_eq!((rules.ttl(404), rules.wait), (None, None));
 }

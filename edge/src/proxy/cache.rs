@@ -1,0 +1,285 @@
+//! Answers of upstreams, stored for a while and given to others who ask the same (RFC 9111).
+//!
+//! Every worker has a store of its own: nothing is shared, nothing is locked, and a question may be
+//! asked once per worker. A store belongs to one configuration and goes with it.
+
+mod behind;
+mod capture;
+mod key;
+mod policy;
+mod store;
+mod stored;
+
+use std::future::{Future as _, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::{Method, StatusCode};
+use tokio::sync::Notify;
+
+pub(super) use capture::Capture;
+pub(super) use store::Store;
+
+use self::capture::{Flight, Learning};
+use self::key::Question;
+use self::stored::{State, Stored};
+use super::account::Record;
+use super::configured::Proxy;
+use super::deliver::Content;
+use super::exchange::{ClientError, Downstream, Peer};
+use super::reply::Reply;
+use crate::clock::monotonic_ns;
+use crate::config::{CacheRules, ProxyAction};
+use crate::content::{CacheControl, Validators, Verdict};
+use crate::message::{BodyLength, RequestHead, ResponseHead};
+use crate::observe::CacheResult;
+
+/// What a client says about caches, where the route listens to it.
+#[derive(Clone, Copy, Default)]
+struct Wishes {
+    /// It wants an answer from the upstream.
+    anew: bool,
+    /// It wants none from there.
+    only_stored: bool,
+}
+
+/// What is known before the upstream is asked.
+enum Turn {
+    /// It is answered.
+    Answered,
+    /// The upstream is asked without a look at the store.
+    Bypass,
+    /// The upstream is asked.
+    Ask(Option<Rc<Stored>>, Option<Flight>),
+}
+
+impl Proxy {
+    /// Answers from the store, or passes the request on and stores the answer.
+    pub(super) async fn pass_cached<'a, D: Downstream>(
+        &'a self,
+        head: &mut RequestHead,
+        client: &mut D,
+        peer: &Peer,
+        action: &'a ProxyAction,
+        identified: bool,
+        record: &mut Record<'a>,
+    ) {
+        let Some(rules) = &action.cache else {
+            return self.pass(head, client, peer, action, None, record).await;
+        };
+        let route = record.route.unwrap_or(0);
+        let control = match rules.client_directives {
+            true => CacheControl::of(&head.fields),
+            false => CacheControl::default(),
+        };
+        let wishes = Wishes {
+            anew: control.no_cache || control.max_age == Some(0),
+            only_stored: control.only_if_cached,
+        };
+        let question = Question::of(head, peer, rules, route).filter(|_| !control.no_store);
+        let question = question.map(|question| Question {
+            credentials: question.credentials || identified,
+            ..question
+        });
+        let turn = match &question {
+            Some(question) => {
+                let asked = Asked {
+                    question,
+                    rules,
+                    route,
+                    wishes,
+                };
+                self.look(&asked, head, client, peer, record).await
+            }
+            None => Turn::Bypass,
+        };
+        let capture = match (turn, &question) {
+            (Turn::Answered, _) => return,
+            (Turn::Ask(stale, flight), Some(question)) => {
+                let stores = !question.is_head;
+                if flight.is_some() {
+                    without_conditions(head);
+                }
+                let learning = stores.then(|| Learning {
+                    store: Rc::clone(&self.cache),
+                    key: Rc::clone(&question.key),
+                    credentials: question.credentials,
+                    request: head.fields.clone(),
+                    rules: Arc::clone(rules),
+                    _flight: flight,
+                });
+                record.cache = Some(CacheResult::Miss);
+                Capture::new(learning, stale)
+            }
+            (Turn::Bypass | Turn::Ask(..), _) => {
+                record.cache = Some(CacheResult::Bypass);
+                Capture::bypass()
+            }
+        };
+        record.capture = Some(Box::new(capture));
+        self.pass(head, client, peer, action, None, record).await;
+        let capture = record.capture.take();
+        if let (None, Some(stale)) = (record.status, capture.and_then(|capture| capture.stale)) {
+            return self
+                .serve(&stale, CacheResult::Stale, head, client, record)
+                .await;
+        }
+        // RFC 9111 §4.4: what has been written to has another answer now.
+        let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let succeeded = record
+            .status
+            .is_some_and(|status| status.is_success() || status.is_redirection());
+        if !is_safe && succeeded {
+            let key = key::key(head, peer, rules, route);
+            self.cache.borrow_mut().remove(&key);
+        }
+    }
+
+    /// Looks into the store; waits, once, for somebody who asks the same.
+    async fn look<D: Downstream>(
+        &self,
+        asked: &Asked<'_>,
+        head: &RequestHead,
+        client: &mut D,
+        peer: &Peer,
+        record: &mut Record<'_>,
+    ) -> Turn {
+        let Asked {
+            question,
+            rules,
+            wishes,
+            ..
+        } = *asked;
+        let mut waits = rules
+            .wait
+            .filter(|_| !question.credentials && !question.is_head);
+        loop {
+            let now_ns = monotonic_ns();
+            let known = self
+                .cache
+                .borrow_mut()
+                .find(&question.key, &head.fields, now_ns);
+            let mut stale = None;
+            if let Some(stored) = known.stored.filter(|_| !wishes.anew) {
+                if question.credentials && !stored.freshness.public {
+                    return Turn::Bypass;
+                }
+                let result = match stored.state(now_ns) {
+                    State::Fresh => Some(CacheResult::Hit),
+                    State::WhileRevalidating => Some(CacheResult::Stale),
+                    State::IfError => None,
+                    State::Useless => None,
+                };
+                if let Some(result) = result {
+                    if result == CacheResult::Stale {
+                        self.refresh_behind(question, head, peer, rules, asked.route);
+                    }
+                    self.serve(&stored, result, head, client, record).await;
+                    return Turn::Answered;
+                }
+                if stored.state(now_ns) == State::IfError {
+                    stale = Some(stored);
+                }
+            }
+            if wishes.only_stored {
+                record.cache = Some(CacheResult::Miss);
+                let reply = Reply::new(StatusCode::GATEWAY_TIMEOUT).with("x-cache", "MISS");
+                self.reply(reply, client, &head.method, record).await;
+                return Turn::Answered;
+            }
+            if question.credentials || question.is_head || known.passes {
+                return Turn::Ask(stale, None);
+            }
+            let landed = match Flight::start(&self.cache, &question.key) {
+                Ok(flight) => return Turn::Ask(stale, Some(flight)),
+                Err(landed) => landed,
+            };
+            let Some(wait) = waits.take() else {
+                return Turn::Ask(stale, None);
+            };
+            let until_ns = now_ns.saturating_add(wait.as_nanos() as u64);
+            if wait_for(&landed, client, until_ns).await.is_err() {
+                record.error = Some(ClientError::Gone.reason());
+                record.status = Some(ClientError::Gone.status());
+                client.abort();
+                return Turn::Answered;
+            }
+        }
+    }
+
+    /// Sends a stored answer, or that the client has it already.
+    async fn serve<D: Downstream>(
+        &self,
+        stored: &Stored,
+        result: CacheResult,
+        head: &RequestHead,
+        client: &mut D,
+        record: &mut Record<'_>,
+    ) {
+        record.cache = Some(result);
+        let mut fields = stored.fields.clone();
+        let age = stored.age(monotonic_ns());
+        fields.push(b"age", itoa::Buffer::new().format(age).as_bytes());
+        fields.push(b"x-cache", result.name().as_bytes());
+        let validators = Validators::of(&stored.fields);
+        let unchanged =
+            stored.status.is_success() && validators.judge(&head.fields) == Verdict::NotModified;
+        let (status, length, content) = match unchanged {
+            true => {
+                // RFC 9110 §15.4.5: what describes content that is not sent may be left out.
+                fields.retain(|_, name, _| !name.to_ascii_lowercase().starts_with(b"content-"));
+                let status = StatusCode::NOT_MODIFIED;
+                (status, BodyLength::Empty, Content::default())
+            }
+            false => {
+                let body = stored.body.clone();
+                let length = match stored.status {
+                    StatusCode::NO_CONTENT => BodyLength::Empty,
+                    _ => BodyLength::Exact(body.len() as u64),
+                };
+                (stored.status, length, Content::of_memory(body))
+            }
+        };
+        let response = ResponseHead {
+            status,
+            fields,
+            length,
+        };
+        let is_head = head.method == Method::HEAD;
+        self.deliver(response, content, client, is_head, record)
+            .await;
+    }
+}
+
+/// A question with everything that the way of its answer depends on.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    question: &'a Question,
+    rules: &'a Arc<CacheRules>,
+    route: usize,
+    wishes: Wishes,
+}
+
+/// The whole answer is wanted, not only whether one client's is out of date.
+fn without_conditions(head: &mut RequestHead) {
+    head.fields.remove_all("if-none-match");
+    head.fields.remove_all("if-modified-since");
+}
+
+/// Ready when somebody else's answer has come, or it is time to ask oneself; an error when the
+/// client has gone.
+async fn wait_for<D: Downstream>(landed: &Notify, client: &mut D, until_ns: u64) -> Result<(), ()> {
+    let mut landed = Box::pin(landed.notified());
+    landed.as_mut().enable();
+    poll_fn(|cx| {
+        if landed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if client.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(()));
+        }
+        client.timer().poll(cx, until_ns).map(Ok)
+    })
+    .await
+}

@@ -1,0 +1,214 @@
+//! An answer that passes by, and what is kept of it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use tokio::sync::Notify;
+
+use super::policy::{Freshness, freshness};
+use super::store::{Key, Store};
+use super::stored::{Stored, joined};
+use crate::clock::monotonic_ns;
+use crate::config::CacheRules;
+use crate::message::{BodyLength, Fields, ResponseHead};
+use crate::observe::CacheResult;
+
+/// For so long nobody waits for another's answer after one that could not be stored.
+const PASS_NS: u64 = 10_000_000_000;
+/// An answer that depends on more is another for nearly everybody.
+const VARY_MAX: usize = 8;
+
+/// Watches an answer on its way from the upstream.
+pub(in crate::proxy) struct Capture {
+    result: CacheResult,
+    learning: Option<Learning>,
+    storing: Option<Storing>,
+    /// What is sent if there is no answer.
+    pub(super) stale: Option<Rc<Stored>>,
+}
+
+/// Where an answer goes that may be stored.
+pub(super) struct Learning {
+    pub(super) store: Rc<RefCell<Store>>,
+    pub(super) key: Key,
+    pub(super) credentials: bool,
+    /// As the upstream got them.
+    pub(super) request: Fields,
+    pub(super) rules: Arc<CacheRules>,
+    pub(super) _flight: Option<Flight>,
+}
+
+/// An answer that is being stored.
+struct Storing {
+    status: StatusCode,
+    fields: Fields,
+    length: BodyLength,
+    vary: Vec<(Box<str>, Option<Vec<u8>>)>,
+    freshness: Freshness,
+    at_ns: u64,
+    body: BytesMut,
+}
+
+impl Capture {
+    /// Stores nothing, and says so.
+    pub(super) fn bypass() -> Capture {
+        Capture {
+            result: CacheResult::Bypass,
+            learning: None,
+            storing: None,
+            stale: None,
+        }
+    }
+
+    pub(super) fn new(learning: Option<Learning>, stale: Option<Rc<Stored>>) -> Capture {
+        Capture {
+            result: CacheResult::Miss,
+            learning,
+            storing: None,
+            stale,
+        }
+    }
+
+    /// Whether there is something to be sent instead of an answer that fails.
+    pub(in crate::proxy) fn has_stale(&self) -> bool {
+        self.stale.is_some()
+    }
+
+    /// Whether that is better than an answer with this status (RFC 5861 §4).
+    pub(in crate::proxy) fn replaces(&self, status: StatusCode) -> bool {
+        self.has_stale() && matches!(status.as_u16(), 500 | 502 | 503 | 504)
+    }
+
+    /// The head comes, before any rule of the route has changed it.
+    pub(in crate::proxy) fn responds(&mut self, head: &mut ResponseHead) {
+        head.fields.remove_all("x-cache");
+        if let Some(learning) = &self.learning {
+            self.storing = learning.judge(head);
+            if self.storing.is_none() {
+                // An error says nothing about the answers after it.
+                self.release(!head.status.is_server_error());
+            }
+        }
+        head.fields.push(b"x-cache", self.result.name().as_bytes());
+    }
+
+    /// Content comes.
+    pub(in crate::proxy) fn passed(&mut self, data: &Bytes) {
+        let (Some(storing), Some(learning)) = (&mut self.storing, &self.learning) else {
+            return;
+        };
+        if storing.body.len() + data.len() > learning.rules.object_bytes_max {
+            self.storing = None;
+            self.release(true);
+            return;
+        }
+        storing.body.extend_from_slice(data);
+    }
+
+    /// It has come to its end; `whole` unless trailers followed, which are not stored.
+    pub(in crate::proxy) fn ended(&mut self, whole: bool) {
+        let (Some(storing), Some(learning)) = (self.storing.take(), self.learning.take()) else {
+            return;
+        };
+        let is_short = match storing.length {
+            BodyLength::Exact(length) => length != storing.body.len() as u64,
+            _ => false,
+        };
+        if !whole || is_short {
+            return;
+        }
+        let stored = Stored {
+            status: storing.status,
+            fields: storing.fields,
+            body: Bytes::copy_from_slice(&storing.body),
+            vary: storing.vary,
+            freshness: storing.freshness,
+            at_ns: storing.at_ns,
+        };
+        learning.store.borrow_mut().put(&learning.key, stored);
+    }
+
+    /// Those who wait for the answer need not.
+    fn release(&mut self, passes: bool) {
+        let Some(learning) = self.learning.take() else {
+            return;
+        };
+        // Who shows who they are may be told what nobody else is.
+        if passes && !learning.credentials {
+            let until_ns = monotonic_ns() + PASS_NS;
+            let mut store = learning.store.borrow_mut();
+            store.pass(&learning.key, until_ns);
+        }
+    }
+}
+
+impl Learning {
+    /// What is to be kept of an answer; `None` for nothing.
+    fn judge(&self, head: &ResponseHead) -> Option<Storing> {
+        let freshness = freshness(head, &self.rules, self.credentials)?;
+        let most = self.rules.object_bytes_max as u64;
+        if matches!(head.length, BodyLength::Exact(length) if length > most) {
+            return None;
+        }
+        let mut vary: Vec<(Box<str>, Option<Vec<u8>>)> = Vec::new();
+        for value in head.fields.values_of("vary") {
+            for name in value.split(|&b| b == b',') {
+                let name = str::from_utf8(name).ok()?.trim().to_ascii_lowercase();
+                let is_known = |(known, _): &(Box<str>, _)| **known == *name;
+                match &*name {
+                    "*" => return None,
+                    "" => {}
+                    _ if vary.iter().any(is_known) => {}
+                    _ if vary.len() == VARY_MAX => return None,
+                    name => vary.push((name.into(), joined(&self.request, name))),
+                }
+            }
+        }
+        vary.sort();
+        let mut fields = head.fields.clone();
+        fields.remove_all("age");
+        Some(Storing {
+            status: head.status,
+            fields,
+            length: head.length,
+            vary,
+            freshness,
+            at_ns: monotonic_ns(),
+            body: BytesMut::new(),
+        })
+    }
+}
+
+/// A question that is being asked. When it lands, stored or not, those who wait go on.
+pub(super) struct Flight {
+    store: Rc<RefCell<Store>>,
+    key: Key,
+    landed: Rc<Notify>,
+}
+
+impl Flight {
+    /// Starts to ask; or whom to wait for.
+    pub(super) fn start(store: &Rc<RefCell<Store>>, key: &Key) -> Result<Flight, Rc<Notify>> {
+        let mut flights = store.borrow_mut();
+        if let Some(landed) = flights.flights.get(key) {
+            return Err(Rc::clone(landed));
+        }
+        let landed = Rc::<Notify>::default();
+        flights.flights.insert(Rc::clone(key), Rc::clone(&landed));
+        Ok(Flight {
+            store: Rc::clone(store),
+            key: Rc::clone(key),
+            landed,
+        })
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.store.borrow_mut().flights.remove(&self.key);
+        self.landed.notify_waiters();
+    }
+}
