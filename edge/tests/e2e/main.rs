@@ -34,6 +34,7 @@ mod reload;
 mod reload_storm;
 mod routes;
 mod shield;
+mod silence;
 mod startup;
 mod streaming;
 mod streams;
