@@ -30,6 +30,7 @@ mod mcp_conformance;
 mod mcp_routes;
 mod mcp_sessions;
 mod named_limits;
+mod proxy_protocol;
 mod reload;
 mod reload_storm;
 mod routes;
