@@ -12,7 +12,9 @@ pub mod workloads;
 mod load;
 mod measure;
 mod peers;
+mod profile;
 mod report;
 
 mod clock;
+mod netns;
 mod reactor;

@@ -4,7 +4,8 @@
 //! at every exchange; in one loop they cost only their system calls, and leave the proxy on the
 //! other core as the bottleneck.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -39,6 +40,11 @@ impl Reactor {
         let data = u64::from(token.owner) << 32 | u64::from(token.index);
         self.epoll
             .add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data))
+    }
+
+    /// A descriptor that can be read from whenever [`Reactor::wait`] would not have to wait.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.epoll.0.try_clone()
     }
 
     /// Waits at most `timeout` for sockets to become readable.

@@ -49,7 +49,10 @@ fn calls_are_answered_with_their_own_nonce_however_they_arrive() {
     let origin = Origin::start();
     let mut socket = origin.connect();
     let call = |nonce: &str| {
-        let body = format!("{}{nonce}", "q".repeat(184));
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":"{nonce}","method":"{}"}}"#,
+            "q".repeat(147)
+        );
         format!("POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{body}")
     };
     // Two at once, the third in two pieces.
@@ -72,7 +75,9 @@ fn calls_are_answered_with_their_own_nonce_however_they_arrive() {
         assert!(head.ends_with("Content-Length: 1024"), "{head}");
         assert_eq!(body.len(), 1024);
         assert!(
-            body.starts_with(&format!("000000000000000{nonce}qrst")),
+            body.starts_with(&format!(
+                r#"{{"jsonrpc":"2.0","id":"000000000000000{nonce}","result":"#
+            )),
             "{body}"
         );
     }

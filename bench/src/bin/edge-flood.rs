@@ -36,6 +36,9 @@ struct Args {
     /// How many packets at most.
     #[arg(long)]
     packets: Option<u64>,
+    /// How many a second at most; default: as fast as one CPU can.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pps: Option<u64>,
 }
 
 fn mac(text: &str) -> Result<[u8; 6]> {
@@ -59,6 +62,7 @@ fn main() -> Result<()> {
         kind: args.proto,
         seconds: args.seconds,
         packets: args.packets.unwrap_or(u64::MAX),
+        pps: args.pps,
     };
     let report = flood.send()?;
     println!("{}", serde_json::to_string(&report)?);

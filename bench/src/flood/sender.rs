@@ -39,6 +39,8 @@ pub struct Flood {
     pub seconds: u64,
     /// How many packets at most.
     pub packets: u64,
+    /// How many a second at most; as fast as one CPU can without.
+    pub pps: Option<u64>,
 }
 
 /// What was sent.
@@ -55,7 +57,7 @@ pub struct Report {
 }
 
 impl Flood {
-    /// Sends it, as fast as one CPU can.
+    /// Sends it.
     ///
     /// # Errors
     /// The destination is not in a private or test network, there are too many sources, or the
@@ -100,6 +102,10 @@ impl Flood {
                     Err(source) => return Err(system("the interface does not send")(source)),
                 }
                 now = clock::monotonic_ns();
+                if let Some(pps) = self.pps {
+                    let due = start + (packets as f64 * 1e9 / pps.max(1) as f64) as u64;
+                    clock::pause(Duration::from_nanos(due.saturating_sub(now)));
+                }
             }
         }
         let seconds = (now - start) as f64 / 1e9;

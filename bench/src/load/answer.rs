@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::origin::{ANSWER_BYTES, NONCE_BYTES};
+use crate::origin::{ANSWER_BYTES, NONCE_AT, NONCE_BYTES};
 
 /// Fields a proxy may put into a head.
 const FIELDS_MAX: usize = 64;
@@ -28,7 +28,7 @@ pub(super) enum Fault {
 
 /// Whether `received` is the whole answer to the call with `nonce`, or the beginning of one.
 ///
-/// `body` is the expected body; its first bytes are replaced by the nonce.
+/// `body` is the expected body; the nonce takes the place of its id.
 pub(super) fn check_call(
     received: &[u8],
     nonce: &[u8; NONCE_BYTES],
@@ -50,10 +50,23 @@ pub(super) fn check_call(
     if answer.len() < ANSWER_BYTES {
         return Ok(false);
     }
-    match answer[..NONCE_BYTES] == *nonce && answer[NONCE_BYTES..] == body[NONCE_BYTES..] {
+    match is_answer(answer, nonce, body) {
         true => Ok(true),
         false => Err(Fault::Body),
     }
+}
+
+/// Whether `answer` is the body of the answer to the call with `nonce`.
+pub(super) fn is_answer(
+    answer: &[u8],
+    nonce: &[u8; NONCE_BYTES],
+    body: &[u8; ANSWER_BYTES],
+) -> bool {
+    const END: usize = NONCE_AT + NONCE_BYTES;
+    answer.len() == ANSWER_BYTES
+        && answer[..NONCE_AT] == body[..NONCE_AT]
+        && answer[NONCE_AT..END] == *nonce
+        && answer[END..] == body[END..]
 }
 
 /// Whether the head of an event stream is whole, and its length.
@@ -103,8 +116,9 @@ mod tests {
         let mut answer =
             format!("HTTP/1.1 200 OK\r\nserver: x\r\ncontent-length: {ANSWER_BYTES}\r\n\r\n")
                 .into_bytes();
-        answer.extend_from_slice(NONCE);
-        answer.extend_from_slice(&answer_body()[NONCE_BYTES..]);
+        let body = answer.len() + NONCE_AT;
+        answer.extend_from_slice(&answer_body());
+        answer[body..body + NONCE_BYTES].copy_from_slice(NONCE);
         answer
     }
 

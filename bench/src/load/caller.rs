@@ -1,62 +1,65 @@
 //! A connection that calls, waits for the answer, checks it and calls again.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use rustls::ClientConfig;
 
 use super::answer::{RECEIVE_BYTES, check_call};
-use super::tls::Tls;
+use super::call::{self, CALL_BYTES};
+use super::tls::{SERVER_NAME, Tls};
 use crate::clock::monotonic_ns;
-use crate::origin::{ANSWER_BYTES, NONCE_BYTES};
+use crate::origin::{ANSWER_BYTES, NONCE_AT, NONCE_BYTES};
 
-/// Body of a call.
-pub(crate) const CALL_BYTES: usize = 200;
-
-/// A keep-alive connection in a closed loop.
+/// A connection with one call under way at most.
 pub(super) struct Caller {
     tls: Tls,
     request: Vec<u8>,
     nonce: [u8; NONCE_BYTES],
-    /// Makes the nonce: the connection in the upper half, the number of the call in the lower.
-    serial: u64,
     received: Box<[u8; RECEIVE_BYTES]>,
     filled: usize,
-    /// A call is under way or prepared.
-    waiting: bool,
-    /// When the call under way was sent, if it has been.
-    sent_ns: Option<u64>,
+    /// When the call under way was to be sent.
+    since_ns: Option<u64>,
+}
+
+/// A call that was answered.
+pub(super) struct Answered {
+    pub(super) latency_ns: u64,
 }
 
 impl Caller {
-    pub(super) fn connect(
-        address: SocketAddr,
-        config: &Arc<ClientConfig>,
-        index: u32,
-    ) -> Result<Self> {
-        let mut request = format!(
-            "POST /mcp HTTP/1.1\r\n\
-             Host: localhost:{}\r\n\
-             Accept: application/json, text/event-stream\r\n\
-             Content-Type: application/json\r\n\
-             MCP-Protocol-Version: 2026-07-28\r\n\
-             Content-Length: {CALL_BYTES}\r\n\r\n",
+    /// A connection whose handshake is done.
+    pub(super) fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
+        Ok(Self::over(Tls::connect(address, config)?, address))
+    }
+
+    /// A connection whose handshake goes on with the first call.
+    pub(super) fn start(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
+        Ok(Self::over(Tls::start(address, config)?, address))
+    }
+
+    fn over(tls: Tls, address: SocketAddr) -> Self {
+        let mut head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {SERVER_NAME}:{}\r\n",
             address.port()
-        )
-        .into_bytes();
-        request.resize(request.len() + CALL_BYTES, b'q');
-        Ok(Self {
-            tls: Tls::connect(address, config)?,
+        );
+        for (name, value) in call::FIELDS {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        let _ = write!(head, "content-length: {CALL_BYTES}\r\n\r\n");
+        let mut request = head.into_bytes();
+        request.extend_from_slice(&call::body(&[b'0'; NONCE_BYTES]));
+        Self {
+            tls,
             request,
             nonce: [0; NONCE_BYTES],
-            serial: u64::from(index) << 32,
             received: Box::new([0; RECEIVE_BYTES]),
             filled: 0,
-            waiting: false,
-            sent_ns: None,
-        })
+            since_ns: None,
+        }
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -65,37 +68,35 @@ impl Caller {
 
     /// Whether a call is under way or prepared.
     pub(super) fn is_waiting(&self) -> bool {
-        self.waiting
+        self.since_ns.is_some()
     }
 
-    /// Makes and encrypts the next call, for [`Caller::flush`] to send.
-    pub(super) fn prepare(&mut self) -> Result<()> {
-        self.serial += 1;
-        // Hexadecimal, because a body that is text is what the proxies would see.
-        for (i, digit) in self.nonce.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(self.serial >> (60 - 4 * i)) as usize & 15];
-        }
-        let nonce_at = self.request.len() - NONCE_BYTES;
-        self.request[nonce_at..].copy_from_slice(&self.nonce);
+    /// Whether the handshake went without certificates.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.is_resumed()
+    }
+
+    /// Makes and encrypts the call number `serial`, for [`Caller::flush`] to send; its latency
+    /// counts from `since_ns`.
+    pub(super) fn prepare(&mut self, serial: u64, since_ns: u64) -> Result<()> {
+        self.nonce = call::nonce(serial);
+        let nonce_at = self.request.len() - CALL_BYTES + NONCE_AT;
+        self.request[nonce_at..nonce_at + NONCE_BYTES].copy_from_slice(&self.nonce);
         self.filled = 0;
-        self.waiting = true;
+        self.since_ns = Some(since_ns);
         self.tls.queue(&self.request)?;
         Ok(())
     }
 
-    /// Sends the call that was prepared, if one was.
+    /// Sends what there is to send.
     pub(super) fn flush(&mut self) -> Result<()> {
-        if self.waiting && self.sent_ns.is_none() {
-            self.sent_ns = Some(monotonic_ns());
-            self.tls.flush()?;
-        }
-        Ok(())
+        Ok(self.tls.flush()?)
     }
 
-    /// Reads what has come; once the answer is whole and right, returns its latency in nanoseconds.
-    pub(super) fn ready(&mut self, body: &[u8; ANSWER_BYTES]) -> Result<Option<u64>> {
+    /// Reads what has come; once the answer is whole and right, says so.
+    pub(super) fn ready(&mut self, body: &[u8; ANSWER_BYTES]) -> Result<Option<Answered>> {
         let room = &mut self.received[self.filled..];
-        anyhow::ensure!(
+        ensure!(
             !room.is_empty(),
             "an answer larger than {RECEIVE_BYTES} bytes"
         );
@@ -104,15 +105,22 @@ impl Caller {
             // A TLS message without data, such as a session ticket.
             return Ok(None);
         }
-        let Some(sent_ns) = self.sent_ns else {
-            anyhow::bail!("{count} bytes that nobody asked for");
+        let Some(since_ns) = self.since_ns else {
+            bail!("{count} bytes that nobody asked for");
         };
         self.filled += count;
         if !check_call(&self.received[..self.filled], &self.nonce, body)? {
             return Ok(None);
         }
-        self.sent_ns = None;
-        self.waiting = false;
-        Ok(Some(monotonic_ns() - sent_ns))
+        self.since_ns = None;
+        Ok(Some(Answered {
+            latency_ns: monotonic_ns().saturating_sub(since_ns),
+        }))
+    }
+
+    /// Ends the connection as a polite client does.
+    pub(super) fn close(mut self) {
+        // Whether the other side still reads it does not matter.
+        let _ = self.tls.close();
     }
 }

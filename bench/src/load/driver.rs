@@ -9,14 +9,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use rustls::ClientConfig;
 
-use super::caller::Caller;
+use super::fleet::{Fleet, Way};
+use super::schedule::Schedule;
 use super::slice::Slice;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
 use crate::measure::check_interrupt;
+use crate::netns::enter;
 use crate::origin::{ANSWER_BYTES, Origin, answer_body};
 use crate::reactor::{Reactor, Token};
 
@@ -24,6 +26,8 @@ use crate::reactor::{Reactor, Token};
 const GRACE_NS: u64 = 5_000_000_000;
 /// Longest wait between two looks at whether to go on at all.
 const LOOK: Duration = Duration::from_millis(100);
+/// Streams whose opening is under way at once.
+const OPENING_MAX: usize = 64;
 /// Token owner of the origin; endpoints follow.
 const ORIGIN: u32 = 0;
 
@@ -31,12 +35,14 @@ const ORIGIN: u32 = 0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint(u32);
 
-/// Connections to one proxy; a lost one leaves its place empty.
-struct Fleet {
-    address: SocketAddr,
-    callers: Vec<Option<Caller>>,
-    streams: Vec<Option<Stream>>,
-    events: usize,
+/// When calls are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// Each connection calls again once it is answered.
+    Closed,
+    /// So many a second, whatever the answers do; latency counts from the time at which a call was
+    /// to be made.
+    Open(f64),
 }
 
 /// The origin and every connection to every proxy.
@@ -44,86 +50,100 @@ pub(crate) struct Driver {
     reactor: Reactor,
     ready: Vec<Token>,
     origin: Origin,
-    tls: Arc<ClientConfig>,
     fleets: Vec<Fleet>,
     body: [u8; ANSWER_BYTES],
-    /// Calls under way.
-    outstanding: usize,
 }
 
 impl Driver {
-    /// Starts an origin on a free port of the loopback.
-    pub(crate) fn new(tls: Arc<ClientConfig>) -> Result<Self> {
-        let reactor = Reactor::new()?;
-        let origin = Origin::bind((Ipv4Addr::LOCALHOST, 0).into(), &reactor, ORIGIN)?;
+    /// Nothing listens yet.
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            reactor,
+            reactor: Reactor::new()?,
             ready: Vec::new(),
-            origin,
-            tls,
+            origin: Origin::new(ORIGIN),
             fleets: Vec::new(),
             body: answer_body(),
-            outstanding: 0,
         })
     }
 
-    /// Where proxies find the origin.
-    pub(crate) fn origin(&self) -> SocketAddr {
-        self.origin.address()
+    /// Has the origin listen on a free port of the loopback, for one proxy.
+    pub(crate) fn origin(&mut self) -> Result<SocketAddr> {
+        let any = (Ipv4Addr::LOCALHOST, 0).into();
+        Ok(self.origin.bind(any, &self.reactor)?)
+    }
+
+    /// The same inside a network namespace.
+    pub(crate) fn origin_in(&mut self, netns: &str) -> Result<SocketAddr> {
+        let _away = enter(netns)?;
+        self.origin()
+    }
+
+    /// A proxy to load from inside a network namespace.
+    pub(crate) fn endpoint_from(
+        &mut self,
+        netns: &str,
+        address: SocketAddr,
+        tls: &Arc<ClientConfig>,
+    ) -> Endpoint {
+        let endpoint = self.endpoint(address, tls);
+        self.fleets[endpoint.0 as usize - 1].netns = Some(netns.to_owned());
+        endpoint
     }
 
     /// A proxy to load.
-    pub(crate) fn endpoint(&mut self, address: SocketAddr) -> Endpoint {
-        self.fleets.push(Fleet {
-            address,
-            callers: Vec::new(),
-            streams: Vec::new(),
-            events: 0,
-        });
+    pub(crate) fn endpoint(&mut self, address: SocketAddr, tls: &Arc<ClientConfig>) -> Endpoint {
+        self.fleets.push(Fleet::new(address, Arc::clone(tls)));
         Endpoint(self.fleets.len() as u32)
     }
 
     /// Opens connections for [`Driver::run`].
     pub(crate) fn connect(&mut self, endpoint: Endpoint, count: usize) -> Result<()> {
-        let fleet = &mut self.fleets[endpoint.0 as usize - 1];
-        for index in 0..count as u32 {
-            let caller = Caller::connect(fleet.address, &self.tls, index)?;
-            let owner = endpoint.0;
-            self.reactor
-                .watch(caller.socket(), Token { owner, index })?;
-            fleet.callers.push(Some(caller));
-        }
-        Ok(())
+        let owner = endpoint.0;
+        self.fleets[owner as usize - 1].connect(count, owner, &self.reactor)
     }
 
-    /// Calls in a closed loop on every connection for `duration`, then waits for what is under way.
-    pub(crate) fn run(&mut self, endpoint: Endpoint, duration: Duration) -> Result<Slice> {
+    /// From now on each call of this endpoint has a connection of its own, `count` at once.
+    pub(crate) fn connect_each_time(&mut self, endpoint: Endpoint, count: usize) {
+        self.fleets[endpoint.0 as usize - 1].connect_each_time(count);
+    }
+
+    /// From now on a connection that is lost between two calls is made anew.
+    pub(crate) fn reconnect(&mut self, endpoint: Endpoint) {
+        self.fleets[endpoint.0 as usize - 1].way = Way::Reconnect;
+    }
+
+    /// Calls for `duration`, then waits for what is under way.
+    pub(crate) fn run(
+        &mut self,
+        endpoint: Endpoint,
+        pace: Pace,
+        duration: Duration,
+    ) -> Result<Slice> {
         let mut slice = Slice::default();
         let start_ns = monotonic_ns();
         let until_ns = start_ns + duration.as_nanos() as u64;
-        self.outstanding = 0;
-        let fleet = &mut self.fleets[endpoint.0 as usize - 1];
-        for place in &mut fleet.callers {
-            let called = place.as_mut().map(|caller| {
-                caller.prepare()?;
-                caller.flush()
-            });
-            match called {
-                Some(Ok(())) => self.outstanding += 1,
-                Some(Err(error)) => {
-                    slice.failed(&error);
-                    *place = None;
-                }
-                None => slice.failed(&anyhow::anyhow!("a connection was lost before")),
-            }
-        }
-        while self.outstanding > 0 {
+        let owner = endpoint.0;
+        let fleet = &mut self.fleets[owner as usize - 1];
+        fleet.schedule = match pace {
+            Pace::Closed => Schedule::closed(until_ns),
+            Pace::Open(per_s) => Schedule::open(per_s, start_ns, until_ns),
+        };
+        fleet.begin(&mut slice, owner, &self.reactor);
+        loop {
             let now_ns = monotonic_ns();
-            if now_ns > until_ns + GRACE_NS {
-                slice.failed(&anyhow::anyhow!("{} answers never came", self.outstanding));
+            let fleet = &mut self.fleets[owner as usize - 1];
+            fleet.call_what_is_due(now_ns, &mut slice, owner, &self.reactor);
+            if fleet.is_done(now_ns) {
                 break;
             }
-            self.turn(Duration::ZERO, &mut slice, until_ns)?;
+            if now_ns > until_ns + GRACE_NS {
+                let lost = fleet.outstanding() + fleet.schedule.waiting();
+                slice.failed(&anyhow!("{lost} answers never came"));
+                slice.errors += lost.saturating_sub(1) as u64;
+                fleet.give_up();
+                break;
+            }
+            self.turn(Duration::ZERO, &mut slice)?;
         }
         slice.wall_ns = monotonic_ns() - start_ns;
         Ok(slice)
@@ -131,30 +151,68 @@ impl Driver {
 
     /// Opens event streams and waits until each has had its first event.
     pub(crate) fn open_streams(&mut self, endpoint: Endpoint, count: usize) -> Result<()> {
-        for index in 0..count as u32 {
-            let fleet = &mut self.fleets[endpoint.0 as usize - 1];
-            let stream = Stream::open(fleet.address, &self.tls)?;
-            let owner = endpoint.0;
-            self.reactor
-                .watch(stream.socket(), Token { owner, index })?;
-            fleet.streams.push(Some(stream));
-            self.idle(Duration::ZERO)?;
+        let owner = endpoint.0;
+        let mut patience_ns = monotonic_ns() + GRACE_NS;
+        let mut seen = 0;
+        loop {
+            let fleet = &mut self.fleets[owner as usize - 1];
+            let begun = fleet.streams_begun();
+            while fleet.streams.len() < count.min(begun + OPENING_MAX) {
+                let stream = Stream::open(fleet.address, &fleet.tls)?;
+                let index = fleet.streams.len() as u32;
+                self.reactor
+                    .watch(stream.socket(), Token { owner, index })?;
+                fleet.streams.push(Some(stream));
+            }
+            if begun == count {
+                fleet.delays_us.reset();
+                return Ok(());
+            }
+            if begun > seen {
+                (seen, patience_ns) = (begun, monotonic_ns() + GRACE_NS);
+            }
+            if monotonic_ns() > patience_ns {
+                bail!("{begun} of {count} streams have had their first event");
+            }
+            self.idle(Duration::from_millis(1))?;
         }
-        self.expect_events(endpoint, count)
     }
 
-    /// Sends one event on every stream and waits until each has arrived.
-    pub(crate) fn broadcast(&mut self, endpoint: Endpoint) -> Result<()> {
-        self.fleets[endpoint.0 as usize - 1].events = 0;
-        let sent = self.origin.broadcast();
-        self.expect_events(endpoint, sent)
+    /// Sends `per_s` events a second on the streams of an endpoint, whose proxy knows the origin by
+    /// the address `origin`, each in turn; a request is an event, its latency the delay from the
+    /// origin to the client.
+    pub(crate) fn tick(
+        &mut self,
+        endpoint: Endpoint,
+        origin: SocketAddr,
+        per_s: f64,
+        duration: Duration,
+    ) -> Result<Slice> {
+        let mut slice = Slice::default();
+        let start_ns = monotonic_ns();
+        self.fleets[endpoint.0 as usize - 1].delays_us.reset();
+        self.origin.start_pace(origin, per_s);
+        self.poll_for(duration, &mut slice)?;
+        let sent = self.origin.stop_pace();
+        let until_ns = monotonic_ns() + GRACE_NS;
+        while self.fleets[endpoint.0 as usize - 1].delays_us.len() < sent {
+            if monotonic_ns() > until_ns {
+                let came = self.fleets[endpoint.0 as usize - 1].delays_us.len();
+                slice.failed(&anyhow!("{came} of {sent} events came"));
+                break;
+            }
+            self.turn(Duration::ZERO, &mut slice)?;
+        }
+        let delays_us = &self.fleets[endpoint.0 as usize - 1].delays_us;
+        slice.requests = delays_us.len();
+        slice.latency_us.add(delays_us)?;
+        slice.wall_ns = monotonic_ns() - start_ns;
+        Ok(slice)
     }
 
     /// Closes the event streams.
     pub(crate) fn close_streams(&mut self, endpoint: Endpoint) {
-        let fleet = &mut self.fleets[endpoint.0 as usize - 1];
-        fleet.streams.clear();
-        fleet.events = 0;
+        self.fleets[endpoint.0 as usize - 1].streams.clear();
     }
 
     /// Serves origin and streams for `duration`; a stream that ends is an error.
@@ -163,9 +221,9 @@ impl Driver {
         let until_ns = monotonic_ns() + duration.as_nanos() as u64;
         loop {
             let left = Duration::from_nanos(until_ns.saturating_sub(monotonic_ns()));
-            self.turn(left, &mut slice, 0)?;
+            self.turn(left, &mut slice)?;
             if let Some(error) = slice.first_error {
-                anyhow::bail!("{error}");
+                bail!("{error}");
             }
             if left.is_zero() {
                 return Ok(());
@@ -173,86 +231,34 @@ impl Driver {
         }
     }
 
-    fn expect_events(&mut self, endpoint: Endpoint, count: usize) -> Result<()> {
-        let until_ns = monotonic_ns() + GRACE_NS;
-        loop {
-            let events = self.fleets[endpoint.0 as usize - 1].events;
-            if events == count {
-                return Ok(());
-            }
-            if monotonic_ns() > until_ns || events > count {
-                anyhow::bail!("{events} events came instead of {count}");
-            }
-            self.idle(Duration::from_millis(10))?;
+    fn poll_for(&mut self, duration: Duration, slice: &mut Slice) -> Result<()> {
+        let until_ns = monotonic_ns() + duration.as_nanos() as u64;
+        while monotonic_ns() < until_ns {
+            self.turn(Duration::ZERO, slice)?;
         }
+        Ok(())
     }
 
-    /// Waits for readiness and serves it; calls are followed by another one before `until_ns`.
-    fn turn(&mut self, timeout: Duration, slice: &mut Slice, until_ns: u64) -> Result<()> {
+    /// Waits for readiness and serves it.
+    fn turn(&mut self, timeout: Duration, slice: &mut Slice) -> Result<()> {
         check_interrupt()?;
         let timeout = timeout.min(LOOK);
         let timeout = self.origin.tick().map_or(timeout, |due| due.min(timeout));
         self.reactor.wait(timeout, &mut self.ready)?;
-        let more = monotonic_ns() < until_ns;
         for token in &self.ready {
-            if token.owner == ORIGIN {
-                self.origin.ready(token.index, &self.reactor)?;
-                continue;
-            }
-            let fleet = &mut self.fleets[token.owner as usize - 1];
-            let index = token.index as usize;
-            if let Some(Some(stream)) = fleet.streams.get_mut(index) {
-                match stream.ready() {
-                    Ok(events) => fleet.events += events,
-                    Err(error) => {
-                        slice.failed(&error.context("an event stream"));
-                        fleet.streams[index] = None;
-                    }
+            match token.owner {
+                ORIGIN => self.origin.ready(token.index, &self.reactor)?,
+                owner => {
+                    self.fleets[owner as usize - 1].ready(*token, &self.body, slice, &self.reactor)
                 }
-            } else if let Some(place) = fleet.callers.get_mut(index)
-                && let Some(caller) = place
-            {
-                let waited = caller.is_waiting();
-                if let Err(error) = answer(caller, &self.body, slice, more) {
-                    slice.failed(&error);
-                    *place = None;
-                }
-                // A connection of a proxy that is not being loaded had no call to lose.
-                let waits = place.as_ref().is_some_and(Caller::is_waiting);
-                self.outstanding -= usize::from(waited && !waits);
             }
         }
         for token in &self.ready {
-            if token.owner == ORIGIN {
-                self.origin.flush(token.index);
-                continue;
-            }
-            let fleet = &mut self.fleets[token.owner as usize - 1];
-            if let Some(place) = fleet.callers.get_mut(token.index as usize)
-                && let Some(caller) = place
-                && let Err(error) = caller.flush()
-            {
-                slice.failed(&error);
-                self.outstanding -= usize::from(caller.is_waiting());
-                *place = None;
+            match token.owner {
+                ORIGIN => self.origin.flush(token.index),
+                owner => self.fleets[owner as usize - 1].flush(*token, slice, &self.reactor),
             }
         }
         Ok(())
     }
-}
-
-/// Takes what came; after a whole answer prepares the next call if there is to be `more`.
-fn answer(
-    caller: &mut Caller,
-    body: &[u8; ANSWER_BYTES],
-    slice: &mut Slice,
-    more: bool,
-) -> Result<()> {
-    if let Some(latency_ns) = caller.ready(body)? {
-        slice.answered(latency_ns);
-        if more {
-            caller.prepare()?;
-        }
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 
 /// Latencies are kept to three digits up to a minute.
-const LATENCY_US_MAX: u64 = 60_000_000;
+pub(super) const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// A stretch of load on one proxy.
 pub(crate) struct Slice {
@@ -14,6 +14,12 @@ pub(crate) struct Slice {
     pub(crate) wall_ns: u64,
     /// From call to answer, in microseconds.
     pub(crate) latency_us: Histogram<u64>,
+    /// Connections whose handshake was a resumption.
+    pub(crate) resumed: u64,
+    /// Connections that the proxy ended between two calls.
+    pub(crate) reconnected: u64,
+    /// Bytes of bodies.
+    pub(crate) bytes: u64,
     /// Connections lost, answers wrong or missing.
     pub(crate) errors: u64,
     /// The first of them.
@@ -27,6 +33,9 @@ impl Default for Slice {
             wall_ns: 0,
             latency_us: Histogram::new_with_max(LATENCY_US_MAX, 3)
                 .expect("the bounds are valid constants"),
+            resumed: 0,
+            reconnected: 0,
+            bytes: 0,
             errors: 0,
             first_error: None,
         }
@@ -39,6 +48,9 @@ impl Slice {
         self.requests += other.requests;
         self.wall_ns += other.wall_ns;
         self.latency_us.add(&other.latency_us)?;
+        self.resumed += other.resumed;
+        self.reconnected += other.reconnected;
+        self.bytes += other.bytes;
         self.errors += other.errors;
         self.first_error = self.first_error.take().or(other.first_error);
         Ok(())
@@ -49,7 +61,7 @@ impl Slice {
         self.latency_us.saturating_record(latency_ns / 1000);
     }
 
-    pub(super) fn failed(&mut self, error: &anyhow::Error) {
+    pub(crate) fn failed(&mut self, error: &anyhow::Error) {
         self.errors += 1;
         self.first_error.get_or_insert_with(|| format!("{error:#}"));
     }

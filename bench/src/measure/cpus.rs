@@ -1,57 +1,72 @@
-//! One CPU for the proxies, another for generator and origin.
+//! CPUs for the proxies, another for generator and origin.
 
 use std::fs;
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// Unit of /proc/stat: the same on every Linux, whatever the kernel's own tick.
 const USER_HZ: u64 = 100;
 
-/// The two CPUs of a measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The CPUs of a measurement: the first for the proxies, the last for their load.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cpus {
-    proxy: usize,
+    proxy: Vec<usize>,
     load: usize,
 }
 
 impl Cpus {
-    /// The first two CPUs this process may use; restricts the calling thread to the second.
-    pub(crate) fn claim() -> Result<Self> {
+    /// The first `count` CPUs this process may use, and the last, which the calling thread is
+    /// restricted to.
+    pub(crate) fn claim(count: usize) -> Result<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0))?;
-        let mut cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
-        let proxy = cpus.next();
-        let (proxy, load) = proxy
-            .zip(cpus.next())
-            .context("a measurement needs two CPUs: one for the proxy, one for its load")?;
-        pin(load)?;
+        let cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
+        let all = ALL.get_or_init(|| cpus.collect());
+        let load = *all.last().context("a process runs somewhere")?;
+        if all.len() < 2 {
+            bail!("a measurement needs two CPUs: one for the proxy, one for its load");
+        }
+        let proxy = all.iter().copied().take(count).collect();
+        pin(&[load])?;
         Ok(Self { proxy, load })
     }
 
-    /// How long the proxies' CPU has been idle since the machine started, in nanoseconds, counted
-    /// in steps of 10 ms (proc_stat(5)).
-    pub(crate) fn proxy_idle_ns(self) -> Result<u64> {
+    /// Whether the load has a CPU that no proxy uses.
+    pub(crate) fn are_apart(&self) -> bool {
+        !self.proxy.contains(&self.load)
+    }
+
+    /// How long the proxies' CPUs have been idle since the machine started, all of them together,
+    /// in nanoseconds, counted in steps of 10 ms (proc_stat(5)).
+    pub(crate) fn proxy_idle_ns(&self) -> Result<u64> {
         let stat = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
-        let ticks = idle_ticks(&stat, self.proxy).context("a line for every CPU in /proc/stat")?;
+        let mut ticks = 0;
+        for &cpu in &self.proxy {
+            ticks += idle_ticks(&stat, cpu).context("a line for every CPU in /proc/stat")?;
+        }
         Ok(ticks * (1_000_000_000 / USER_HZ))
     }
 
-    /// Lets a thread run on the proxies' CPU only.
-    pub(crate) fn give_proxy(self, thread: i32) -> Result<()> {
-        pin_thread(Pid::from_raw(thread), self.proxy)
+    /// Lets a thread run on the proxies' CPUs only.
+    pub(crate) fn give_proxy(&self, thread: i32) -> Result<()> {
+        pin_thread(Pid::from_raw(thread), &self.proxy)
     }
 
-    /// Starts a process that may use the proxies' CPU only, from its first instruction on:
+    /// Starts a process that may use the proxies' CPUs only, from its first instruction on:
     /// affinity is inherited, so this thread takes it for the moment of the start.
-    pub(crate) fn start_proxy(self, command: &mut Command) -> Result<Child> {
-        pin(self.proxy)?;
+    pub(crate) fn start_proxy(&self, command: &mut Command) -> Result<Child> {
+        pin(&self.proxy)?;
         let child = command.spawn();
-        pin(self.load)?;
+        pin(&[self.load])?;
         Ok(child?)
     }
 }
+
+/// What this process was allowed when it started; a thread that has been restricted cannot see it.
+static ALL: OnceLock<Vec<usize>> = OnceLock::new();
 
 /// Fourth and fifth number of a CPU's line: idle, and idle with a disk at work.
 fn idle_ticks(stat: &str, cpu: usize) -> Option<u64> {
@@ -61,13 +76,15 @@ fn idle_ticks(stat: &str, cpu: usize) -> Option<u64> {
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
 }
 
-fn pin(cpu: usize) -> Result<()> {
-    pin_thread(Pid::from_raw(0), cpu)
+fn pin(cpus: &[usize]) -> Result<()> {
+    pin_thread(Pid::from_raw(0), cpus)
 }
 
-fn pin_thread(thread: Pid, cpu: usize) -> Result<()> {
+fn pin_thread(thread: Pid, cpus: &[usize]) -> Result<()> {
     let mut set = CpuSet::new();
-    set.set(cpu)?;
+    for &cpu in cpus {
+        set.set(cpu)?;
+    }
     sched_setaffinity(thread, &set)?;
     Ok(())
 }

@@ -4,31 +4,29 @@
 //! out. SIGKILL cannot be seen: then the proxies stay and have to be ended by hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, bail};
-use nix::sys::signal::{SigSet, Signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// From now on SIGTERM, SIGINT and SIGHUP are noticed by [`check_interrupt`] and do nothing else.
-/// Threads started later inherit that; processes do not, `Command` clears the mask.
+/// They are handled, not blocked: processes that are started later would inherit a block, and not
+/// hear that they are to end.
 pub(crate) fn watch_interrupt() -> Result<()> {
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
-    signals.thread_block()?;
-    thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            if signals.wait().is_ok() {
-                INTERRUPTED.store(true, Ordering::Relaxed);
-            }
-        })?;
+    let interrupted = INTERRUPTED.get_or_init(Arc::default);
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        flag::register(signal, Arc::clone(interrupted))?;
+    }
     Ok(())
 }
 
 /// Fails once a signal has come.
 pub(crate) fn check_interrupt() -> Result<()> {
-    if INTERRUPTED.load(Ordering::Relaxed) {
+    let interrupted = INTERRUPTED.get();
+    if interrupted.is_some_and(|interrupted| interrupted.load(Ordering::Relaxed)) {
         bail!("interrupted");
     }
     Ok(())

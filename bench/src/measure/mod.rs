@@ -3,9 +3,11 @@
 mod cpus;
 mod interrupt;
 mod process;
+mod ratio;
 mod stats;
 
 pub(crate) use cpus::Cpus;
 pub(crate) use interrupt::{check_interrupt, watch_interrupt};
-pub(crate) use process::ProcessTree;
+pub(crate) use process::{Memory, ProcessTree};
+pub(crate) use ratio::Ratio;
 pub(crate) use stats::{Quartiles, shuffle};

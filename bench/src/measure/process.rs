@@ -37,6 +37,11 @@ impl ProcessTree {
         Ok(Self(processes))
     }
 
+    /// The processes.
+    pub(crate) fn processes(&self) -> &[Pid] {
+        &self.0
+    }
+
     /// CPU time so far in nanoseconds, threads that ended included.
     pub(crate) fn cpu_ns(&self) -> Result<u64> {
         let mut sum = 0;

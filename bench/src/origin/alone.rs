@@ -11,9 +11,11 @@ use crate::reactor::Reactor;
 /// Serves until killed; prints `listening on http://ADDR` once connections are accepted.
 pub fn serve(address: SocketAddr) -> Result<()> {
     let mut reactor = Reactor::new()?;
-    let mut origin = Origin::bind(address, &reactor, 0)
+    let mut origin = Origin::new(0);
+    let address = origin
+        .bind(address, &reactor)
         .with_context(|| format!("cannot listen on {address}"))?;
-    println!("listening on http://{}", origin.address());
+    println!("listening on http://{address}");
     let mut ready = Vec::new();
     loop {
         let timeout = origin.tick().unwrap_or(Duration::MAX);

@@ -2,11 +2,14 @@
 //! it is never the bottleneck.
 
 mod alone;
+mod bulk;
 mod connection;
+mod pace;
 mod request;
 mod server;
 mod ticker;
 
 pub use alone::serve;
-pub(crate) use request::{ANSWER_BYTES, NONCE_BYTES, answer_body};
+pub(crate) use bulk::{BulkOrigin, PATTERN_BYTES, pattern, receive, send};
+pub(crate) use request::{ANSWER_BYTES, NONCE_AT, NONCE_BYTES, answer_body};
 pub(crate) use server::Origin;

@@ -6,9 +6,12 @@ use thiserror::Error;
 
 /// Body of the answer to a call.
 pub(crate) const ANSWER_BYTES: usize = 1024;
-/// The last bytes of a call's body come back as the first of its answer, so that the client can
-/// tell its own answer from any other.
+/// The id of a call comes back in its answer, so that the client can tell its own answer from any
+/// other.
 pub(crate) const NONCE_BYTES: usize = 16;
+/// Where it is in the bodies of both.
+pub(crate) const NONCE_AT: usize = BODY_START.len();
+const BODY_START: &str = r#"{"jsonrpc":"2.0","id":""#;
 /// Fields accepted in a head.
 const FIELDS_MAX: usize = 64;
 /// Largest body of a call.
@@ -56,21 +59,30 @@ pub(super) fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, Refusal> 
                 .iter()
                 .find(|field| field.name.eq_ignore_ascii_case("content-length"))
                 .and_then(|field| str::from_utf8(field.value).ok()?.parse().ok())
-                .filter(|length| (NONCE_BYTES..=BODY_MAX).contains(length))
+                .filter(|length| (NONCE_AT + NONCE_BYTES..=BODY_MAX).contains(length))
                 .ok_or(Refusal::Body)?;
             let Some(body) = buffer[head_bytes..].get(..length) else {
                 return Ok(None);
             };
-            let nonce = *body.last_chunk().expect("the length was checked above");
+            let nonce = body[NONCE_AT..].first_chunk();
+            let nonce = *nonce.expect("the length was checked above");
             Ok(Some((Request::Call { nonce }, head_bytes + length)))
         }
         _ => Err(Refusal::Malformed),
     }
 }
 
-/// The body of every answer, but for the nonce at its start.
+/// The body of every answer, but for the id.
 pub(crate) fn answer_body() -> [u8; ANSWER_BYTES] {
-    std::array::from_fn(|i| b'a' + (i % 26) as u8)
+    let start = format!(
+        r#"{BODY_START}{}","result":{{"content":[{{"type":"text","text":""#,
+        "0".repeat(NONCE_BYTES)
+    );
+    let end = br#""}]}}"#;
+    let mut body = std::array::from_fn(|i| b'a' + (i % 26) as u8);
+    body[..start.len()].copy_from_slice(start.as_bytes());
+    body[ANSWER_BYTES - end.len()..].copy_from_slice(end);
+    body
 }
 
 /// The whole answer to a call with a nonce of zeros, and where the nonce goes.
@@ -79,7 +91,7 @@ pub(super) fn answer() -> (Vec<u8>, usize) {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {ANSWER_BYTES}\r\n\r\n"
     )
     .into_bytes();
-    let nonce_at = answer.len();
+    let nonce_at = answer.len() + NONCE_AT;
     answer.extend_from_slice(&answer_body());
     (answer, nonce_at)
 }
@@ -109,7 +121,7 @@ mod tests {
     #[test]
     fn calls_are_taken_whole_and_give_their_nonce() {
         let call =
-            b"POST /mcp HTTP/1.1\r\nHost: x\r\nCONTENT-LENGTH: 20\r\n\r\nxxxx0123456789abcdef";
+            b"POST /mcp HTTP/1.1\r\nHost: x\r\nCONTENT-LENGTH: 41\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":\"0123456789abcdef\"}";
         for end in 0..call.len() {
             assert_eq!(parse(&call[..end]), Ok(None), "{end} bytes");
         }
@@ -117,6 +129,14 @@ mod tests {
         let pipelined = [&call[..], b"GET"].concat();
         let parsed = parse(&pipelined);
         assert_eq!(parsed, Ok(Some((Request::Call { nonce }, call.len()))));
+    }
+
+    #[test]
+    fn an_answer_is_json_rpc_of_its_size() {
+        let body = answer_body();
+        let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(json["id"], "0".repeat(NONCE_BYTES));
+        assert_eq!(json["result"]["content"][0]["type"], "text");
     }
 
     #[test]

@@ -2,61 +2,87 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::connection::{Connection, Scratch, Turn};
+use super::pace::Pace;
 use super::ticker::Ticker;
 use crate::clock::monotonic_ns;
 use crate::reactor::{Reactor, Token};
 
-/// The token index of the listener; connections count from 0.
+/// Listeners count their token indexes down from here; connections count from 0.
 const LISTENER: u32 = u32::MAX;
+/// Events sent in a turn by pace, so that who is behind still reads.
+const PACED_MAX: usize = 64;
+/// Listeners at most, each for one proxy.
+const LISTENERS_MAX: usize = 64;
 
 /// A place for a connection, used again after it closed.
 #[derive(Default)]
 struct Place {
     connection: Option<Connection>,
     generation: u32,
+    /// Which listener it came in by.
+    group: usize,
 }
 
 /// An HTTP/1.1 server driven by whoever owns the [`Reactor`].
 pub(crate) struct Origin {
-    listener: TcpListener,
-    address: SocketAddr,
+    listeners: Vec<TcpListener>,
     owner: u32,
     places: Vec<Place>,
     free: Vec<u32>,
     ticker: Ticker,
+    pace: Option<Pace>,
     scratch: Scratch,
 }
 
 impl Origin {
-    /// Listens; its tokens carry `owner`.
-    pub(crate) fn bind(address: SocketAddr, reactor: &Reactor, owner: u32) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let index = LISTENER;
-        reactor.watch(&listener, Token { owner, index })?;
-        Ok(Self {
-            address: listener.local_addr()?,
-            listener,
+    /// An origin whose tokens carry `owner`.
+    pub(crate) fn new(owner: u32) -> Self {
+        Self {
+            listeners: Vec::new(),
             owner,
             places: Vec::new(),
             free: Vec::new(),
             ticker: Ticker::default(),
+            pace: None,
             scratch: Scratch::default(),
-        })
+        }
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Listens on one more address: each proxy gets its own, so that each has as many ports to come
+    /// from, and its streams can be told from others. Returns the address.
+    pub(crate) fn bind(
+        &mut self,
+        address: SocketAddr,
+        reactor: &Reactor,
+    ) -> io::Result<SocketAddr> {
+        assert!(self.listeners.len() < LISTENERS_MAX, "one for each proxy");
+        let listener = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM,
+            None,
+        )?;
+        listener.set_reuse_address(true)?;
+        listener.bind(&address.into())?;
+        // Thousands of streams are opened as fast as can be.
+        listener.listen(4096)?;
+        let listener = TcpListener::from(listener);
+        listener.set_nonblocking(true)?;
+        let index = LISTENER - self.listeners.len() as u32;
+        let owner = self.owner;
+        reactor.watch(&listener, Token { owner, index })?;
+        let address = listener.local_addr()?;
+        self.listeners.push(listener);
+        Ok(address)
     }
 
     /// Reads from the socket behind a token of this origin; [`Origin::flush`] sends the answers.
     pub(crate) fn ready(&mut self, index: u32, reactor: &Reactor) -> io::Result<()> {
-        if index == LISTENER {
-            return self.accept(reactor);
+        let listener = (LISTENER - index) as usize;
+        if listener < self.listeners.len() {
+            return self.accept(listener, reactor);
         }
         let Some(place) = self.places.get_mut(index as usize) else {
             return Ok(());
@@ -93,20 +119,53 @@ impl Origin {
             }
             now_ns = monotonic_ns();
         }
-        self.ticker.wait(now_ns)
+        let paced = self.keep_pace();
+        let ticked = self.ticker.wait(now_ns);
+        match (paced, ticked) {
+            (Some(paced), Some(ticked)) => Some(paced.min(ticked)),
+            (paced, ticked) => paced.or(ticked),
+        }
     }
 
-    /// Sends one event on every open stream; returns how many there are.
-    pub(crate) fn broadcast(&mut self) -> usize {
-        let mut streams = 0;
-        for place in &mut self.places {
-            if let Some(connection) = place.connection.as_mut().filter(|c| c.is_stream())
-                && connection.send_event(now_us()).is_ok()
+    /// From now on sends so many events a second on the streams of the listener at `address`, one
+    /// stream after the other.
+    pub(crate) fn start_pace(&mut self, address: SocketAddr, per_s: f64) {
+        let group = self
+            .listeners
+            .iter()
+            .position(|listener| listener.local_addr().is_ok_and(|own| own == address));
+        let streams = self.places.iter().enumerate().filter(|(_, place)| {
+            Some(place.group) == group
+                && place.connection.as_ref().is_some_and(Connection::is_stream)
+        });
+        self.pace = Some(Pace::new(
+            streams.map(|(index, _)| index as u32).collect(),
+            per_s,
+            monotonic_ns(),
+        ));
+    }
+
+    /// No more of that; returns how many events were sent.
+    pub(crate) fn stop_pace(&mut self) -> u64 {
+        self.pace.take().map_or(0, |pace| pace.sent())
+    }
+
+    /// Sends what is due by the pace; returns how long nothing will be.
+    fn keep_pace(&mut self) -> Option<Duration> {
+        for _ in 0..PACED_MAX {
+            let pace = self.pace.as_mut()?;
+            let now_ns = monotonic_ns();
+            let Some(index) = pace.pop(now_ns) else {
+                return pace.wait(now_ns);
+            };
+            let place = &mut self.places[index as usize];
+            if let Some(connection) = &mut place.connection
+                && connection.send_event(now_us()).is_err()
             {
-                streams += 1;
+                self.close(index);
             }
         }
-        streams
+        Some(Duration::ZERO)
     }
 
     /// Sends what [`Origin::ready`] prepared for this token.
@@ -118,9 +177,9 @@ impl Origin {
         }
     }
 
-    fn accept(&mut self, reactor: &Reactor) -> io::Result<()> {
+    fn accept(&mut self, group: usize, reactor: &Reactor) -> io::Result<()> {
         loop {
-            let socket = match self.listener.accept() {
+            let socket = match self.listeners[group].accept() {
                 Ok((socket, _)) => socket,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
@@ -134,7 +193,9 @@ impl Origin {
             });
             let owner = self.owner;
             reactor.watch(&socket, Token { owner, index })?;
-            self.places[index as usize].connection = Some(Connection::new(socket));
+            let place = &mut self.places[index as usize];
+            place.connection = Some(Connection::new(socket));
+            place.group = group;
         }
     }
 
@@ -146,8 +207,7 @@ impl Origin {
     }
 }
 
+/// The clock of every process of this machine: the generator compares with it.
 fn now_us() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros() as u64)
+    monotonic_ns() / 1000
 }

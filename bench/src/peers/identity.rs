@@ -11,6 +11,8 @@ use rustls::pki_types::CertificateDer;
 pub(crate) struct Identity {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+    /// Both in one file, as HAProxy wants them.
+    pub(crate) pem: PathBuf,
     pub(crate) authority: CertificateDer<'static>,
 }
 
@@ -26,10 +28,12 @@ impl Identity {
         let identity = Self {
             certificate: dir.join("certificate.pem"),
             key: dir.join("key.pem"),
+            pem: dir.join("both.pem"),
             authority: authority.der().clone(),
         };
         fs::write(&identity.certificate, leaf.pem())?;
         fs::write(&identity.key, key_pair.serialize_pem())?;
+        fs::write(&identity.pem, leaf.pem() + &key_pair.serialize_pem())?;
         Ok(identity)
     }
 }

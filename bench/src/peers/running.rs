@@ -2,56 +2,101 @@
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::proxy::{Proxy, Setup};
+use super::proxy::{Peer, Proxy, Setup};
 use crate::clock::{monotonic_ns, pause};
 use crate::measure::{ProcessTree, check_interrupt};
+use crate::netns::enter;
 
 /// For a proxy to accept connections, and to end after it was told to.
 const PATIENCE_NS: u64 = 10_000_000_000;
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(20);
+/// At its start, whose time is measured.
+const LOOK_AT_START: Duration = Duration::from_millis(1);
 /// Lines of its complaints that are repeated when it does not start.
 const COMPLAINT_LINES: usize = 20;
 
 /// A proxy that accepts connections; dropping it ends it.
 pub(crate) struct Running {
     pub(crate) proxy: Proxy,
+    /// The name in results.
+    pub(crate) label: String,
     pub(crate) address: SocketAddr,
+    /// Where edge shows its counters.
+    pub(crate) metrics: SocketAddr,
+    /// From its start until it accepted a connection.
+    pub(crate) start_ns: u64,
+    /// With its configuration, logs and sockets.
+    pub(crate) dir: PathBuf,
     child: Child,
 }
 
 impl Running {
     pub(super) fn start(
-        proxy: Proxy,
+        peer: &Peer,
         mut command: Command,
-        address: SocketAddr,
+        [address, metrics]: [SocketAddr; 2],
         setup: &Setup<'_>,
     ) -> Result<Self> {
-        let complaints = setup.dir.join(format!("{}.stderr", proxy.name()));
-        let stderr = File::create(&complaints)?;
+        let dir = setup.dir.join(&peer.label);
+        let complaints = dir.join("stderr");
         command
             .stdin(Stdio::null())
-            .stdout(stderr.try_clone()?)
-            .stderr(stderr);
+            .stdout(File::create(dir.join("stdout"))?)
+            .stderr(File::create(&complaints)?);
+        let from_ns = monotonic_ns();
         let child = setup
             .cpus
             .start_proxy(&mut command)
-            .with_context(|| format!("cannot start {}", proxy.name()))?;
+            .with_context(|| format!("cannot start {}", peer.label))?;
         let mut running = Self {
-            proxy,
+            proxy: peer.proxy,
+            label: peer.label.clone(),
             address,
+            metrics,
+            start_ns: 0,
+            dir,
             child,
         };
+        let netns = setup.netns.map(enter).transpose()?;
         running.wait_until_ready(&complaints)?;
+        drop(netns);
+        running.start_ns = monotonic_ns() - from_ns;
         Ok(running)
+    }
+
+    /// Has it take over its configuration anew, as its own documentation says; returns once it was
+    /// told to.
+    pub(crate) fn reload(&self) -> Result<()> {
+        let main = Pid::from_raw(self.child.id() as i32);
+        match self.proxy {
+            Proxy::Edge | Proxy::Nginx => kill(main, Signal::SIGHUP)?,
+            Proxy::Haproxy => kill(main, Signal::SIGUSR2)?,
+            Proxy::Caddy => {
+                // The command ends when the new configuration is in force; nobody waits for it.
+                let mut command = Command::new(self.proxy.program()?);
+                let socket = self.dir.join("caddy-admin.sock");
+                command
+                    .args(["reload", "--force", "--adapter", "caddyfile", "--config"])
+                    .arg(self.dir.join("config"))
+                    .args(["--address", &format!("unix/{}", socket.display())])
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                let mut child = command.spawn().context("cannot run caddy reload")?;
+                thread::spawn(move || child.wait());
+            }
+        }
+        Ok(())
     }
 
     /// Its processes as they are now. nginx listens before its worker exists: ask once the proxy
@@ -73,13 +118,13 @@ impl Running {
             if monotonic_ns() > until_ns {
                 break "does not accept connections".into();
             }
-            pause(LOOK);
+            pause(LOOK_AT_START);
         };
         let text = fs::read(complaints).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();
         let last = lines[lines.len().saturating_sub(COMPLAINT_LINES)..].join("\n");
-        bail!("{} {what}; it said:\n{last}", self.proxy.name())
+        bail!("{} {what}; it said:\n{last}", self.label)
     }
 }
 

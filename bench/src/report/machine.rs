@@ -1,55 +1,34 @@
 //! What a measurement has to say about itself to be repeatable.
 
-use std::fmt;
+use std::env;
 use std::fs;
 
-use anyhow::Result;
-
 use super::date::today;
-use crate::peers::Proxy;
 
-/// Date, machine, versions and command, as the head of a section in Markdown.
-pub(crate) struct Page {
-    title: &'static str,
-    versions: Vec<String>,
+/// Date, machine and command of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) date: String,
+    pub(crate) command: String,
+    pub(crate) machine: String,
 }
 
-impl Page {
-    /// A section about these proxies.
-    pub(crate) fn new(title: &'static str, proxies: &[Proxy]) -> Result<Self> {
-        let versions = proxies.iter().map(|proxy| proxy.version());
-        Ok(Self::of_versions(title, versions.collect::<Result<_>>()?))
-    }
-
-    /// A section about programs of these versions.
-    pub(crate) fn of_versions(title: &'static str, versions: Vec<String>) -> Self {
-        Self { title, versions }
-    }
-}
-
-impl fmt::Display for Page {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "## {} ({})\n", self.title, today())?;
-        writeln!(f, "- Command: `{}`", command(std::env::args().skip(1)))?;
-        writeln!(f, "- Machine: {}", machine())?;
-        writeln!(f, "- Versions: {}\n", self.versions.join(", "))
-    }
-}
-
-/// The command that repeats this run: the workload and `--quick` belong to `xtask`, the rest is
-/// passed on by it.
-fn command(arguments: impl Iterator<Item = String>) -> String {
-    let mut command = "cargo xtask bench".to_owned();
-    let mut rest = String::new();
-    for (place, argument) in arguments.enumerate() {
-        if place == 0 || argument == "--quick" {
-            command = command + " " + &argument;
-        } else {
-            rest = rest + " " + &argument;
+impl Run {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self {
+            date: today(),
+            command: command(env::args().skip(1)),
+            machine: machine(),
         }
     }
-    // There is something to pass on at least when this is printed: the wish for Markdown.
-    command + " --" + &rest
+}
+
+/// The command that repeats this run.
+fn command(arguments: impl Iterator<Item = String>) -> String {
+    arguments.fold("cargo xtask bench".to_owned(), |command, argument| {
+        command + " " + &argument
+    })
 }
 
 fn machine() -> String {
@@ -87,10 +66,10 @@ mod tests {
 
     #[test]
     fn the_command_is_the_one_that_xtask_takes() {
-        let arguments = ["https1", "--markdown", "--slices", "9", "--quick"];
+        let arguments = ["https1", "--slices", "9", "--quick"];
         assert_eq!(
             command(arguments.map(str::to_owned).into_iter()),
-            "cargo xtask bench https1 --quick -- --markdown --slices 9"
+            "cargo xtask bench https1 --slices 9 --quick"
         );
     }
 }

@@ -1,10 +1,30 @@
-//! Saying what was measured: a table for people, JSON lines for programs, a dated page to keep.
+//! Saying what was measured: tables for people, JSON lines for programs, pages to keep.
 
+mod columns;
+mod compare;
 mod date;
+mod html;
 mod machine;
+mod markdown;
+mod plot;
 mod record;
 mod table;
 
-pub(crate) use machine::Page;
-pub(crate) use record::{Record, print_json};
+pub(crate) use columns::table;
+pub(crate) use compare::compare;
+pub(crate) use html::{escape, html};
+pub(crate) use machine::Run;
+pub(crate) use markdown::markdown;
+pub(crate) use record::{Record, print_json, read_json};
 pub(crate) use table::Table;
+
+/// What a workload is called and says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Title {
+    /// In JSON and on the command line.
+    pub(crate) name: &'static str,
+    /// Above its table.
+    pub(crate) title: &'static str,
+    /// What is measured and how, in a sentence or two.
+    pub(crate) about: &'static str,
+}

@@ -9,15 +9,18 @@ pub(crate) struct Table {
 
 impl Table {
     /// A table with these columns.
-    pub(crate) fn new<const N: usize>(header: [&str; N]) -> Self {
-        Self {
-            rows: vec![header.map(str::to_owned).to_vec()],
-        }
+    pub(crate) fn new(header: Vec<String>) -> Self {
+        Self { rows: vec![header] }
     }
 
     /// Adds a row; cells beyond the header's are left out.
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// Header first.
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
     }
 }
 
@@ -58,9 +61,9 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::new(["proxy", "µs"]);
-        table.row(["nginx".into(), "20.1".into()]);
-        table.row(["x".into(), "9".into()]);
+        let mut table = Table::new(vec!["proxy".into(), "µs".into()]);
+        table.row(vec!["nginx".into(), "20.1".into()]);
+        table.row(vec!["x".into(), "9".into()]);
         assert_eq!(
             table.to_string(),
             "| proxy |   µs |\n|-------|-----:|\n| nginx | 20.1 |\n| x     |    9 |\n"

@@ -1,8 +1,24 @@
-//! What is measured, one file a workload; each is a subcommand of `bench`.
+//! What is measured: one module a workload, and what they have in common.
 
+mod attack;
+mod bulk;
+mod calls;
 mod command;
-mod https1;
-mod idle_streams;
+mod generator;
+mod handshake;
+mod mcp;
+mod progress;
+mod rate;
+mod reload;
+mod rounds;
+mod scaling;
+mod scene;
+mod shell;
 mod shield;
+mod sse;
+mod stage;
+mod startup;
+mod streams;
+mod target;
 
 pub use command::Command;

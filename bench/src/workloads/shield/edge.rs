@@ -11,8 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::scene::Scene;
-use super::{PORT, shell};
+use super::super::scene::Scene;
+use super::super::shell;
+use super::PORT;
 use crate::clock::{monotonic_ns, pause};
 
 /// For edge to attach its program, and to end.
@@ -89,7 +90,7 @@ impl Drop for Edge {
 }
 
 /// A program named by the environment, or beside this one.
-pub(super) fn binary(variable: &str, name: &str) -> Result<String> {
+pub(in super::super) fn binary(variable: &str, name: &str) -> Result<String> {
     let path = match env::var_os(variable) {
         Some(path) => PathBuf::from(path),
         None => env::current_exe()?.with_file_name(name),

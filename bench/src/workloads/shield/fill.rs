@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
-use super::shell;
+use super::super::shell;
 
 /// Puts so many bans into the table of a program, and lets its filter pass everybody: the worst a
 /// full table can do to those who are not in it.

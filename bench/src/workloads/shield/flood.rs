@@ -5,15 +5,18 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::super::scene::{HOST, SENDER, Scene};
+use super::super::shell;
+use super::PORT;
 use super::edge::binary;
-use super::report::Record;
-use super::scene::{HOST, SENDER, Scene};
+use super::result::Measured;
 use super::subject::{Installed, Subject};
-use super::{PORT, shell};
 use crate::clock::monotonic_ns;
 use crate::measure::{Cpus, Quartiles, check_interrupt, shuffle};
 
 const SOURCES: [u32; 2] = [1, 65_000];
+/// Each source has its one packet in so many.
+const PACKETS_QUICK: u64 = 100_000;
 
 struct Case {
     subject: Subject,
@@ -23,8 +26,9 @@ struct Case {
 }
 
 /// Floods all subjects in turn, with one source and with many.
-pub(super) fn measure(cpus: Cpus, quick: bool) -> Result<Vec<Record>> {
-    let rounds = if quick { 2 } else { 10 };
+pub(super) fn measure(cpus: &Cpus, quick: bool) -> Result<Vec<Measured>> {
+    let rounds = if quick { 1 } else { 10 };
+    let packets = if quick { PACKETS_QUICK } else { u64::MAX };
     let mut scenes = Vec::new();
     for subject in Subject::ALL {
         let scene = Scene::set()?;
@@ -35,7 +39,7 @@ pub(super) fn measure(cpus: Cpus, quick: bool) -> Result<Vec<Record>> {
     for sources in SOURCES {
         for (subject, scene, _) in &scenes {
             // Each source has its one packet, and tables have grown.
-            flood(scene, cpus, sources)?;
+            flood(scene, cpus, sources, packets)?;
             cases.push(Case {
                 subject: *subject,
                 sources,
@@ -52,7 +56,7 @@ pub(super) fn measure(cpus: Cpus, quick: bool) -> Result<Vec<Record>> {
             check_interrupt()?;
             let case = &mut cases[i];
             let (_, scene, _) = &scenes[i % scenes.len()];
-            let (ns, pps) = flood(scene, cpus, case.sources)?;
+            let (ns, pps) = flood(scene, cpus, case.sources, packets)?;
             case.ns.push(ns);
             case.pps.push(pps);
         }
@@ -63,11 +67,11 @@ pub(super) fn measure(cpus: Cpus, quick: bool) -> Result<Vec<Record>> {
                 .context("edge is not there any more after the flood")?;
         }
     }
-    records(&cases)
+    Ok(measured(cases))
 }
 
 /// Nanoseconds of the receiving thread per packet, and packets a second.
-fn flood(scene: &Scene, cpus: Cpus, sources: u32) -> Result<(f64, f64)> {
+fn flood(scene: &Scene, cpus: &Cpus, sources: u32, packets: u64) -> Result<(f64, f64)> {
     let receiver = scene.receiver()?;
     cpus.give_proxy(receiver)?;
     let before = cpu_ns(receiver)?;
@@ -77,7 +81,8 @@ fn flood(scene: &Scene, cpus: Cpus, sources: u32) -> Result<(f64, f64)> {
         shell::inside(&scene.client, &binary("EDGE_FLOOD_BIN", "edge-flood")?)
             .args(["--interface", SENDER, "--dst-mac", &scene.mac])
             .args(["--dst", HOST, "--port", &port, "--sources", &sources])
-            .args(["--proto", "syn", "--seconds", "1"]),
+            .args(["--proto", "syn", "--seconds", "1"])
+            .args(["--packets", &packets.to_string()]),
     )?;
     let report: Value = serde_json::from_str(&text)?;
     let number = |name: &str| report[name].as_f64().context("a number");
@@ -92,23 +97,12 @@ fn cpu_ns(pid: i32) -> Result<u64> {
     Ok(first.parse()?)
 }
 
-fn records(cases: &[Case]) -> Result<Vec<Record>> {
-    let record = |case: &Case| -> Result<Record> {
-        let base = cases
-            .iter()
-            .find(|base| base.subject == Subject::XdpFilter && base.sources == case.sources)
-            .context("it is among them")?;
-        let ratios = case.ns.iter().zip(&base.ns).map(|(own, base)| own / base);
-        let ns = Quartiles::of(case.ns.clone()).context("rounds")?;
-        Ok(Record {
-            workload: format!("veth-{}", case.sources),
-            subject: case.subject.name(),
-            ns: ns.median,
-            spread: ns.spread(),
-            ratio: Quartiles::of(ratios.collect()).context("rounds")?.median,
-            pps: Some(Quartiles::of(case.pps.clone()).context("rounds")?.median),
-            target: None,
-        })
+fn measured(cases: Vec<Case>) -> Vec<Measured> {
+    let measured = |case: Case| Measured {
+        case: format!("veth, sources: {}", case.sources),
+        subject: case.subject.name(),
+        pps: Quartiles::of(case.pps).map(|pps| pps.median),
+        ns: case.ns,
     };
-    cases.iter().map(record).collect()
+    cases.into_iter().map(measured).collect()
 }

@@ -11,40 +11,30 @@ mod edge;
 mod fill;
 mod flood;
 mod program;
-mod report;
-mod scene;
-mod shell;
+mod result;
 mod subject;
 
 use anyhow::Result;
 
-use crate::measure::{Cpus, watch_interrupt};
+use crate::measure::Cpus;
+use crate::report::{Record, Title};
 
+pub(super) use edge::binary;
+
+const TITLE: Title = Title {
+    name: "shield",
+    title: "the kernel program, per packet",
+    about: "`deny`, `unguarded`, `guarded`, `banned`, `cidr10k` and those with a million bans: one packet \
+            run through the program again and again (BPF_PROG_TEST_RUN). `veth`: the receiver's CPU \
+            time for a packet of a flood over virtual Ethernet, where every packet has cost its sender \
+            a buffer, so nothing follows for a network card.",
+};
 /// Where the flood goes, and what the shield guards.
 const PORT: u16 = 8080;
 
-#[derive(clap::Args)]
-pub struct Args {
-    /// A rough look in seconds instead of a measurement
-    #[arg(long)]
-    quick: bool,
-    /// Print one JSON object a line instead of a table
-    #[arg(long, conflicts_with = "markdown")]
-    json: bool,
-    /// Print a dated section for docs/measurements.md
-    #[arg(long)]
-    markdown: bool,
-    /// Leave out the floods
-    #[arg(long)]
-    no_flood: bool,
-}
-
-pub(super) fn run(args: &Args) -> Result<()> {
-    watch_interrupt()?;
-    let cpus = Cpus::claim()?;
-    let mut records = program::measure(args.quick)?;
-    if !args.no_flood {
-        records.extend(flood::measure(cpus, args.quick)?);
-    }
-    report::publish(args, &records)
+pub(super) fn measure(quick: bool) -> Result<(Title, Vec<Record>)> {
+    let cpus = Cpus::claim(1)?;
+    let mut results = program::measure(quick)?;
+    results.extend(flood::measure(&cpus, quick)?);
+    Ok((TITLE, result::records(&results)?))
 }

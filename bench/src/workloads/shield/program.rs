@@ -8,14 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use super::super::scene::{HOST, Scene};
+use super::super::shell;
 use super::edge::Edge;
-use super::report::Record;
-use super::scene::{HOST, Scene};
+use super::result::Measured;
 use super::subject::Subject;
-use super::{PORT, fill, shell};
+use super::{PORT, fill};
 use crate::clock::{monotonic_ns, pause};
 use crate::flood::{Kind, frame};
-use crate::measure::{Quartiles, check_interrupt, shuffle};
+use crate::measure::{check_interrupt, shuffle};
 
 /// What is done with the packet.
 const PASS: u64 = 2;
@@ -41,7 +42,7 @@ struct Case {
 }
 
 /// Runs all cases in turn.
-pub(super) fn measure(quick: bool) -> Result<Vec<Record>> {
+pub(super) fn measure(quick: bool) -> Result<Vec<Measured>> {
     let (repeat, rounds, bans) = match quick {
         true => ("100000", 3, 10_000),
         false => ("1000000", 10, 1_000_000),
@@ -107,7 +108,7 @@ pub(super) fn measure(quick: bool) -> Result<Vec<Record>> {
             cases[i].run(repeat)?;
         }
     }
-    records(cases)
+    Ok(measured(cases))
 }
 
 impl Case {
@@ -129,33 +130,12 @@ impl Case {
     }
 }
 
-/// The first case is what the others are compared with, round by round.
-fn records(cases: Vec<Case>) -> Result<Vec<Record>> {
-    let base = cases[0].ns.clone();
-    let record = |case: Case| -> Result<Record> {
-        let ratios = case.ns.iter().zip(&base).map(|(own, base)| own / base);
-        let ratio = Quartiles::of(ratios.collect()).context("rounds")?.median;
-        let ns = Quartiles::of(case.ns).context("rounds")?;
-        Ok(Record {
-            workload: case.workload.to_owned(),
-            subject: case.subject,
-            ns: ns.median,
-            spread: ns.spread(),
-            ratio,
-            pps: None,
-            target: target(case.workload),
-        })
+fn measured(cases: Vec<Case>) -> Vec<Measured> {
+    let measured = |case: Case| Measured {
+        case: case.workload.to_owned(),
+        subject: case.subject,
+        ns: case.ns,
+        pps: None,
     };
-    cases.into_iter().map(record).collect()
-}
-
-/// The most it is to cost, as a share of what `xdp-filter` does.
-fn target(workload: &str) -> Option<f64> {
-    match workload {
-        "unguarded" => Some(0.3),
-        "banned" | "banned1m" => Some(0.5),
-        "guarded" => Some(0.9),
-        "cidr10k" => Some(1.8),
-        _ => None,
-    }
+    cases.into_iter().map(measured).collect()
 }

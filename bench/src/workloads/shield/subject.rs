@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
+use super::super::scene::Scene;
+use super::super::shell;
+use super::PORT;
 use super::edge::Edge;
-use super::scene::Scene;
-use super::{PORT, shell};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,281 @@
+//! All connections to one proxy.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use hdrhistogram::Histogram;
+use rustls::ClientConfig;
+
+use super::caller::Caller;
+use super::schedule::Schedule;
+use super::slice::{LATENCY_US_MAX, Slice};
+use super::stream::Stream;
+use crate::clock::monotonic_ns;
+use crate::netns::enter;
+use crate::origin::ANSWER_BYTES;
+use crate::reactor::{Reactor, Token};
+
+/// What a call does for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Takes one of those that are open; one that is lost is an error and leaves its place empty.
+    KeepAlive,
+    /// The same, but a connection that ends between two calls is made anew.
+    Reconnect,
+    /// Makes one, and closes it after the answer.
+    EachTime,
+}
+
+/// Connections to one proxy.
+pub(super) struct Fleet {
+    pub(super) address: SocketAddr,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) way: Way,
+    pub(super) schedule: Schedule,
+    pub(super) streams: Vec<Option<Stream>>,
+    /// From the origin to the client, of events.
+    pub(super) delays_us: Histogram<u64>,
+    /// The network namespace that connections come from, if not this one.
+    pub(super) netns: Option<String>,
+    callers: Vec<Option<Caller>>,
+    /// Places of callers that have nothing to do.
+    free: Vec<u32>,
+    outstanding: usize,
+    /// Numbers calls.
+    serial: u64,
+}
+
+impl Fleet {
+    pub(super) fn new(address: SocketAddr, tls: Arc<ClientConfig>) -> Self {
+        Self {
+            address,
+            tls,
+            way: Way::KeepAlive,
+            schedule: Schedule::default(),
+            streams: Vec::new(),
+            delays_us: Histogram::new_with_max(LATENCY_US_MAX, 3).expect("valid constants"),
+            netns: None,
+            callers: Vec::new(),
+            free: Vec::new(),
+            outstanding: 0,
+            serial: 0,
+        }
+    }
+
+    pub(super) fn connect(&mut self, count: usize, owner: u32, reactor: &Reactor) -> Result<()> {
+        let _away = self.netns.as_deref().map(enter).transpose()?;
+        for _ in 0..count {
+            let caller = Caller::connect(self.address, &self.tls)?;
+            let index = self.callers.len() as u32;
+            reactor.watch(caller.socket(), Token { owner, index })?;
+            self.callers.push(Some(caller));
+        }
+        Ok(())
+    }
+
+    pub(super) fn connect_each_time(&mut self, count: usize) {
+        self.way = Way::EachTime;
+        self.callers = (0..count).map(|_| None).collect();
+    }
+
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    pub(super) fn is_done(&self, now_ns: u64) -> bool {
+        self.outstanding == 0 && (self.schedule.is_over(now_ns) || self.free.is_empty())
+    }
+
+    pub(super) fn streams_begun(&self) -> usize {
+        let streams = self.streams.iter().flatten();
+        streams.filter(|stream| stream.has_begun()).count()
+    }
+
+    /// At the start of a slice: who may call.
+    pub(super) fn begin(&mut self, slice: &mut Slice, owner: u32, reactor: &Reactor) {
+        self.outstanding = 0;
+        self.free.clear();
+        for index in (0..self.callers.len() as u32).rev() {
+            match (&self.callers[index as usize], self.way) {
+                (Some(_), _) | (None, Way::EachTime) => self.free.push(index),
+                (None, Way::Reconnect) => self.renew(index, slice, owner, reactor),
+                (None, Way::KeepAlive) => {
+                    slice.failed(&anyhow!("a connection was lost before"));
+                }
+            }
+        }
+    }
+
+    /// At the end of a slice that had no end: what hangs is not waited for in the next one.
+    pub(super) fn give_up(&mut self) {
+        for place in &mut self.callers {
+            place.take_if(|caller| caller.is_waiting());
+        }
+        self.schedule = Schedule::default();
+        self.outstanding = 0;
+    }
+
+    /// Has free connections make the calls that are due, and sends them.
+    pub(super) fn call_what_is_due(
+        &mut self,
+        now_ns: u64,
+        slice: &mut Slice,
+        owner: u32,
+        reactor: &Reactor,
+    ) {
+        self.schedule.advance(now_ns);
+        while let Some(index) = self.free.pop() {
+            let Some(since_ns) = self.schedule.take(now_ns) else {
+                self.free.push(index);
+                return;
+            };
+            match self.call(index, since_ns, owner, reactor) {
+                Ok(()) => self.outstanding += 1,
+                // Who cannot connect now need not try again at once.
+                Err(error) => return self.lost(index, &error, slice, owner, reactor),
+            }
+        }
+    }
+
+    fn call(&mut self, index: u32, since_ns: u64, owner: u32, reactor: &Reactor) -> Result<()> {
+        self.serial += 1;
+        let place = &mut self.callers[index as usize];
+        if self.way == Way::EachTime {
+            let _away = self.netns.as_deref().map(enter).transpose()?;
+            let caller = Caller::start(self.address, &self.tls)?;
+            reactor.watch(caller.socket(), Token { owner, index })?;
+            *place = Some(caller);
+        }
+        let caller = place.as_mut().context("no connection")?;
+        caller.prepare(self.serial, since_ns)?;
+        caller.flush()
+    }
+
+    /// Takes what has come on a connection.
+    pub(super) fn ready(
+        &mut self,
+        token: Token,
+        body: &[u8; ANSWER_BYTES],
+        slice: &mut Slice,
+        reactor: &Reactor,
+    ) {
+        let (owner, index) = (token.owner, token.index as usize);
+        if let Some(Some(stream)) = self.streams.get_mut(index) {
+            let delays_us = &mut self.delays_us;
+            let now_us = monotonic_ns() / 1000;
+            let seen = |sent_us| delays_us.saturating_record(now_us.saturating_sub(sent_us));
+            if let Err(error) = stream.ready(seen) {
+                slice.failed(&error.context("an event stream"));
+                self.streams[index] = None;
+            }
+            return;
+        }
+        let Some(Some(caller)) = self.callers.get_mut(index) else {
+            return;
+        };
+        let waited = caller.is_waiting();
+        match caller.ready(body) {
+            Ok(None) => {}
+            Ok(Some(answered)) => {
+                slice.answered(answered.latency_ns);
+                slice.resumed += u64::from(caller.is_resumed());
+                self.outstanding -= 1;
+                if self.way == Way::EachTime
+                    && let Some(caller) = self.callers[index].take()
+                {
+                    caller.close();
+                }
+                self.again(token.index, slice, owner, reactor);
+            }
+            Err(_) if !waited && self.way == Way::Reconnect => {
+                slice.reconnected += 1;
+                self.callers[index] = None;
+                if let Some(at) = self.free.iter().position(|&free| free as usize == index) {
+                    self.free.swap_remove(at);
+                    self.renew(token.index, slice, owner, reactor);
+                }
+            }
+            Err(error) => {
+                self.outstanding -= usize::from(waited);
+                self.free.retain(|&free| free as usize != index);
+                self.lost(token.index, &error, slice, owner, reactor);
+            }
+        }
+    }
+
+    /// A connection is free: the next call is prepared, or it waits for one.
+    fn again(&mut self, index: u32, slice: &mut Slice, owner: u32, reactor: &Reactor) {
+        let next = match self.way {
+            // A handshake is begun outside of the turn, whose sockets are being looked through.
+            Way::EachTime => None,
+            Way::KeepAlive | Way::Reconnect => self.schedule.take(monotonic_ns()),
+        };
+        let Some(since_ns) = next else {
+            self.free.push(index);
+            return;
+        };
+        self.serial += 1;
+        let serial = self.serial;
+        let caller = self.callers[index as usize].as_mut();
+        match caller.map(|caller| caller.prepare(serial, since_ns)) {
+            Some(Ok(())) => self.outstanding += 1,
+            Some(Err(error)) => self.lost(index, &error, slice, owner, reactor),
+            None => {}
+        }
+    }
+
+    /// Sends what [`Fleet::ready`] prepared.
+    pub(super) fn flush(&mut self, token: Token, slice: &mut Slice, reactor: &Reactor) {
+        let index = token.index as usize;
+        if let Some(Some(stream)) = self.streams.get_mut(index) {
+            if let Err(error) = stream.flush() {
+                slice.failed(&error.context("an event stream"));
+                self.streams[index] = None;
+            }
+            return;
+        }
+        if let Some(Some(caller)) = self.callers.get_mut(index)
+            && let Err(error) = caller.flush()
+        {
+            self.outstanding -= usize::from(caller.is_waiting());
+            self.free.retain(|&free| free as usize != index);
+            self.lost(token.index, &error, slice, token.owner, reactor);
+        }
+    }
+
+    /// A call has failed with its connection.
+    fn lost(
+        &mut self,
+        index: u32,
+        error: &anyhow::Error,
+        slice: &mut Slice,
+        owner: u32,
+        reactor: &Reactor,
+    ) {
+        slice.failed(error);
+        self.callers[index as usize] = None;
+        match self.way {
+            Way::KeepAlive => {}
+            Way::EachTime => self.free.push(index),
+            Way::Reconnect => self.renew(index, slice, owner, reactor),
+        }
+    }
+
+    /// Connects anew; the handshake goes on beside other calls, with the first one.
+    fn renew(&mut self, index: u32, slice: &mut Slice, owner: u32, reactor: &Reactor) {
+        let start = || {
+            let _away = self.netns.as_deref().map(enter).transpose()?;
+            let caller = Caller::start(self.address, &self.tls)?;
+            reactor.watch(caller.socket(), Token { owner, index })?;
+            anyhow::Ok(caller)
+        };
+        match start() {
+            Ok(caller) => {
+                self.callers[index as usize] = Some(caller);
+                self.free.push(index);
+            }
+            Err(error) => slice.failed(&error),
+        }
+    }
+}

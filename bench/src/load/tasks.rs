@@ -1,0 +1,259 @@
+//! Generator and origin as tasks of one thread, for protocols whose clients are libraries.
+//!
+//! The origin's epoll is one more descriptor of the runtime's. While there is load a task that does
+//! nothing keeps the runtime from sleeping, so that no proxy pays for waking it.
+
+use std::cell::{Cell, RefCell};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::future::join_all;
+use rustls::ClientConfig;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::time::{sleep, timeout};
+
+use super::bulk::Direction;
+use super::call::{self, CALL_BYTES};
+use super::slice::Slice;
+use super::{h2, h3};
+use crate::clock::monotonic_ns;
+use crate::measure::check_interrupt;
+use crate::origin::{ANSWER_BYTES, NONCE_BYTES, Origin, answer_body};
+use crate::reactor::Reactor;
+
+/// For what is under way at the end of a slice.
+const GRACE: Duration = Duration::from_secs(5);
+/// For a large body.
+const BULK_PATIENCE: Duration = Duration::from_secs(300);
+/// Token owner of the origin.
+const ORIGIN: u32 = 0;
+/// Longest wait between two looks at whether to go on at all.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What connections speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    H2,
+    H3,
+}
+
+impl Protocol {
+    /// Its name in ALPN.
+    pub(crate) fn alpn(self) -> &'static str {
+        match self {
+            Self::H2 => "h2",
+            Self::H3 => "h3",
+        }
+    }
+}
+
+/// A connection.
+#[derive(Clone)]
+enum Client {
+    H2(h2::Client),
+    H3(h3::Client),
+}
+
+impl Client {
+    async fn call(
+        &mut self,
+        body: [u8; CALL_BYTES],
+        answer: &mut [u8; ANSWER_BYTES],
+    ) -> Result<usize> {
+        match self {
+            Self::H2(client) => client.call(body, answer).await,
+            Self::H3(client) => client.call(body, answer).await,
+        }
+    }
+}
+
+/// The origin and the connections to every proxy.
+pub(crate) struct Tasks {
+    runtime: Runtime,
+    local: LocalSet,
+    origin: Rc<RefCell<(Origin, Reactor)>>,
+    /// By proxy.
+    fleets: Vec<Vec<Client>>,
+    serial: Rc<Cell<u64>>,
+}
+
+impl Tasks {
+    /// Nothing listens yet.
+    pub(crate) fn new() -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let local = LocalSet::new();
+        let origin = Rc::new(RefCell::new((Origin::new(ORIGIN), Reactor::new()?)));
+        let served = Rc::clone(&origin);
+        local.spawn_local(async move {
+            // Without it nothing is answered, which does not stay unnoticed.
+            if let Err(error) = serve(&served).await {
+                eprintln!("the origin has failed: {error:#}");
+            }
+        });
+        Ok(Self {
+            runtime,
+            local,
+            origin,
+            fleets: Vec::new(),
+            serial: Rc::default(),
+        })
+    }
+
+    /// Has the origin listen on a free port of the loopback, for one proxy.
+    pub(crate) fn origin(&mut self) -> Result<SocketAddr> {
+        let mut origin = self.origin.borrow_mut();
+        let (origin, reactor) = &mut *origin;
+        Ok(origin.bind((Ipv4Addr::LOCALHOST, 0).into(), reactor)?)
+    }
+
+    /// Opens connections to a proxy; returns its number.
+    pub(crate) fn connect(
+        &mut self,
+        protocol: Protocol,
+        address: SocketAddr,
+        tls: &ClientConfig,
+        count: usize,
+    ) -> Result<usize> {
+        let clients = self.local.block_on(&self.runtime, async {
+            let mut clients = Vec::new();
+            match protocol {
+                Protocol::H2 => {
+                    for _ in 0..count {
+                        clients.push(Client::H2(h2::connect(address, tls).await?));
+                    }
+                }
+                Protocol::H3 => {
+                    let endpoint = h3::endpoint(tls)?;
+                    for _ in 0..count {
+                        clients.push(Client::H3(h3::connect(&endpoint, address).await?));
+                    }
+                }
+            }
+            anyhow::Ok(clients)
+        })?;
+        self.fleets.push(clients);
+        Ok(self.fleets.len() - 1)
+    }
+
+    /// Calls in a closed loop on so many streams of every connection for `duration`, then waits for
+    /// what is under way.
+    pub(crate) fn run(
+        &mut self,
+        fleet: usize,
+        streams: usize,
+        duration: Duration,
+    ) -> Result<Slice> {
+        check_interrupt()?;
+        let slice = Rc::new(RefCell::new(Slice::default()));
+        let start_ns = monotonic_ns();
+        let until_ns = start_ns + duration.as_nanos() as u64;
+        let loops = self.fleets[fleet].iter().flat_map(|client| {
+            (0..streams).map(|_| {
+                let (client, slice) = (client.clone(), Rc::clone(&slice));
+                let serial = Rc::clone(&self.serial);
+                async move {
+                    if let Err(error) = call_until(client, until_ns, &serial, &slice).await {
+                        slice.borrow_mut().failed(&error);
+                    }
+                }
+            })
+        });
+        let loops: Vec<_> = loops.collect();
+        let done = Rc::new(Cell::new(false));
+        let awake = Rc::clone(&done);
+        let whole = self.local.block_on(&self.runtime, async {
+            spawn_local(async move {
+                while !awake.get() {
+                    yield_now().await;
+                }
+            });
+            let tasks = join_all(loops.into_iter().map(spawn_local));
+            let whole = timeout(duration + GRACE, tasks).await;
+            done.set(true);
+            whole
+        });
+        if whole.is_err() {
+            bail!("answers did not come");
+        }
+        let mut slice = slice.take();
+        slice.wall_ns = monotonic_ns() - start_ns;
+        Ok(slice)
+    }
+
+    /// Moves a body of `bytes` over the first connection to a proxy.
+    pub(crate) fn bulk(&mut self, fleet: usize, direction: Direction, bytes: u64) -> Result<Slice> {
+        check_interrupt()?;
+        let Some(Client::H3(client)) = self.fleets[fleet].first_mut() else {
+            bail!("no HTTP/3 connection");
+        };
+        let start_ns = monotonic_ns();
+        let moved = self.local.block_on(&self.runtime, async {
+            timeout(BULK_PATIENCE, client.bulk(direction, bytes)).await
+        });
+        moved.context("the body did not get through in time")??;
+        let mut slice = Slice::default();
+        slice.answered(monotonic_ns() - start_ns);
+        slice.bytes = bytes;
+        slice.wall_ns = monotonic_ns() - start_ns;
+        Ok(slice)
+    }
+}
+
+async fn call_until(
+    mut client: Client,
+    until_ns: u64,
+    serial: &Cell<u64>,
+    slice: &RefCell<Slice>,
+) -> Result<()> {
+    let expected = answer_body();
+    let mut answer = [0; ANSWER_BYTES];
+    loop {
+        let sent_ns = monotonic_ns();
+        if sent_ns >= until_ns {
+            return Ok(());
+        }
+        serial.set(serial.get() + 1);
+        let nonce: [u8; NONCE_BYTES] = call::nonce(serial.get());
+        let length = client.call(call::body(&nonce), &mut answer).await?;
+        if !super::answer::is_answer(&answer[..length], &nonce, &expected) {
+            bail!("the body is not the one that belongs to this request");
+        }
+        slice.borrow_mut().answered(monotonic_ns() - sent_ns);
+    }
+}
+
+/// Serves the origin whenever its epoll has something to say.
+async fn serve(origin: &RefCell<(Origin, Reactor)>) -> Result<()> {
+    #[expect(
+        deprecated,
+        reason = "unsound only for types that could close their descriptor or give another"
+    )]
+    let epoll = AsyncFd::new(origin.borrow().1.descriptor()?)?;
+    let mut ready = Vec::new();
+    loop {
+        let due = origin.borrow_mut().0.tick().unwrap_or(LOOK);
+        let mut guard = tokio::select! {
+            guard = epoll.readable() => guard?,
+            () = sleep(due) => continue,
+        };
+        loop {
+            let mut origin = origin.borrow_mut();
+            let (origin, reactor) = &mut *origin;
+            reactor.wait(Duration::ZERO, &mut ready)?;
+            if ready.is_empty() {
+                break;
+            }
+            for token in &ready {
+                origin.ready(token.index, reactor)?;
+            }
+            for token in &ready {
+                origin.flush(token.index);
+            }
+        }
+        guard.clear_ready();
+    }
+}

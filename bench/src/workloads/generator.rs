@@ -1,0 +1,294 @@
+//! The generator itself against those that people use, on the same target: they have to see the same
+//! number of calls a second, and the cheaper one leaves more of the CPU to what it loads.
+//!
+//! The target is nginx on the proxies' CPU, in front of an origin that is a program of its own; that
+//! and the generators take turns on the other CPU. No other generator compares answers.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+use nix::time::ClockId;
+
+use super::progress::Progress;
+use super::stage::{Load, Stage};
+use crate::clock::read_ns;
+use crate::load::{Driver, Pace, Protocol, Tasks, client_config};
+use crate::measure::{Quartiles, check_interrupt, watch_interrupt};
+use crate::origin::answer_body;
+use crate::peers::{Peer, Proxy};
+use crate::report::Table;
+
+/// Within this share of the best of the others the calls per second are the same.
+const SAME: f64 = 0.10;
+
+/// One that makes calls: name, calls a second, microseconds of its CPU a call.
+struct Seen {
+    name: &'static str,
+    protocol: &'static str,
+    per_s: Vec<f64>,
+    cpu_us: Vec<f64>,
+}
+
+/// The origin as a program of its own.
+struct Origin {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Origin {
+    fn start() -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("bench-origin");
+        let mut child = Command::new(&program)
+            .args(["--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.display()))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("it is piped")?).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://");
+        let address = address
+            .context("the origin says where it listens")?
+            .parse()?;
+        Ok(Self { child, address })
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Load for Origin {
+    fn origin(&mut self) -> Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+/// Measures and prints.
+pub(super) fn check(slices: u32, seconds: u32) -> Result<()> {
+    watch_interrupt()?;
+    crate::measure::Cpus::claim(1)?;
+    let stage = Stage::set(&[Peer::from(Proxy::Nginx)], Origin::start()?)?;
+    let target = stage.running[0].address;
+    let authority = &stage.identity.authority;
+    let mut driver = Driver::new()?;
+    let tls = Arc::new(client_config(authority.clone(), "http/1.1")?);
+    let endpoint = driver.endpoint(target, &tls);
+    driver.connect(endpoint, 64)?;
+    let mut tasks = Tasks::new()?;
+    let tls = client_config(authority.clone(), Protocol::H2.alpn())?;
+    let fleet = tasks.connect(Protocol::H2, target, &tls, 8)?;
+    let dir = tempfile::TempDir::with_prefix("edge-bench-generator-")?;
+    let tools = tools(dir.path(), target, seconds)?;
+
+    let duration = Duration::from_secs(u64::from(seconds));
+    let mut all = vec![seen("this one", "HTTP/1.1"), seen("this one", "HTTP/2")];
+    all.extend(tools.iter().map(|tool| seen(tool.name, tool.protocol)));
+    let mut progress = Progress::new("generator", u64::from(slices) * all.len() as u64);
+    for _ in 0..slices {
+        for (number, seen) in all.iter_mut().enumerate() {
+            check_interrupt()?;
+            progress.step();
+            let (calls, per_s, cpu_ns) = match number {
+                0 | 1 => {
+                    let before = read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+                    let slice = match number {
+                        0 => driver.run(endpoint, Pace::Closed, duration)?,
+                        _ => tasks.run(fleet, 10, duration)?,
+                    };
+                    ensure!(slice.errors == 0, "{:?}", slice.first_error);
+                    let cpu_ns = read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)? - before;
+                    let per_s = slice.requests as f64 * 1e9 / slice.wall_ns as f64;
+                    (slice.requests as f64, per_s, cpu_ns as f64)
+                }
+                number => tools[number - 2].run(f64::from(seconds))?,
+            };
+            seen.per_s.push(per_s);
+            seen.cpu_us.push(cpu_ns / 1e3 / calls.max(1.0));
+        }
+    }
+    print(&all)
+}
+
+fn seen(name: &'static str, protocol: &'static str) -> Seen {
+    Seen {
+        name,
+        protocol,
+        per_s: Vec::new(),
+        cpu_us: Vec::new(),
+    }
+}
+
+/// Another generator.
+struct Tool {
+    name: &'static str,
+    protocol: &'static str,
+    arguments: Vec<String>,
+    /// What stands before, or after, its number of calls a second.
+    marks: [&'static str; 2],
+}
+
+impl Tool {
+    /// Calls, calls a second, nanoseconds of CPU.
+    fn run(&self, seconds: f64) -> Result<(f64, f64, f64)> {
+        let before = children_ns()?;
+        let output = Command::new(self.name)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("cannot run {}", self.name))?;
+        let cpu_ns = children_ns()? - before;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let per_s = per_s(&text, self.marks);
+        let per_s = per_s.with_context(|| format!("{} said: {text}", self.name))?;
+        Ok((per_s * seconds, per_s, cpu_ns))
+    }
+}
+
+/// The number between two marks.
+fn per_s(text: &str, [before, after]: [&str; 2]) -> Option<f64> {
+    let rest = &text[text.find(before)? + before.len()..];
+    let rest = &rest[..rest.find(after)?];
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+/// CPU time of processes that have been waited for.
+fn children_ns() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let time = usage.user_time() + usage.system_time();
+    Ok(time.num_microseconds() as f64 * 1e3)
+}
+
+/// Those that are installed.
+fn tools(dir: &Path, target: SocketAddr, seconds: u32) -> Result<Vec<Tool>> {
+    // Any call will do; of this size, and with an id where the origin looks for it.
+    let body: Vec<u8> = answer_body()[..200].to_vec();
+    let file = dir.join("body");
+    fs::write(&file, &body)?;
+    let script = dir.join("post.lua");
+    let text = String::from_utf8(body)?;
+    fs::write(
+        &script,
+        format!(
+            "wrk.method = \"POST\"\nwrk.body = [==[{text}]==]\n\
+             wrk.headers[\"Content-Type\"] = \"application/json\"\n"
+        ),
+    )?;
+    let (file, script) = (file.display().to_string(), script.display().to_string());
+    let url = format!("https://localhost:{}/mcp", target.port());
+    let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+    let json = "content-type:application/json";
+    let all = vec![
+        Tool {
+            name: "wrk",
+            protocol: "HTTP/1.1",
+            arguments: words(&format!("-t1 -c64 -d{seconds}s -s {script} {url}")),
+            marks: ["Requests/sec:", "\n"],
+        },
+        Tool {
+            name: "h2load",
+            protocol: "HTTP/1.1",
+            arguments: words(&format!(
+                "--h1 -t1 -c64 -D{seconds} -d {file} -H {json} {url}"
+            )),
+            marks: ["s, ", " req/s"],
+        },
+        Tool {
+            name: "ab",
+            protocol: "HTTP/1.1",
+            arguments: words(&format!(
+                "-q -k -c64 -t{seconds} -n100000000 -p {file} -T application/json {url}"
+            )),
+            marks: ["Requests per second:", "[#/sec]"],
+        },
+        Tool {
+            name: "h2load",
+            protocol: "HTTP/2",
+            arguments: words(&format!(
+                "-t1 -c8 -m10 -D{seconds} -d {file} -H {json} {url}"
+            )),
+            marks: ["s, ", " req/s"],
+        },
+    ];
+    let there = |tool: &Tool| {
+        let found = ["/usr/bin", "/usr/local/bin"]
+            .iter()
+            .any(|directory| Path::new(directory).join(tool.name).is_file());
+        if !found {
+            eprintln!("skipped {}: not installed", tool.name);
+        }
+        found
+    };
+    Ok(all.into_iter().filter(there).collect())
+}
+
+fn print(all: &[Seen]) -> Result<()> {
+    let header = ["generator", "protocol", "calls/s", "spread", "CPU µs/call"];
+    let mut table = Table::new(header.map(str::to_owned).to_vec());
+    let mut lines = Vec::new();
+    for seen in all {
+        let per_s = Quartiles::of(seen.per_s.clone()).context("no slices")?;
+        let cpu_us = Quartiles::of(seen.cpu_us.clone()).context("no slices")?;
+        table.row(vec![
+            seen.name.to_owned(),
+            seen.protocol.to_owned(),
+            format!("{:.0}", per_s.median),
+            format!("{:.0}", per_s.spread()),
+            format!("{:.2}", cpu_us.median),
+        ]);
+        let own = all.iter().find(|own| own.protocol == seen.protocol);
+        if let Some(own) = own.filter(|own| own.name != seen.name) {
+            let own_per_s = Quartiles::of(own.per_s.clone())
+                .context("no slices")?
+                .median;
+            let own_cpu_us = Quartiles::of(own.cpu_us.clone())
+                .context("no slices")?
+                .median;
+            let by = own_per_s / per_s.median - 1.0;
+            let same = if by.abs() <= SAME {
+                "the same"
+            } else {
+                "not the same"
+            };
+            lines.push(format!(
+                "{}, {}: {:+.1} % calls a second, {same}; {:.2} of its CPU a call",
+                seen.name,
+                seen.protocol,
+                by * 100.0,
+                own_cpu_us / cpu_us.median
+            ));
+        }
+    }
+    println!("{table}\n{}", lines.join("\n"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_is_understood() {
+        let wrk = "  192 requests in 1.00s\nRequests/sec:  38123.45\nTransfer/sec: 1MB\n";
+        assert_eq!(per_s(wrk, ["Requests/sec:", "\n"]), Some(38123.45));
+        let h2load = "finished in 3.00s, 12345.67 req/s, 14MB/s\n";
+        assert_eq!(per_s(h2load, ["s, ", " req/s"]), Some(12345.67));
+        let ab = "Requests per second:    9876.54 [#/sec] (mean)\n";
+        assert_eq!(
+            per_s(ab, ["Requests per second:", "[#/sec]"]),
+            Some(9876.54)
+        );
+        assert_eq!(per_s("nothing", ["a", "b"]), None);
+    }
+}

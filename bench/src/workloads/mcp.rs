@@ -1,0 +1,28 @@
+//! What `mcp = true` costs a plain call: two edges that differ in that line.
+
+use anyhow::Result;
+
+use super::calls::closed_loop;
+use super::command::Options;
+use super::rounds::records;
+use crate::peers::{Peer, Proxy};
+use crate::report::{Record, Title};
+
+const TITLE: Title = Title {
+    name: "mcp",
+    title: "what `mcp = true` costs",
+    about: "The calls of https1 through a route with `mcp = true` and through one without.",
+};
+
+pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
+    let plain = Peer {
+        label: "edge-plain".to_owned(),
+        ..Peer::from(Proxy::Edge)
+    };
+    let mcp = Peer {
+        route: "mcp = true",
+        ..Peer::from(Proxy::Edge)
+    };
+    let seen = closed_loop(options, TITLE.name, &[mcp, plain])?;
+    Ok((TITLE, records(TITLE.name, "", &seen)))
+}
