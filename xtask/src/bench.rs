@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: measures `edge` against its peers with the programs of the `bench` crate.
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 
 use crate::repo::Repo;
@@ -7,21 +9,20 @@ use crate::{build, setup, shell};
 
 /// Measure edge against its peers on this machine.
 ///
-/// Builds the release programs and runs one workload; edge and its peers take turns, so that what
-/// else the machine does hits all of them alike. Workloads: `cargo xtask bench help`.
+/// Builds the release programs and runs workloads: https1, https2, https3, handshake, sse, bulk, rate,
+/// shield, attack, reload, startup, scaling, mcp; all of them when none is named. Everything that
+/// follows is handed on: `cargo xtask bench -- --help` lists the options, such as --quick, --json,
+/// --slices, --duration, --proxies, --html FILE and --markdown FILE, and the commands beside the
+/// workloads, such as `compare OLD NEW`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The workload, for example https1
-    workload: String,
-    /// Fewer and shorter slices: minutes become seconds, and the numbers noisier
-    #[arg(long)]
-    quick: bool,
-    /// One JSON object a line on standard output instead of a table
-    #[arg(long)]
-    json: bool,
-    /// Anything else the workload takes, after `--`
-    #[arg(last = true)]
-    more: Vec<String>,
+    /// Workloads, commands and options of the harness
+    #[arg(
+        value_name = "WORKLOAD|COMMAND|OPTION",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    arguments: Vec<OsString>,
 }
 
 /// Runs the task.
@@ -30,13 +31,11 @@ pub(crate) fn bench(repo: &Repo, options: &Options) -> Result<()> {
     build::release(repo)?;
     let mut bench = shell::command(repo.release("bench"));
     bench
-        .arg(&options.workload)
-        .args(options.quick.then_some("--quick"))
-        .args(options.json.then_some("--json"))
-        .args(&options.more)
+        .args(&options.arguments)
         .current_dir(repo.root())
         .env("EDGE_BIN", repo.release("edge"))
         .env("EDGE_DEMO_BIN", repo.release("edge-demo"))
-        .env("EDGE_FLOOD_BIN", repo.release("edge-flood"));
+        .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
+        .env("EDGE_VENV_PROXIES", repo.venv("proxies"));
     shell::run(&mut bench)
 }

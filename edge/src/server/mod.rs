@@ -10,7 +10,6 @@ mod accept;
 mod error;
 mod listen;
 mod load;
-mod proxied;
 mod quic;
 mod run;
 mod shield;

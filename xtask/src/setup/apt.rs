@@ -9,7 +9,11 @@ use crate::shell;
 
 /// Services that packages of ours start as soon as they are installed. They would take ports and
 /// CPU time, and only the program beside them is wanted.
-const SERVICES: &[(&str, &str)] = &[("nginx-light", "nginx"), ("prometheus", "prometheus")];
+const SERVICES: &[(&str, &str)] = &[
+    ("nginx-light", "nginx"),
+    ("haproxy", "haproxy"),
+    ("prometheus", "prometheus"),
+];
 
 /// Whether this is a machine whose packages come from apt.
 pub(super) fn is_here() -> bool {

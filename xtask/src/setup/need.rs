@@ -110,7 +110,7 @@ const TESTS: &[Need] = &[
     Need::program(
         "haproxy",
         &["haproxy"],
-        "a proxy in front that speaks the PROXY protocol",
+        "a proxy in front that speaks the PROXY protocol, and a peer of measurements",
     ),
     Need::program(
         "h2load",

@@ -1,6 +1,6 @@
-//! The Python environments of the end-to-end tests: one for each era of the official MCP SDK, and one
-//! for other peers, made from the pinned requirements beside the tests, and made again when those
-//! change.
+//! The Python environments of tests and measurements: one for each era of the official MCP SDK, one
+//! for other peers, and one for proxies that come as Python packages. They are made from the pinned
+//! requirements beside those who use them, and made again when those change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::repo::Repo;
 use crate::shell;
 
 /// The environments; each has its `requirements-NAME.txt`.
-pub(super) const ENVIRONMENTS: &[&str] = &["mcp1", "mcp2", "peers"];
+pub(super) const ENVIRONMENTS: &[&str] = &["mcp1", "mcp2", "peers", "proxies"];
 
 /// Fails unless the interpreter can make an environment that the SDKs run in.
 const PROBE: &str = "import sys, venv, ensurepip; assert sys.version_info >= (3, 10)";
@@ -70,8 +70,13 @@ pub(super) fn make(repo: &Repo, name: &str) -> Result<()> {
 }
 
 fn requirements(repo: &Repo, name: &str) -> PathBuf {
+    let folder = match name {
+        "proxies" => "bench/peers",
+        _ => "edge/tests/python",
+    };
     repo.root()
-        .join(format!("edge/tests/python/requirements-{name}.txt"))
+        .join(folder)
+        .join(format!("requirements-{name}.txt"))
 }
 
 /// A copy of the requirements the environment was made from.

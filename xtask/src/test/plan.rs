@@ -108,7 +108,14 @@ impl Step {
                 if soak {
                     e2e.env("EDGE_SOAK", "1");
                 }
-                vec![e2e]
+                let mut bench = cargo(&["test", "--test", "harness", "--test", "origin"]);
+                bench
+                    .args(["--", "--test-threads", "1"])
+                    .env("BENCH_BIN", repo.release("bench"))
+                    .env("EDGE_BIN", repo.release("edge"))
+                    .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
+                    .env("EDGE_VENV_PROXIES", repo.venv("proxies"));
+                vec![e2e, bench]
             }
         })
     }
