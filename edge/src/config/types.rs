@@ -104,6 +104,8 @@ pub struct Listen {
     pub quic: Vec<SocketAddr>,
     /// Plain HTTP/1.1.
     pub http: Vec<SocketAddr>,
+    /// Those of them on which proxies say, with the PROXY protocol, whose connection it is.
+    pub proxy_protocol: Vec<SocketAddr>,
     /// How connections find their worker.
     pub steer: Steer,
     /// Plain HTTP answers a redirect to HTTPS instead of serving routes.

@@ -9,6 +9,7 @@ pub mod h1;
 pub mod h3;
 mod head;
 mod name;
+mod proxy_protocol;
 mod section;
 mod target;
 mod websocket;
@@ -17,6 +18,7 @@ pub use authority::Authority;
 pub use fields::Fields;
 pub use head::{BodyLength, Frame, RequestHead, ResponseHead, SentAs, Version};
 pub use name::Name;
+pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse_proxy_header};
 pub use section::{RequestSection, SectionError, trailer_line};
 pub use target::{Target, TargetError};
 pub use websocket::{

@@ -33,6 +33,8 @@ pub struct Socket {
     /// Bytes that wait for it to complete.
     out: BytesMut,
     recv_bytes: usize,
+    /// Received and given back.
+    unread: Option<Box<BytesMut>>,
     received: u64,
     sent: u64,
     send_failed: Option<io::ErrorKind>,
@@ -50,6 +52,7 @@ impl Socket {
             sending_bytes: 0,
             out: BytesMut::new(),
             recv_bytes: RECV_BYTES,
+            unread: None,
             received: 0,
             sent: 0,
             send_failed: None,
@@ -81,6 +84,13 @@ impl Socket {
         }
     }
 
+    /// Gives back bytes that have been received: they are received again, before all others.
+    pub fn unread(&mut self, bytes: BytesMut) {
+        if !bytes.is_empty() {
+            self.unread = Some(Box::new(bytes));
+        }
+    }
+
     /// Takes back what was queued, if no byte of anything was ever sent.
     pub fn take_unsent(&mut self) -> Option<BytesMut> {
         let nothing_sent = self.sent == 0 && self.sending.is_none();
@@ -106,6 +116,9 @@ impl Socket {
 
 impl Transport for Socket {
     fn poll_recv(&mut self, cx: &mut Context<'_>, expect: Expect) -> Poll<io::Result<BytesMut>> {
+        if let Some(bytes) = self.unread.take() {
+            return Poll::Ready(Ok(*bytes));
+        }
         if self.ended {
             return Poll::Ready(Ok(BytesMut::new()));
         }

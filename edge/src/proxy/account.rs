@@ -34,7 +34,7 @@ impl Proxy {
         offence: Option<Offence>,
     ) {
         if let Some(offence) = offence {
-            self.offence(peer.addr.ip(), offence);
+            self.offence_of(peer, offence);
         }
         self.metrics.request(
             &self.series,

@@ -53,6 +53,14 @@ impl Peer {
         }
     }
 
+    /// A client whose address a trusted proxy has told.
+    pub fn behind_proxy(addr: SocketAddr) -> Peer {
+        Peer {
+            is_direct: false,
+            ..Peer::new(SocketAddr::new(addr.ip().to_canonical(), addr.port()), None)
+        }
+    }
+
     /// Says who asks; the first to know is right.
     pub(super) fn identify(&self, user: &str) {
         self.user.get_or_init(|| user.into());

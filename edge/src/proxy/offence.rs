@@ -35,17 +35,21 @@ impl Proxy {
 
     /// The same of a request. Behind a proxy nobody is counted: the packets are the proxy's, and a
     /// ban would meet everyone else behind it.
-    pub(super) fn offence_of(&self, peer: &Peer, offence: Offence) {
-        if peer.is_direct {
-            self.offence(peer.addr.ip(), offence);
-        }
+    pub fn offence_of(&self, peer: &Peer, offence: Offence) -> bool {
+        peer.is_direct && self.offence(peer.addr.ip(), offence)
     }
 
-    /// Whether the client at this address was banned a moment ago, by whichever worker.
-    pub fn is_banned(&self, addr: IpAddr) -> bool {
-        self.penalties.as_ref().is_some_and(|penalties| {
-            let client = ClientKey::from_ip(addr, self.ipv6_prefix);
+    /// Whether the client was banned a moment ago, by whichever worker.
+    pub fn is_banned(&self, peer: &Peer) -> bool {
+        let penalties = self.penalties.as_ref().filter(|_| peer.is_direct);
+        penalties.is_some_and(|penalties| {
+            let client = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
             penalties.is_banned(&client, monotonic_ns())
         })
+    }
+
+    /// Whether an address is that of a proxy whose word is taken.
+    pub fn trusts(&self, addr: IpAddr) -> bool {
+        is_in(addr.to_canonical(), &self.forwarding.trusted)
     }
 }

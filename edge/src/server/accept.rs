@@ -1,7 +1,7 @@
 //! From a listening socket to a connection handed to its protocol's front.
 
 use std::future::{Future as _, poll_fn};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::proxied;
 use super::worker::Worker;
 use crate::clock::monotonic_ns;
 use crate::http::{h1, h2};
@@ -28,6 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn accept_loop(
     worker: Rc<Worker>,
     socket: TcpListener,
+    addr: SocketAddr,
     secure: bool,
     mut closing: oneshot::Receiver<()>,
 ) {
@@ -44,7 +46,7 @@ pub(super) async fn accept_loop(
         });
         match accepted.await {
             None => break,
-            Some(Ok(accepted)) => serve(&worker, accepted, secure).await,
+            Some(Ok(accepted)) => serve(&worker, accepted, addr, secure).await,
             Some(Err(error)) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -52,37 +54,39 @@ pub(super) async fn accept_loop(
         }
     }
     for accepted in listener.close().await {
-        serve(&worker, accepted, secure).await;
+        serve(&worker, accepted, addr, secure).await;
     }
 }
 
 /// Serves a connection beside all others, once there is room for it.
-async fn serve(worker: &Rc<Worker>, accepted: Accepted, secure: bool) {
+async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, secure: bool) {
     let permit = Arc::clone(&worker.connections).acquire_owned().await;
     let worker = Rc::clone(worker);
     net::spawn(async move {
         let _open = worker.open_connection();
-        match secure {
-            true => serve_tls(&worker, accepted).await,
-            false => serve_plain(&worker, accepted).await,
+        let expects = worker.expects_proxy_header(addr);
+        if let Some(peer) = proxied::client(&worker, &mut accepted, expects).await {
+            match secure {
+                true => serve_tls(&worker, accepted, peer).await,
+                false => serve_plain(&worker, accepted, peer).await,
+            }
         }
         drop(permit);
     });
 }
 
-async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted) {
-    let peer = Peer::new(accepted.client, None);
+async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted, peer: Peer) {
     worker.known.note(accepted.client.ip(), monotonic_ns());
     let _counted = Counted::new(worker, Protocol::Http11);
     h1::serve(accepted.socket, &peer, &worker.service).await;
 }
 
-async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted) {
+async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted, mut peer: Peer) {
     let client = accepted.client;
     let Some(stream) = Box::pin(handshake(worker, accepted)).await else {
         return;
     };
-    let mut peer = Peer::new(client, Some(stream.version().as_str()));
+    peer.tls = Some(stream.version().as_str());
     peer.client_auth = stream.client_auth().map(|settings| {
         Rc::new(ClientAuthentication {
             settings: Arc::clone(settings),

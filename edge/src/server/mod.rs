@@ -10,6 +10,7 @@ mod accept;
 mod error;
 mod listen;
 mod load;
+mod proxied;
 mod quic;
 mod run;
 mod shield;

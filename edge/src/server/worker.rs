@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,15 +96,27 @@ impl Worker {
         Arc::clone(&self.serving.borrow().snapshot)
     }
 
+    /// Whether connections to an address begin with what a proxy says of them.
+    pub(super) fn expects_proxy_header(&self, addr: SocketAddr) -> bool {
+        let serving = self.serving.borrow();
+        serving
+            .snapshot
+            .config
+            .listen
+            .proxy_protocol
+            .contains(&addr)
+    }
+
     fn listen(self: &Rc<Self>, sockets: Vec<ListenSocket>) {
         for socket in sockets {
             let (open, closing) = oneshot::channel();
             self.listening.borrow_mut().insert(socket.endpoint, open);
             let secure = socket.endpoint.carrier == Carrier::Tls;
+            let addr = socket.endpoint.addr;
             let worker = Rc::clone(self);
             match socket.socket {
                 BoundSocket::Stream(socket) => {
-                    net::spawn(accept::accept_loop(worker, socket, secure, closing));
+                    net::spawn(accept::accept_loop(worker, socket, addr, secure, closing));
                 }
                 BoundSocket::Datagram(socket) => {
                     net::spawn(quic::accept_loop(worker, socket, closing));

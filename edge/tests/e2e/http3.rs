@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{
-    ALPN_H1, Client, Demo, Edge, McpServer, Setup, light, peer, run_driver, wait_until,
+    ALPN_H1, Client, Demo, Edge, McpServer, Setup, is_soak, light, peer, run_driver, wait_until,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -57,7 +57,8 @@ fn requests_of_every_kind() {
 fn bodies_of_some_size_both_ways() {
     let _machine = light();
     let (_demo, edge) = start();
-    let megabytes = std::env::var("EDGE_BULK_MB").unwrap_or("20".into());
+    let megabytes = std::env::var("EDGE_BULK_MB");
+    let megabytes = megabytes.unwrap_or_else(|_| if is_soak() { "100" } else { "20" }.into());
     scenario(&edge, "bulk", &[&megabytes]);
     let metrics = edge.metrics();
     let per_call = |direction: &str| {

@@ -384,6 +384,18 @@ async def endless_head(url, ca):
     return "ok"
 
 
+async def silent(url, ca, seconds):
+    """A stream of two events with a long silence between them."""
+    async with open_client(url, ca) as client:
+        stream = client.request("GET", "/")
+        await stream.until(lambda exchange: b"data: 1" in exchange.body)
+        print("listening", file=sys.stderr, flush=True)
+        await stream.until(lambda exchange: b"data: 2" in exchange.body, int(seconds))
+        await stream.until(lambda exchange: exchange.ended.is_set())
+        assert bytes(stream.body) == b"data: 1\n\ndata: 2\n\n", bytes(stream.body)
+    return "ok"
+
+
 async def churn(url, ca, seconds="5"):
     """Connections that ask once and go, or go without a word."""
     limit = time.monotonic() + float(seconds)

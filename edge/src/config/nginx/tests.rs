@@ -46,6 +46,24 @@ fn many_hosts_and_what_cannot_be_carried_over() {
 }
 
 #[test]
+fn a_proxy_in_front_that_speaks_the_proxy_protocol() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let server = "server { listen 80 proxy_protocol; listen 127.0.0.1:81; server_name a.example;\n\
+                  real_ip_header proxy_protocol; TRUSTED location / { return 204; } }";
+    let converted = |trusted: &str| {
+        std::fs::write(file.path(), server.replace("TRUSTED", trusted)).expect("written");
+        let imported = import(&[file.path().to_owned()]).expect("nginx reads it");
+        Config::parse(&imported.toml, Path::new("edge.toml"))
+            .unwrap_or_else(|errors| panic!("{errors}\n{}", imported.toml))
+    };
+    let config = converted("set_real_ip_from 10.0.0.0/8;");
+    let proxied = &config.listen.proxy_protocol;
+    assert_eq!(proxied[..], ["0.0.0.0:80".parse().expect("an address")]);
+    assert_eq!(config.forwarding.trusted.len(), 1);
+    assert!(converted("").listen.proxy_protocol.is_empty());
+}
+
+#[test]
 fn what_clients_prove() {
     let (text, left_out, config) = converted("auth.conf");
     assert_eq!(left_out, 1, "{text}");

@@ -172,8 +172,25 @@ fn listen(servers: &[Server<'_>]) -> Section {
         let addrs = merged(those.map(|listen| listen.addr));
         addrs.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    section.list("https", &of(true));
-    section.list("http", &of(false));
+    let (https, http) = (of(true), of(false));
+    section.list("https", &https);
+    section.list("http", &http);
+    let all = servers.iter().flat_map(|server| &server.listens);
+    let proxied = merged(
+        all.filter(|listen| listen.proxy_protocol)
+            .map(|listen| listen.addr),
+    );
+    let proxied: Vec<String> = proxied
+        .iter()
+        .map(ToString::to_string)
+        .filter(|addr| https.contains(addr) || http.contains(addr))
+        .collect();
+    let trusts = |server: &Server<'_>| !server.scope.all("set_real_ip_from").is_empty();
+    match servers.iter().any(trusts) {
+        _ if proxied.is_empty() => {}
+        true => section.list("proxy_protocol", &proxied),
+        false => section.comment("`proxy_protocol` wants the proxies in [forwarding] `trusted`"),
+    }
     section
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use toml::Spanned;
 
+use crate::cidr::Cidr;
 use crate::config::table::Table;
 use crate::config::value::parse_listen;
 use crate::config::{Listen, Steer};
@@ -21,6 +22,7 @@ pub(super) struct Sockets {
     pub(super) quic: Vec<Spanned<SocketAddr>>,
     pub(super) http: Vec<Spanned<SocketAddr>>,
     pub(super) redirect: bool,
+    proxy_protocol: Vec<SocketAddr>,
     close_unknown: bool,
     steer: Steer,
 }
@@ -63,6 +65,17 @@ pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
             "`http`: nothing is left to listen on; write `http = [\"[::]:80\"]` or add a certificate",
         );
     }
+    let proxy_protocol = addresses(table, "proxy_protocol").unwrap_or_default();
+    for address in &proxy_protocol {
+        let mut own = https.iter().chain(&http);
+        if !own.any(|own| own.get_ref() == address.get_ref()) {
+            let message = format!(
+                "`proxy_protocol`: {} is no address of `https` or `http`; write it as it stands there",
+                address.get_ref()
+            );
+            table.report().error(address.span(), message);
+        }
+    }
     let unknown = table
         .item("unknown_host")
         .and_then(|item| item.choice(&[("421", false), ("close", true)]));
@@ -71,6 +84,10 @@ pub(super) fn read(table: &Table<'_>, certificates: bool) -> Sockets {
         https,
         http,
         redirect,
+        proxy_protocol: proxy_protocol
+            .into_iter()
+            .map(Spanned::into_inner)
+            .collect(),
         close_unknown: unknown.unwrap_or(false),
         steer: steer.unwrap_or_default(),
     }
@@ -159,6 +176,18 @@ impl Sockets {
             })
     }
 
+    /// Whoever may send a PROXY protocol header may be anybody he likes.
+    pub(super) fn check_trusted(&self, table: &Table<'_>, trusted: &[Cidr]) {
+        let item = table.item("proxy_protocol");
+        if let (Some(item), false, true) =
+            (item, self.proxy_protocol.is_empty(), trusted.is_empty())
+        {
+            item.error(
+                "nobody is trusted to send it; name the proxies in `trusted` of [forwarding]",
+            );
+        }
+    }
+
     /// Without the places.
     pub(super) fn into_listen(self) -> Listen {
         let plain = |list: Vec<Spanned<SocketAddr>>| list.into_iter().map(Spanned::into_inner);
@@ -167,6 +196,7 @@ impl Sockets {
             quic: plain(self.quic).collect(),
             http: plain(self.http).collect(),
             redirect: self.redirect,
+            proxy_protocol: self.proxy_protocol,
             close_unknown: self.close_unknown,
             steer: self.steer,
         }

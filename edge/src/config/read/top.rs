@@ -37,13 +37,15 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
     let limits = Limits::read(&top);
     let (hosts, places) = hosts.finish(&limits, &mut upstreams, &sockets);
 
+    let forwarding = forwarding::read(&top.table("forwarding", FORWARDING));
+    sockets.check_trusted(&listen_table, &forwarding.trusted);
     let (limit, penalty) = limit::read(&top.table("limit", LIMIT));
     let cpus = (machine.cpus)() as u64;
     let config = Config {
         workers: top.integer("workers", cpus.clamp(1, WORKERS_MAX), 1..=WORKERS_MAX) as usize,
         user: user(&top, machine),
         listen: sockets.into_listen(),
-        forwarding: forwarding::read(&top.table("forwarding", FORWARDING)),
+        forwarding,
         hosts,
         upstreams: upstreams.finish(),
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),

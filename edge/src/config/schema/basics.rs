@@ -80,6 +80,12 @@ pub(in crate::config) const LISTEN: Schema = Schema {
             "addresses of plain HTTP",
         ),
         key(
+            "proxy_protocol",
+            Kind::TEXTS,
+            Is("[]"),
+            "those of the addresses on which trusted proxies send a PROXY protocol header",
+        ),
+        key(
             "redirect",
             Kind::Flag,
             Depends("true when https is not empty"),

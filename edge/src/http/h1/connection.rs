@@ -84,7 +84,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, service: &Service) {
                         peer,
                     })
                     .await;
-                if !connection.settle() || service.current().is_banned(peer.addr.ip()) {
+                if !connection.settle() || service.current().is_banned(peer) {
                     break;
                 }
             }

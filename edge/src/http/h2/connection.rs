@@ -57,7 +57,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     poll_fn(|cx| {
         loop {
             match connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok(_))) if service.current().is_banned(peer.addr.ip()) => {
+                Poll::Ready(Some(Ok(_))) if service.current().is_banned(&peer) => {
                     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                     closing = true;
                     continue;
@@ -77,7 +77,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 // An error of the protocol or of the connection: `h2` has said GOAWAY if it could.
                 Poll::Ready(Some(Err(error))) => {
                     if let Some(offence) = offence(&error) {
-                        service.current().offence(peer.addr.ip(), offence);
+                        service.current().offence_of(&peer, offence);
                     }
                     return Poll::Ready(());
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{run, scenario, start};
-use crate::support::{Demo, Setup, heavy, light, rss_bytes, wait_until};
+use crate::support::{Demo, Setup, heavy, is_soak, light, rss_bytes, wait_until};
 
 #[test]
 fn messages_and_streams_that_break_the_rules() {
@@ -52,16 +52,17 @@ fn nothing_that_a_client_sends_or_leaves_fills_memory() {
     assert!(quiet, "connections are left");
 }
 
-/// The soak: `EDGE_SOAK_SECS=600`.
+/// Ten minutes with `--soak`.
 #[test]
 fn connections_come_and_go_and_memory_stays() {
     let _machine = heavy();
     let (_demo, mut edge) = start();
-    let secs = std::env::var("EDGE_SOAK_SECS").unwrap_or("6".into());
-    let short = secs.parse::<u64>().expect("seconds").min(50).to_string();
+    let secs = std::env::var("EDGE_SOAK_SECS").ok();
+    let secs = secs.map(|secs| secs.parse().expect("seconds"));
+    let mut left: u64 = secs.unwrap_or(if is_soak() { 600 } else { 6 });
+    let short = left.min(50).to_string();
     scenario(&edge, "churn", &["3"]);
     let before = rss_bytes(edge.process.pid());
-    let mut left: u64 = secs.parse().expect("seconds");
     while left > 0 {
         let outcome = scenario(&edge, "churn", &[&short]);
         assert!(outcome["connections"].as_u64() > Some(20), "{outcome}");

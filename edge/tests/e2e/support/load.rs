@@ -4,6 +4,11 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 static MACHINE: RwLock<()> = RwLock::new(());
 
+/// Whether the long versions are wanted (`cargo xtask test --soak`).
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("EDGE_SOAK").is_some()
+}
+
 /// For tests that need little of the processors.
 pub(crate) fn light() -> RwLockReadGuard<'static, ()> {
     MACHINE.read().unwrap_or_else(PoisonError::into_inner)

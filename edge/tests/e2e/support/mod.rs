@@ -26,7 +26,7 @@ pub(crate) use edge::{Edge, Setup};
 pub(crate) use events::listen;
 pub(crate) use flood::{ACK, Flood, SYN};
 pub(crate) use h2::{H2, request as h2_request};
-pub(crate) use load::{heavy, light};
+pub(crate) use load::{heavy, is_soak, light};
 pub(crate) use netns::{Pair, command as netns_command, inside, ip, spawn_inside};
 pub(crate) use node::{node_program, node_script};
 pub(crate) use process::Process;

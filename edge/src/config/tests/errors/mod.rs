@@ -6,6 +6,7 @@ mod content;
 mod files;
 mod keys;
 mod mcp;
+mod proxies;
 mod routing;
 mod syntax;
 mod together;
