@@ -10,6 +10,9 @@
 #![allow(unsafe_code, reason = "packets are raw kernel memory")]
 
 #[cfg(target_arch = "bpf")]
+mod runtime;
+
+#[cfg(target_arch = "bpf")]
 mod program {
     use aya_ebpf::EbpfContext as _;
     use aya_ebpf::btf_maps::{Array, ReusePortSockArray};
@@ -96,18 +99,6 @@ mod program {
             owner.generation == config.generation && u32::from(owner.worker) < config.workers;
         is_ours.then_some(u32::from(owner.worker))
     }
-}
-
-/// The kernel offers some helpers only to programs that declare a licence compatible with its own.
-#[cfg(target_arch = "bpf")]
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
-
-#[cfg(target_arch = "bpf")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
 }
 
 #[cfg(not(target_arch = "bpf"))]
