@@ -2,13 +2,14 @@
 //! Linux 4.19).
 //!
 //! A program belongs to the sockets it is attached to and lives as long as they do: nothing has to
-//! be kept here. A socket that is closed leaves the program's array by itself. Where programs may
+//! be kept here. A socket that is closed leaves the program's array by itself, and the others stay
+//! where they are; [`Steered::put`] gives its place to another. Where programs may
 //! not be loaded the kernel's own hash goes on choosing.
 
 use std::error::Error;
 use std::os::fd::{AsFd, AsRawFd as _};
 
-use aya::maps::{Array, Map, ReusePortSockArray};
+use aya::maps::{Array, Map, MapData, ReusePortSockArray};
 use aya::programs::SkReuseport;
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use edge_common::{STEER_CPUS, SteerConfig};
@@ -38,18 +39,28 @@ impl<E: Into<EbpfError>> From<E> for SteerError {
     }
 }
 
+/// The sockets that a program chooses from.
+pub struct Steered(ReusePortSockArray<MapData>);
+
+impl Steered {
+    /// Gives a worker's place to a socket of the same address, which must not have one yet.
+    pub fn put(&mut self, worker: u32, socket: impl AsFd) -> Result<(), SteerError> {
+        Ok(self.0.set(worker, &socket.as_fd().as_raw_fd(), 0)?)
+    }
+}
+
 /// Brings datagrams to the socket of the worker that their connection ID names: `sockets` of one
 /// address, in the order of the workers.
-pub fn steer_quic(config: SteerConfig, sockets: &[impl AsFd]) -> Result<(), SteerError> {
-    let mut ebpf = load(sockets)?;
+pub fn steer_quic(config: SteerConfig, sockets: &[impl AsFd]) -> Result<Steered, SteerError> {
+    let mut ebpf = load()?;
     Array::<_, SteerConfig>::try_from(map(&mut ebpf, "CONFIG"))?.set(0, config, 0)?;
     attach(&mut ebpf, "quic", sockets)
 }
 
 /// Brings connections to the listening socket of the worker that runs on the CPU they come in on:
 /// `cpus` and `sockets` of one address, in the order of the workers.
-pub fn steer_tcp(cpus: &[usize], sockets: &[impl AsFd]) -> Result<(), SteerError> {
-    let mut ebpf = load(sockets)?;
+pub fn steer_tcp(cpus: &[usize], sockets: &[impl AsFd]) -> Result<Steered, SteerError> {
+    let mut ebpf = load()?;
     let mut workers = Array::<_, u32>::try_from(map(&mut ebpf, "WORKERS"))?;
     for (worker, &cpu) in (1..).zip(cpus) {
         if cpu < STEER_CPUS {
@@ -59,26 +70,28 @@ pub fn steer_tcp(cpus: &[usize], sockets: &[impl AsFd]) -> Result<(), SteerError
     attach(&mut ebpf, "tcp", sockets)
 }
 
-fn load(sockets: &[impl AsFd]) -> Result<Ebpf, SteerError> {
-    let mut ebpf = EbpfLoader::new().load(OBJECT)?;
-    let mut array = ReusePortSockArray::try_from(map(&mut ebpf, "SOCKETS"))?;
-    for (worker, socket) in (0..).zip(sockets) {
-        array.set(worker, &socket.as_fd().as_raw_fd(), 0)?;
-    }
-    Ok(ebpf)
+fn load() -> Result<Ebpf, SteerError> {
+    Ok(EbpfLoader::new().load(OBJECT)?)
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str, sockets: &[impl AsFd]) -> Result<(), SteerError> {
-    let program: &mut SkReuseport = ebpf
-        .program_mut(name)
-        .and_then(|program| program.try_into().ok())
-        .expect("build.rs built the object with a program of this name");
-    program.load()?;
-    match sockets.first() {
-        // It holds for all sockets of the address.
-        Some(socket) => Ok(program.attach(socket)?),
-        None => Ok(()),
+fn attach(ebpf: &mut Ebpf, name: &str, sockets: &[impl AsFd]) -> Result<Steered, SteerError> {
+    program(ebpf, name).load()?;
+    let array = ebpf.take_map("SOCKETS");
+    let mut steered = Steered(array.expect("build.rs built it with this map").try_into()?);
+    for (worker, socket) in (0..).zip(sockets) {
+        steered.put(worker, socket)?;
     }
+    if let Some(socket) = sockets.first() {
+        // It holds for all sockets of the address.
+        program(ebpf, name).attach(socket)?;
+    }
+    Ok(steered)
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> &'a mut SkReuseport {
+    ebpf.program_mut(name)
+        .and_then(|program| program.try_into().ok())
+        .expect("build.rs built the object with a program of this name")
 }
 
 /// Stays with the object, whose programs refer to it when they are loaded.

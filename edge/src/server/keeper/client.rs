@@ -17,6 +17,7 @@ use super::protocol::{Reply, Request};
 use crate::kernel::{AttachMode, Attachment};
 use crate::net::{packet_pair, recv_packet, send_packet};
 use crate::server::error::explain;
+use crate::server::steer::{Steering, complain};
 use crate::server::update::{Endpoint, ListenSocket};
 
 /// For one packet of the keeper's: a disk may have to wake up.
@@ -109,16 +110,19 @@ impl Keeper {
         endpoints: Vec<Endpoint>,
         each: usize,
         own: Vec<Endpoint>,
+        steering: &Steering,
     ) -> Result<Vec<ListenSocket>, KeeperError> {
         let request = Request::Bind {
             endpoints,
             each,
             own,
+            steering: steering.clone(),
         };
         let mut sockets = Vec::new();
         let mut failed = None;
         self.ask(&request, |reply, passed| match (reply, passed) {
             (Reply::Socket(endpoint), Some(fd)) => sockets.push(ListenSocket::new(endpoint, fd)),
+            (Reply::Unsteered(endpoint, why), _) => complain(endpoint, &why),
             (Reply::NoSocket(addr, errno), _) => {
                 let source = io::Error::from_raw_os_error(errno);
                 failed = Some(KeeperError::Bind { addr, source });

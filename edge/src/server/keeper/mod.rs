@@ -5,7 +5,7 @@
 //! the log in a directory of root's. The keeper is started before any other thread or privileged
 //! step, and dies with its parent. It holds no connection, no key and no configuration; what it can
 //! be asked for is fixed (`Request`): it reads the configuration at the path it was started with,
-//! and opens and binds what *that* names. Whoever takes over the serving process can have what that
+//! opens and binds what *that* names, and has packets dealt to the sockets. Whoever takes over the serving process can have what that
 //! process was given anyway, and no other file.
 //!
 //! It is the same program started anew (`edge keeper`), rather than a fork: nothing of its parent's

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::server::steer::Steering;
 use crate::server::update::Endpoint;
 
 /// What the keeper can be asked for.
@@ -23,6 +24,8 @@ pub(super) enum Request {
         each: usize,
         /// Those that the serving process listens on already.
         own: Vec<Endpoint>,
+        /// How packets are dealt to them.
+        steering: Steering,
     },
     /// Open the access log that the configuration names.
     Log,
@@ -43,6 +46,8 @@ pub(super) enum Reply {
     NoFile(PathBuf, i32),
     /// A listening socket.
     Socket(Endpoint),
+    /// The sockets of this address get their packets by the kernel's hash; why.
+    Unsteered(Endpoint, String),
     /// An address that cannot be bound, and the error number.
     NoSocket(SocketAddr, i32),
     /// The link to an interface, and how it is attached.

@@ -18,7 +18,8 @@ use crate::kernel;
 use crate::net::{recv_packet, send_packet};
 use crate::observe::access;
 use crate::server::listen::bind;
-use crate::server::update::Endpoint;
+use crate::server::steer::Steering;
+use crate::server::update::{Endpoint, ListenSocket};
 
 /// Files remembered: those of the configuration in force and of a few before it.
 const NAMED_MAX: usize = 4096;
@@ -42,7 +43,8 @@ pub fn serve(config: &Path) -> io::Result<()> {
                 endpoints,
                 each,
                 own,
-            } => parent.hand_sockets(config, &endpoints, each, &own)?,
+                steering,
+            } => parent.hand_sockets(config, &endpoints, each, &own, &steering)?,
             Request::Log => parent.hand_log(config)?,
             Request::Attach { interface } => parent.attach(config, &interface, passed)?,
         }
@@ -110,6 +112,7 @@ impl Parent {
         wanted: &[Endpoint],
         each: usize,
         own: &[Endpoint],
+        steering: &Steering,
     ) -> io::Result<()> {
         let Ok(config) = Config::load_unresolved(path) else {
             return Ok(());
@@ -118,6 +121,11 @@ impl Parent {
         for endpoint in named.into_iter().filter(|named| wanted.contains(named)) {
             match bind(endpoint, each.min(EACH_MAX), own) {
                 Ok(sockets) => {
+                    let all: Vec<&ListenSocket> = sockets.iter().collect();
+                    let steered = steering.attach(&config.listen, endpoint.carrier, &all);
+                    if let Err(error) = steered {
+                        self.send(&Reply::Unsteered(endpoint, error.to_string()), None)?;
+                    }
                     for socket in sockets {
                         self.send(&Reply::Socket(endpoint), Some(socket.as_fd()))?;
                     }

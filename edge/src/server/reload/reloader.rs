@@ -20,6 +20,7 @@ use crate::server::control::Configured;
 use crate::server::keeper::{Handed, Keeper};
 use crate::server::listen::deal;
 use crate::server::load::{load, with_causes};
+use crate::server::steer::Steering;
 use crate::server::update::{Endpoint, ListenSocket, Serving, Update};
 use crate::tls::{self, Tickets};
 
@@ -39,6 +40,8 @@ pub(in crate::server) struct Reloader {
     pub(in crate::server) spans: SpanOutput,
     /// Stay as they are, for connection IDs and tokens that are out there.
     pub(in crate::server) keys: Option<Keys>,
+    /// How new sockets are dealt packets.
+    pub(in crate::server) steering: Steering,
     pub(in crate::server) metrics: Metrics,
     pub(in crate::server) watch: Watch,
     /// When warnings about certificates were last repeated.
@@ -203,7 +206,9 @@ impl Reloader {
         new.retain(|endpoint| !there.contains(endpoint));
         let sockets = match new.is_empty() {
             true => Vec::new(),
-            false => self.keeper.bind(new.clone(), self.workers.len(), there)?,
+            false => self
+                .keeper
+                .bind(new.clone(), self.workers.len(), there, &self.steering)?,
         };
         if sockets.len() < new.len() * self.workers.len() {
             return Err(Error::Changed);
