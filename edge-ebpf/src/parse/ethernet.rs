@@ -2,8 +2,7 @@
 
 use edge_common::{Family, Ipv6Mask, Verdict};
 
-use super::{Aside, Segment, ipv4, ipv6};
-use crate::packet::Packet;
+use super::{Aside, Packet, Segment, ipv4, ipv6};
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;

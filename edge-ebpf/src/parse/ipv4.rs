@@ -2,8 +2,7 @@
 
 use edge_common::{Family, SourceKey, Verdict};
 
-use super::{Aside, Protocol, Segment, TCP, UDP};
-use crate::packet::Packet;
+use super::{Aside, Packet, Protocol, Segment, TCP, UDP};
 
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 const MORE_FRAGMENTS: u16 = 0x2000;

@@ -2,8 +2,7 @@
 
 use edge_common::{Family, Ipv6Mask, SourceKey, Verdict};
 
-use super::{Aside, Protocol, Segment, TCP, UDP};
-use crate::packet::Packet;
+use super::{Aside, Packet, Protocol, Segment, TCP, UDP};
 
 /// Extension headers followed. RFC 8200 §4.1 has six kinds, one of which may come twice: an honest
 /// packet never has more.

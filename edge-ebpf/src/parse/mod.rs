@@ -12,7 +12,7 @@ pub(crate) use transport::port;
 
 use edge_common::{Family, SourceKey, Verdict};
 
-use crate::packet::Packet;
+use super::packet::Packet;
 
 /// A TCP segment or UDP datagram, or the first fragment of one.
 #[derive(Clone, Copy, Debug)]

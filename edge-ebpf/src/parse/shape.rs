@@ -2,8 +2,7 @@
 
 use edge_common::{ShieldConfig, ShieldFlags, Verdict};
 
-use super::{Protocol, Segment};
-use crate::packet::Packet;
+use super::{Packet, Protocol, Segment};
 
 /// What a segment asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,7 +54,8 @@ pub(crate) fn bpf_clippy(root: &Path, target: &Path) -> Result<Command> {
     clippy
         .current_dir(root)
         .env_remove("LD_LIBRARY_PATH") // Of the compiler that runs this program.
-        .args(["clippy", "--package", "edge-ebpf", "--profile", "bpf"])
+        .args(["clippy", "--package", "edge-ebpf", "--all-features"])
+        .args(["--profile", "bpf"])
         .args([
             "--target",
             "bpfel-unknown-none",

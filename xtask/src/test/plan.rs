@@ -64,7 +64,11 @@ impl Step {
     /// When a step is cut off as hung: several times what it takes on two cores that do nothing
     /// else, because they may have something else to do.
     pub(super) fn deadline(self, soak: bool) -> Duration {
-        let minutes = if soak && self == Self::E2e { 240 } else { 30 };
+        let minutes = match self {
+            Self::E2e if soak => 240,
+            Self::Unit if soak => 120,
+            _ => 30,
+        };
         Duration::from_secs(minutes * 60)
     }
 
@@ -79,7 +83,14 @@ impl Step {
             Self::Setup => Vec::new(),
             Self::Fmt => vec![cargo(&["fmt", "--all", "--check"])],
             Self::Clippy => vec![
-                cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]),
+                cargo(&[
+                    "clippy",
+                    "--all-targets",
+                    "--all-features",
+                    "--",
+                    "-D",
+                    "warnings",
+                ]),
                 setup::bpf_clippy(repo.root(), repo.target())?,
             ],
             Self::Doc => {
@@ -88,12 +99,24 @@ impl Step {
                 vec![doc]
             }
             Self::Unit => {
-                vec![
+                let mut unit = vec![
                     cargo(&["test", "--lib", "--bins"]),
                     // Not a default member; what of it runs on the host is its parser.
                     cargo(&["test", "--package", "edge-ebpf"]),
                     cargo(&["test", "--doc"]),
-                ]
+                ];
+                if soak {
+                    // Random input for as long as that takes: of frames, and of everything else.
+                    unit[0].env("EDGE_SOAK", "1").env("PROPTEST_CASES", "10000");
+                    unit.push(cargo(&[
+                        "test",
+                        "--lib",
+                        "--features",
+                        "edge/bpf-log",
+                        "kernel::",
+                    ]));
+                }
+                unit
             }
             Self::Build => vec![cargo(build::RELEASE)],
             Self::E2e => {
