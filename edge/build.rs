@@ -56,6 +56,10 @@ fn build(workspace: &Path, out_dir: &Path) -> Result<(), String> {
         .expect("OUT_DIR is TARGET_DIR/PROFILE/build/PACKAGE/out")
         .join("bpf");
 
+    let features: &[&str] = match env::var_os("CARGO_FEATURE_BPF_LOG") {
+        Some(_) => &["--features", "log"],
+        None => &[],
+    };
     let output = cargo
         .current_dir(workspace)
         .env("PATH", &path)
@@ -65,6 +69,7 @@ fn build(workspace: &Path, out_dir: &Path) -> Result<(), String> {
         .args(["build", "--locked", "--package", OBJECT, "--profile", "bpf"])
         .args(["--target", TARGET, "-Zbuild-std=core", "--target-dir"])
         .arg(&target_dir)
+        .args(features)
         .output()
         .map_err(|error| missing(&format!("{:?} cannot be run: {error}", cargo.get_program())))?;
     if !output.status.success() {

@@ -30,6 +30,8 @@ pub(crate) fn report(
         return;
     };
     *tat = next;
+    #[cfg(feature = "log")]
+    say(segment, port, verdict);
     match EVIDENCE.reserve(0) {
         Some(mut report) => {
             report.write(Evidence::new(
@@ -44,4 +46,16 @@ pub(crate) fn report(
         }
         None => cpu.reports_lost += 1,
     }
+}
+
+/// The same in words, for who works on the program.
+#[cfg(feature = "log")]
+#[inline(always)]
+fn say(segment: &Segment<'_>, port: u16, verdict: Verdict) {
+    let [high, low] = segment.source.words();
+    let mut source = [0; 16];
+    source[..8].copy_from_slice(&high.to_ne_bytes());
+    source[8..].copy_from_slice(&low.to_ne_bytes());
+    // Whose turn it is does not matter to the ring that takes the line.
+    aya_log_ebpf::debug!(&(), "{}: from {:i} to port {}", verdict as u8, source, port);
 }

@@ -8,6 +8,7 @@ use edge_common::{Ban, Bucket, Cpu, Known, Shared, ShieldConfig, SourceKey};
 
 use super::ShieldError;
 use super::error::errno;
+use super::memory::Memory;
 use super::pin::{self, PinDirectory, Version};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/shield.o"));
@@ -51,14 +52,17 @@ pub(super) struct Loaded {
     pub(super) ban_front: BanFront,
     pub(super) allow: Tries,
     pub(super) deny: Tries,
+    pub(super) memory: Memory,
     pub(super) maps: Maps,
+    #[cfg(feature = "bpf-log")]
+    pub(super) log: super::log::ProgramLog,
     /// Where they have names.
     pub(super) version: Option<Version>,
 }
 
 /// Loads the program, attached to nothing; the verifier looks at it now. With a directory, it uses
-/// the maps that an earlier run left there, or leaves its own.
-pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldError> {
+/// the maps that an earlier run left there, or leaves its own. There is room for `bans_max` bans.
+pub(super) fn load(directory: Option<&PinDirectory>, bans_max: u32) -> Result<Loaded, ShieldError> {
     if KernelVersion::current().is_ok_and(|running| running < KERNEL_MIN) {
         let running = nix::sys::utsname::uname()
             .map(|name| name.release().to_string_lossy().into_owned())
@@ -66,7 +70,7 @@ pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldErr
         return Err(ShieldError::OldKernel { running });
     }
     let load = |loader: &mut EbpfLoader<'_>| {
-        let loaded = loader.load(OBJECT);
+        let loaded = loader.map_max_entries("BANS", bans_max).load(OBJECT);
         loaded.map_err(|error| refused("maps", error))
     };
     let mut ebpf = load(&mut EbpfLoader::new())?;
@@ -87,6 +91,8 @@ pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldErr
         version.maps(&mut loader, &names);
         ebpf = load(&mut loader)?;
     }
+    #[cfg(feature = "bpf-log")]
+    let log = super::log::ProgramLog::of(&mut ebpf)?;
     let mut program = Program(ebpf);
     program
         .xdp()
@@ -107,6 +113,10 @@ pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldErr
             v4: trie(ebpf, "DENY_V4"),
             v6: trie(ebpf, "DENY_V6"),
         },
+        memory: Memory {
+            offenders: map(ebpf, "OFFENDERS")?,
+            reasons: map(ebpf, "REASONS")?,
+        },
         maps: Maps {
             config: map(ebpf, "CONFIG")?,
             active: map(ebpf, "ACTIVE")?,
@@ -117,6 +127,8 @@ pub(super) fn load(directory: Option<&PinDirectory>) -> Result<Loaded, ShieldErr
             evidence: map(ebpf, "EVIDENCE")?,
         },
         program,
+        #[cfg(feature = "bpf-log")]
+        log,
         version,
     })
 }

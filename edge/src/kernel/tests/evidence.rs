@@ -45,6 +45,30 @@ fn a_drop_is_reported_with_source_port_and_time() {
     assert_eq!(shield.evidence_lost().unwrap(), 0);
 }
 
+#[cfg(feature = "bpf-log")]
+#[test]
+fn a_build_that_logs_says_what_is_dropped() {
+    use std::io::{Read, Seek};
+
+    let mut file = tempfile::tempfile().unwrap();
+    let writer = file.try_clone().unwrap();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(std::sync::Mutex::new(writer))
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let mut shield = load(&lists(&[], &["10.0.0.0/8"]));
+        judge(&mut shield, &from("10.1.2.3", TCP, &tcp(GUARDED_TCP, SYN)));
+        assert_eq!(shield.evidence().len(), 1);
+    });
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    let verdict = Verdict::Denied as u8;
+    let line = format!("{verdict}: from ::ffff:10.1.2.3 to port {GUARDED_TCP}");
+    assert!(text.contains(&line), "{text:?}");
+}
+
 #[test]
 fn a_flood_is_a_few_reports_and_does_not_hide_the_others() {
     let mut shield = load(&lists(&[], &["10.0.0.0/8"]));
