@@ -62,6 +62,9 @@ pub async fn serve(
             accepted = connection.accept_bi() => {
                 let Ok((send, recv)) = accepted else { break };
                 vitals.look(connection, metrics);
+                if turn_away(connection, &service) {
+                    break;
+                }
                 match goodbye.admit() {
                     true => {
                         let open = shared.streams.open(&service);
@@ -150,8 +153,23 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
         }
     };
     shared.ended(answered);
+    // The kernel drops what the client sends from now on: it would wait for its idle timeout.
+    if turn_away(&shared.connection, &shared.service) {
+        return;
+    }
     let send_ns = proxy.timeouts().send.as_nanos() as u64;
     stream.settle(monotonic_ns() + send_ns).await;
+}
+
+/// Closes the connection of a client that was banned a moment ago; whether it was.
+fn turn_away(connection: &Connection, service: &Service) -> bool {
+    let is_banned = service
+        .current()
+        .is_banned(canonical(connection.remote_address()).ip());
+    if is_banned {
+        connection.close(VarInt::from_u32(Error::ExcessiveLoad.code()), b"");
+    }
+    is_banned
 }
 
 fn canonical(addr: std::net::SocketAddr) -> std::net::SocketAddr {
