@@ -12,8 +12,8 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// `RTMGRP_LINK` of `rtnetlink.h`.
-const GROUP_LINK: u32 = 1;
+/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR` of `rtnetlink.h`.
+const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
@@ -30,7 +30,7 @@ const IFLA_XDP_PROG_ID: u16 = 4;
 /// Longer than the description of any one interface.
 const MESSAGE_MAX: usize = 64 * 1024;
 
-/// Says that some interface has changed; which one, the reader finds out by looking.
+/// Says that some interface or its addresses have changed; which one, the reader finds out by looking.
 #[derive(Debug)]
 pub struct InterfaceWatch(AsyncFd<OwnedFd>);
 
@@ -38,7 +38,7 @@ impl InterfaceWatch {
     /// Begins to watch the calling thread's network namespace, inside a tokio runtime. Takes no
     /// privilege.
     pub fn new() -> io::Result<InterfaceWatch> {
-        let socket = open(GROUP_LINK, SockFlag::SOCK_NONBLOCK)?;
+        let socket = open(GROUPS, SockFlag::SOCK_NONBLOCK)?;
         // SAFETY: the descriptor is this socket's as long as it is registered: an `OwnedFd` neither
         // changes its number nor closes it before it is dropped.
         let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };

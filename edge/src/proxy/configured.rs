@@ -17,7 +17,7 @@ use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
 use crate::auth::Passwords;
 use crate::config::{Bounds, Config, Forwarding, Timeouts, Tracing};
-use crate::limit::Penalties;
+use crate::limit::{Penalties, Spared};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Series, WorkerMetrics};
 use crate::observe::trace::SpanLog;
@@ -55,6 +55,7 @@ pub struct Proxy {
     pub(super) this: Weak<Proxy>,
     // What the worker keeps from one configuration to the next.
     pub(super) ban: Rc<BanSender>,
+    pub(super) spared: Spared,
     pub(super) log: Rc<RefCell<AccessLog>>,
     pub(super) spans: Rc<RefCell<SpanLog>>,
     pub(super) metrics: Rc<WorkerMetrics>,
@@ -103,6 +104,7 @@ impl Proxy {
             forwarding: config.forwarding.clone(),
             tracing: config.trace.clone(),
             ban: lasting.ban,
+            spared: lasting.spared,
             log: lasting.log,
             spans: lasting.spans,
             metrics: lasting.metrics,

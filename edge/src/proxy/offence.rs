@@ -14,7 +14,7 @@ impl Proxy {
     /// its connections are to be closed.
     ///
     /// A trusted proxy is never counted: what comes over its connections is its clients' doing. Nor
-    /// is this machine: its health checks and tests cannot be banned, so they are not cut off either.
+    /// is this machine or its gateway: its health checks and tests cannot be banned, so they are not cut off either.
     ///
     /// Cheap and without locks; nothing waits.
     pub fn offence(&self, addr: IpAddr, offence: Offence) -> bool {
@@ -22,7 +22,7 @@ impl Proxy {
             return false;
         };
         let canonical = addr.to_canonical();
-        if canonical.is_loopback() || is_in(canonical, &self.forwarding.trusted) {
+        if self.spared.has(canonical) || is_in(canonical, &self.forwarding.trusted) {
             return false;
         }
         let client = ClientKey::from_ip(addr, self.ipv6_prefix);

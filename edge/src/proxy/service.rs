@@ -12,7 +12,7 @@ use super::configured::Proxy;
 use super::drain::Drain;
 use super::snapshot::Snapshot;
 use crate::config::Penalty;
-use crate::limit::Offence;
+use crate::limit::{Offence, Spared};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::WorkerMetrics;
 use crate::observe::trace::SpanLog;
@@ -30,6 +30,8 @@ pub struct WorkerParts {
     pub metrics: WorkerMetrics,
     /// Where bans go.
     pub ban: BanSender,
+    /// Whose offences are not counted.
+    pub spared: Spared,
 }
 
 /// The proxy of one worker.
@@ -47,6 +49,7 @@ pub(super) struct Lasting {
     pub(super) spans: Rc<RefCell<SpanLog>>,
     pub(super) metrics: Rc<WorkerMetrics>,
     pub(super) ban: Rc<BanSender>,
+    pub(super) spared: Spared,
     pub(super) drain: Rc<Drain>,
 }
 
@@ -58,6 +61,7 @@ impl Service {
             spans: Rc::new(RefCell::new(parts.spans)),
             metrics: Rc::new(parts.metrics),
             ban: Rc::new(parts.ban),
+            spared: parts.spared,
             drain: Rc::default(),
         };
         lasting.log.borrow_mut().configure(&snapshot.config.log);

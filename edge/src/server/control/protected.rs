@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::ifaddrs::getifaddrs;
 
+use crate::clock::monotonic_ns;
+use crate::limit::Spared;
+
 /// How long what was read of the system is taken for true.
 const FRESH_NS: u64 = 1_000_000_000;
 
@@ -14,9 +17,28 @@ pub(super) struct Protected {
     own: Vec<IpAddr>,
     gateways: Vec<IpAddr>,
     read_ns: Option<u64>,
+    /// Where workers find those that commit no offences.
+    spared: Spared,
 }
 
 impl Protected {
+    /// Tells workers of what is found.
+    pub(super) fn new(spared: Spared) -> Protected {
+        let mut protected = Protected {
+            spared,
+            ..Protected::default()
+        };
+        protected.look(monotonic_ns());
+        protected
+    }
+
+    /// Looks anew, because something may have changed.
+    pub(super) fn look(&mut self, now_ns: u64) {
+        (self.own, self.gateways) = (own_addresses(), gateways());
+        self.read_ns = Some(now_ns);
+        self.spared.set([&*self.own, &*self.gateways].concat());
+    }
+
     /// Why a network must stay reachable, if it must: what of it is whose. `operator` is where the
     /// command comes from.
     pub(super) fn why(
@@ -53,8 +75,7 @@ impl Protected {
     fn read(&mut self, now_ns: u64) {
         let is_fresh = |read_ns| now_ns.saturating_sub(read_ns) <= FRESH_NS;
         if !self.read_ns.is_some_and(is_fresh) {
-            (self.own, self.gateways) = (own_addresses(), gateways());
-            self.read_ns = Some(now_ns);
+            self.look(now_ns);
         }
     }
 }
@@ -145,6 +166,7 @@ mod tests {
             own: vec![addr("192.0.2.10"), addr("2001:db8::10")],
             gateways: vec![addr("192.0.2.1"), addr("fe80::1")],
             read_ns: Some(0),
+            spared: Spared::default(),
         };
         let mut why = |text, ssh: Option<&str>| protected.why(network(text), ssh.map(addr), 1);
         for (text, whose) in [
