@@ -70,6 +70,16 @@ impl SourceKey {
         }
     }
 
+    /// The key whose bytes stand in a map.
+    pub fn from_ne_bytes(bytes: &[u8]) -> Option<SourceKey> {
+        let (high, rest) = bytes.split_first_chunk()?;
+        let low = rest.first_chunk()?;
+        Some(SourceKey([
+            u64::from_ne_bytes(*high),
+            u64::from_ne_bytes(*low),
+        ]))
+    }
+
     /// A number spread evenly over all 64 bits; which one, nobody can tell without the seed.
     #[inline(always)]
     pub const fn hash(&self, seed: u64) -> u64 {

@@ -5,8 +5,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingB
 use aya_ebpf::macros::btf_map;
 use edge_common::{
     BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, BUCKETS, Ban, BanSeen, Bucket, CONFIG_SLOTS, Cpu,
-    EVIDENCE_BYTES, Evidence, KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, SHARED, Shared,
-    ShieldConfig, SourceKey, TRIE_MAX,
+    EVIDENCE_BYTES, Evidence, KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, OFFENDERS_MAX,
+    Offender, REASONS_MAX, Reason, SHARED, Shared, ShieldConfig, SourceKey, TRIE_MAX,
 };
 
 /// The configuration in force and the one being written.
@@ -73,3 +73,21 @@ pub(crate) static CPUS: PerCpuArray<Cpu, 1> = PerCpuArray::new();
 /// Samples of what is dropped.
 #[btf_map]
 pub(crate) static EVIDENCE: RingBuf<Evidence, { EVIDENCE_BYTES as usize }> = RingBuf::new();
+
+/// Who was banned how often. For the proxy alone.
+#[btf_map]
+pub(crate) static OFFENDERS: HashMap<
+    SourceKey,
+    Offender,
+    { OFFENDERS_MAX as usize },
+    { BPF_F_NO_PREALLOC as usize },
+> = HashMap::new();
+
+/// Why operators have banned somebody. For the proxy alone.
+#[btf_map]
+pub(crate) static REASONS: HashMap<
+    SourceKey,
+    Reason,
+    { REASONS_MAX as usize },
+    { BPF_F_NO_PREALLOC as usize },
+> = HashMap::new();

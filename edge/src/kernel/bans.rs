@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use aya::maps::{IterableMap, MapError};
-use edge_common::{BANS_MAX, BanCause, Ipv6Mask, SourceKey};
+use edge_common::{BanCause, Ipv6Mask, SourceKey};
 
 use super::ban_filter::BanFilter;
 use super::error::errno;
@@ -39,6 +39,8 @@ pub struct Ban {
 pub(super) struct Bans {
     map: BanMap,
     filter: BanFilter,
+    /// Bans there is room for.
+    max: u32,
     mask: Ipv6Mask,
     held: HashMap<SourceKey, edge_common::Ban>,
     by_expiry: BTreeSet<(u64, SourceKey)>,
@@ -51,10 +53,12 @@ impl Bans {
         let (keys, values) = sys::entries(map.map().fd(), key, value).map_err(unreadable)?;
         let entries = keys.chunks_exact(key).zip(values.chunks_exact(value));
         let held: HashMap<SourceKey, edge_common::Ban> = entries
-            .filter_map(|(key, value)| Some((source(key)?, ban(value)?)))
+            .filter_map(|(key, value)| Some((SourceKey::from_ne_bytes(key)?, ban(value)?)))
             .collect();
         let by_expiry = held.iter().map(|(key, ban)| (ban.expires_ns, *key));
+        let info = map.map().info().map_err(inaccessible)?;
         Ok(Bans {
+            max: info.max_entries(),
             map,
             filter: BanFilter::over(front, held.keys())?,
             mask,
@@ -67,7 +71,7 @@ impl Bans {
     /// in whatever way: those of IPv4, and those of IPv6 that fit the prefix that is in force.
     pub(super) fn carry(&mut self, old: &OldMap) -> Result<(), ShieldError> {
         for (key, value) in old.entries().map_err(unreadable)? {
-            let (Some(key), Some(ban)) = (source(&key), ban(&value)) else {
+            let (Some(key), Some(ban)) = (SourceKey::from_ne_bytes(&key), ban(&value)) else {
                 continue;
             };
             if SourceKey::from_ip(key.ip(), &self.mask) == key {
@@ -102,7 +106,7 @@ impl Bans {
         self.map
             .insert(key, ban, 0)
             .map_err(|error| match errno(&error) {
-                Some(libc::E2BIG) => ShieldError::BansFull { max: BANS_MAX },
+                Some(libc::E2BIG) => ShieldError::BansFull { max: self.max },
                 _ => inaccessible(error),
             })?;
         if let Some(current) = current {
@@ -133,25 +137,34 @@ impl Bans {
     }
 
     /// The bans in force, those that expire first first.
-    pub(super) fn list(&self, now: u64) -> Vec<Ban> {
-        self.by_expiry
-            .iter()
-            .filter(|(expires_ns, _)| *expires_ns > now)
-            .filter_map(|(expires_ns, key)| {
-                let (addr, ban) = (key.ip(), self.held.get(key)?);
-                Some(Ban {
-                    addr,
-                    prefix: if addr.is_ipv4() {
-                        32
-                    } else {
-                        self.mask.prefix()
-                    },
-                    remaining: Duration::from_nanos(expires_ns - now),
-                    cause: ban.cause(),
-                    count: ban.count,
-                })
+    pub(super) fn iter(&self, now: u64) -> impl DoubleEndedIterator<Item = Ban> {
+        let in_force = self.by_expiry.iter().filter(move |ban| ban.0 > now);
+        in_force.filter_map(move |(expires_ns, key)| {
+            let (addr, ban) = (key.ip(), self.held.get(key)?);
+            Some(Ban {
+                addr,
+                prefix: if addr.is_ipv4() {
+                    32
+                } else {
+                    self.mask.prefix()
+                },
+                remaining: Duration::from_nanos(expires_ns - now),
+                cause: ban.cause(),
+                count: ban.count,
             })
-            .collect()
+        })
+    }
+
+    /// How many are in force. Costs what has expired since the last sweep.
+    pub(super) fn count(&self, now: u64) -> usize {
+        let expired = self.by_expiry.iter().take_while(|ban| ban.0 <= now);
+        self.by_expiry.len() - expired.count()
+    }
+
+    /// Whether a source is banned.
+    pub(super) fn has(&self, addr: IpAddr, now: u64) -> bool {
+        let ban = self.held.get(&SourceKey::from_ip(addr, &self.mask));
+        ban.is_some_and(|ban| ban.holds(now))
     }
 
     /// Removes expired bans, a bounded number; how many.
@@ -184,17 +197,6 @@ impl Bans {
         }
         Ok(())
     }
-}
-
-/// A key as it stands in the map.
-fn source(bytes: &[u8]) -> Option<SourceKey> {
-    let (high, low) = bytes.split_first_chunk::<8>()?;
-    let words = [
-        u64::from_ne_bytes(*high),
-        u64::from_ne_bytes(*low.first_chunk()?),
-    ];
-    let whole = Ipv6Mask::new(128).expect("it is a prefix length");
-    Some(SourceKey::from_v6(words, &whole))
 }
 
 fn ban(bytes: &[u8]) -> Option<edge_common::Ban> {

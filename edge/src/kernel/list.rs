@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 
 use aya::maps::MapData;
 use edge_common::{LIST_MAX, ListOrigin};
@@ -13,6 +14,7 @@ use edge_common::{LIST_MAX, ListOrigin};
 use super::object::Tries;
 use super::{ShieldError, sys};
 use crate::cidr::{Cidr, ListUse};
+use crate::clock::monotonic_ns;
 
 /// Entries written or removed in one system call: half a millisecond.
 const SLICE: usize = 512;
@@ -133,6 +135,18 @@ impl List {
     /// Whether there are entries, or will be once all is written: of IPv4, of IPv6.
     pub(super) fn has_entries(&self) -> (bool, bool) {
         (self.v4 > 0, self.entries.len() > self.v4)
+    }
+
+    /// How many networks are wanted.
+    pub(super) fn len(&self) -> usize {
+        // What is there and not wanted is to be removed.
+        self.entries.len() - self.removals.len()
+    }
+
+    /// Takes everything out of the tries, until then.
+    pub(super) fn empty(&self, until_ns: u64) -> io::Result<()> {
+        empty(self.tries.v4.fd(), V4_KEY_BYTES, until_ns)?;
+        empty(self.tries.v6.fd(), V6_KEY_BYTES, until_ns)
     }
 
     pub(super) fn has_writes(&self) -> bool {
@@ -279,11 +293,28 @@ impl Tries {
     }
 
     fn read(&self) -> io::Result<Vec<(Cidr, ListOrigin)>> {
-        let mut entries = read::<8, 4>(&self.v4)?;
-        entries.extend(read::<20, 16>(&self.v6)?);
+        let mut entries = read::<V4_KEY_BYTES, 4>(&self.v4)?;
+        entries.extend(read::<V6_KEY_BYTES, 16>(&self.v6)?);
         Ok(entries)
     }
 }
+
+/// Removes the entries of a trie slice by slice, until then: freed whole, a large one keeps a CPU of
+/// the kernel busy for as long.
+pub(super) fn empty(trie: impl AsFd, key_bytes: usize, until_ns: u64) -> io::Result<()> {
+    let (keys, _) = sys::entries(&trie, key_bytes, size_of::<ListOrigin>())?;
+    for slice in keys.chunks(SLICE * key_bytes) {
+        if monotonic_ns() > until_ns {
+            break;
+        }
+        sys::delete(&trie, slice.len() / key_bytes, slice)?;
+    }
+    Ok(())
+}
+
+/// Bytes of a trie's keys: the length of the prefix and the address.
+const V4_KEY_BYTES: usize = 4 + 4;
+const V6_KEY_BYTES: usize = 4 + 16;
 
 /// The entries of a trie: `N` bytes of address in keys of `K`.
 fn read<const K: usize, const N: usize>(trie: &MapData) -> io::Result<Vec<(Cidr, ListOrigin)>>

@@ -8,6 +8,7 @@ use super::ShieldError;
 use super::list::List;
 use super::object::Tries;
 use crate::cidr::{Cidr, ListUse};
+use crate::clock::monotonic_ns;
 
 /// What came of taking a network off a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,9 @@ pub enum Unlisted {
     /// The configuration has it: it stays until that is changed and reloaded.
     Configured,
 }
+
+/// For emptying tries that are to go: longer than it takes unless they are full to the brim.
+pub(super) const EMPTY_FOR_NS: u64 = 5_000_000_000;
 
 /// Slices written by one call: some milliseconds of work.
 const SLICES_MAX: usize = 4;
@@ -78,6 +82,20 @@ impl Lists {
 
     pub(super) fn covering(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {
         self.list(list).covering(addr)
+    }
+
+    /// How many networks are wanted.
+    pub(super) fn len(&self, list: ListUse) -> usize {
+        self.list(list).len()
+    }
+
+    /// Takes everything out of the tries before they are freed, as far as time allows.
+    pub(super) fn empty(&self) {
+        let until_ns = monotonic_ns() + EMPTY_FOR_NS;
+        for list in [&self.allow, &self.deny] {
+            // What is left the kernel frees as it comes.
+            let _ = list.empty(until_ns);
+        }
     }
 
     /// Whether all are in the kernel that are to be let in.

@@ -12,6 +12,9 @@ mod follow;
 mod interface;
 mod list;
 mod lists;
+#[cfg(feature = "bpf-log")]
+mod log;
+mod memory;
 mod netlink;
 mod object;
 mod occupant;
@@ -29,7 +32,7 @@ mod tests;
 
 pub use attach::{AttachMode, Attachment, attach_late};
 pub use bans::Ban;
-pub use edge_common::{BanCause, Evidence, Family, ListOrigin, Verdict};
+pub use edge_common::{BanCause, Evidence, Family, ListOrigin, Offender, Verdict};
 pub use error::ShieldError;
 pub use follow::LinkChange;
 pub use lists::Unlisted;
@@ -37,4 +40,4 @@ pub use netlink::InterfaceWatch;
 pub use pin::{Detached, Holder, PinnedInterface, PinnedShield, detach, pinned};
 pub use settings::GuardedPort;
 pub use shield::{Missing, Shield};
-pub use steer::{SteerError, steer_quic, steer_tcp};
+pub use steer::{SteerError, Steered, steer_quic, steer_tcp};

@@ -9,13 +9,14 @@ use std::time::Duration;
 use aya::maps::{IterableMap, MapError, PerCpuValues};
 use aya::programs::ProgramError;
 use edge_common::{
-    BUCKETS, BanCause, Bucket, CONFIG_SLOTS, COUNTERS, Cpu, Evidence, Family, Known, ListOrigin,
-    SHARED, Shared, ShieldConfig, ShieldFlags, SourceKey, Verdict,
+    BANS_MAX, BUCKETS, BanCause, Bucket, CONFIG_SLOTS, COUNTERS, Cpu, Evidence, Family, Known,
+    ListOrigin, Offender, SHARED, Shared, ShieldConfig, ShieldFlags, SourceKey, Verdict,
 };
 
 use super::attach::{self, Attachment};
 use super::bans::Bans;
 use super::lists::{Lists, Unlisted};
+use super::memory::Memory;
 use super::object::{self, Maps, Program};
 use super::pin::{OldMap, PinDirectory, Version};
 use super::settings::{GuardedPort, shield_config};
@@ -44,6 +45,9 @@ pub struct Shield {
     maps: Maps,
     bans: Bans,
     lists: Lists,
+    memory: Memory,
+    #[cfg(feature = "bpf-log")]
+    log: super::log::ProgramLog,
     pub(super) program: Program,
     pins: Option<Pins>,
     /// Why nothing is pinned although it should be.
@@ -95,7 +99,7 @@ impl Shield {
             // It protects all the same, as long as the process lives.
             Some(Err(error)) => (None, Some(error)),
         };
-        let mut shield = Shield::load_in(directory, config, ports)?;
+        let mut shield = Shield::load_in(directory, BANS_MAX, config, ports)?;
         shield.unpinned = unpinned;
         shield.attach_all(&interfaces, config)?;
         Ok(shield)
@@ -107,11 +111,22 @@ impl Shield {
         config: &config::Shield,
         ports: &[GuardedPort],
     ) -> Result<Shield, ShieldError> {
-        Shield::load_in(None, config, ports)
+        Shield::load_in(None, BANS_MAX, config, ports)
+    }
+
+    /// The same with room for fewer bans.
+    #[cfg(test)]
+    pub(super) fn load_small(
+        bans_max: u32,
+        config: &config::Shield,
+        ports: &[GuardedPort],
+    ) -> Result<Shield, ShieldError> {
+        Shield::load_in(None, bans_max, config, ports)
     }
 
     fn load_in(
         directory: Option<PinDirectory>,
+        bans_max: u32,
         config: &config::Shield,
         ports: &[GuardedPort],
     ) -> Result<Shield, ShieldError> {
@@ -124,9 +139,12 @@ impl Shield {
             ban_front,
             allow,
             deny,
+            memory,
             maps,
+            #[cfg(feature = "bpf-log")]
+            log,
             version,
-        } = object::load(directory.as_ref())?;
+        } = object::load(directory.as_ref(), bans_max)?;
         let slot = maps
             .active
             .get(&0, 0)
@@ -148,6 +166,9 @@ impl Shield {
             asked: asked(config),
             bans: Bans::new(bans, ban_front, found.ipv6_mask)?,
             lists: Lists::new(allow, deny)?,
+            memory,
+            #[cfg(feature = "bpf-log")]
+            log,
             only: config.only,
             settings: found,
             slot,
@@ -172,6 +193,9 @@ impl Shield {
             for old in pins.version.of_others("BANS") {
                 shield.bans.carry(&old)?;
             }
+            let [offenders, reasons] =
+                ["OFFENDERS", "REASONS"].map(|name| pins.version.of_others(name));
+            shield.memory.carry(&offenders, &reasons)?;
         }
         Ok(shield)
     }
@@ -351,7 +375,50 @@ impl Shield {
 
     /// The bans in force, those that expire first first.
     pub fn bans(&self) -> Vec<Ban> {
-        self.bans.list(monotonic_ns())
+        self.bans.iter(monotonic_ns()).collect()
+    }
+
+    /// So many of the bans in force, those that end last first.
+    pub fn last_bans(&self, count: usize) -> Vec<Ban> {
+        let bans = self.bans.iter(monotonic_ns());
+        bans.rev().take(count).collect()
+    }
+
+    /// How many bans are in force; cheap, however many there are.
+    pub fn ban_count(&self) -> usize {
+        self.bans.count(monotonic_ns())
+    }
+
+    /// Whether an address is banned.
+    pub fn is_banned(&self, addr: IpAddr) -> bool {
+        self.bans.has(addr, monotonic_ns())
+    }
+
+    /// Keeps the past bans of a client for whoever takes over, or forgets them. Where there is no
+    /// room for more they are not kept.
+    pub fn remember(
+        &mut self,
+        addr: IpAddr,
+        offender: Option<Offender>,
+    ) -> Result<(), ShieldError> {
+        let mask = self.settings.ipv6_mask;
+        self.memory.remember(addr, &mask, offender)
+    }
+
+    /// What [`Shield::remember`] has kept, an earlier run included.
+    pub fn remembered(&self) -> Result<Vec<(IpAddr, Offender)>, ShieldError> {
+        self.memory.offenders()
+    }
+
+    /// Keeps why a client was banned, or forgets it; as above. A long reason is cut.
+    pub fn explain(&mut self, addr: IpAddr, reason: Option<&str>) -> Result<(), ShieldError> {
+        let mask = self.settings.ipv6_mask;
+        self.memory.explain(addr, &mask, reason)
+    }
+
+    /// What [`Shield::explain`] has kept, an earlier run included.
+    pub fn explained(&self) -> Result<Vec<(IpAddr, String)>, ShieldError> {
+        self.memory.reasons()
     }
 
     /// Removes expired bans from the table, which makes room; they have no effect any more. How
@@ -390,6 +457,11 @@ impl Shield {
         self.lists.iter(list)
     }
 
+    /// How many networks a list has; cheap, however many there are.
+    pub fn list_len(&self, list: ListUse) -> usize {
+        self.lists.len(list)
+    }
+
     /// The widest network of a list that an address is in.
     pub fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {
         self.lists.covering(list, addr)
@@ -423,6 +495,8 @@ impl Shield {
 
     /// Samples of what was dropped since the last call, the oldest first and a bounded number.
     pub fn evidence(&mut self) -> Vec<Evidence> {
+        #[cfg(feature = "bpf-log")]
+        self.log.flush();
         ring::drain(&mut self.maps.evidence)
     }
 
@@ -458,6 +532,16 @@ impl Shield {
     }
 }
 
+impl Drop for Shield {
+    /// A large trie that the kernel has to free whole keeps one of its CPUs busy for as long.
+    fn drop(&mut self) {
+        if self.pins.is_none() {
+            self.attachments.clear();
+            self.lists.empty();
+        }
+    }
+}
+
 fn asked(config: &config::Shield) -> Asked {
     Asked {
         interfaces: config.interfaces.clone(),
@@ -466,7 +550,7 @@ fn asked(config: &config::Shield) -> Asked {
 }
 
 /// The maps of lists, in every layout.
-const LISTS: [(&str, ListUse); 4] = [
+pub(super) const LISTS: [(&str, ListUse); 4] = [
     ("ALLOW_V4", ListUse::Allow),
     ("ALLOW_V6", ListUse::Allow),
     ("DENY_V4", ListUse::Deny),

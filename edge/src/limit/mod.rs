@@ -13,6 +13,7 @@ mod marks;
 mod offence;
 mod offenders;
 mod penalties;
+mod spared;
 mod table;
 
 pub use buckets::{Buckets, rate};
@@ -22,4 +23,5 @@ pub use limiter::{Limiter, RetryAfter};
 pub use offence::Offence;
 pub use offenders::{Offenders, Sentence};
 pub use penalties::Penalties;
+pub use spared::Spared;
 pub use table::CLIENTS;

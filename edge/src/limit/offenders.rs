@@ -3,27 +3,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use edge_common::{OFFENDERS_MAX, Offender};
+
 use super::key::ClientKey;
 use crate::config::Penalty;
-
-/// Clients remembered. When there are more, those that would be forgotten first are.
-const OFFENDERS_MAX: usize = 65_536;
 
 /// Clients forgotten by one sweep.
 const SWEEP_MAX: usize = 4096;
 
-/// Past bans, those that still stand included.
+/// Past bans, those that still stand included. When there are more clients than are remembered, those
+/// that would be forgotten first are.
 #[derive(Debug, Default)]
 pub struct Offenders {
-    past: HashMap<ClientKey, Past>,
+    past: HashMap<ClientKey, Offender>,
     by_forget: BTreeSet<(u64, ClientKey)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Past {
-    bans: u16,
-    until_ns: u64,
-    forget_ns: u64,
 }
 
 /// A ban to be.
@@ -53,20 +46,34 @@ impl Offenders {
         })
     }
 
-    /// A client was banned for the `count`th time, until then, which counts so much longer.
-    pub fn record(&mut self, client: ClientKey, count: u16, until_ns: u64, forget: Duration) {
-        self.forgive(&client);
+    /// A client was banned for the `count`th time, until then, which counts so much longer. Whoever
+    /// had to make room for it is forgotten.
+    pub fn record(
+        &mut self,
+        client: ClientKey,
+        count: u16,
+        until_ns: u64,
+        forget: Duration,
+    ) -> Option<ClientKey> {
         let forget_ns = u64::try_from(forget.as_nanos()).unwrap_or(u64::MAX);
-        let past = Past {
-            bans: count,
-            until_ns,
-            forget_ns: until_ns.saturating_add(forget_ns),
-        };
+        let forget_ns = until_ns.saturating_add(forget_ns);
+        self.insert(client, Offender::new(count, until_ns, forget_ns))
+    }
+
+    /// Takes in what is known of a client, as [`Offenders::past`] had it.
+    pub fn insert(&mut self, client: ClientKey, past: Offender) -> Option<ClientKey> {
+        self.forgive(&client);
         self.by_forget.insert((past.forget_ns, client));
         self.past.insert(client, past);
-        if self.past.len() > OFFENDERS_MAX {
-            self.forget_first();
+        match self.past.len() > OFFENDERS_MAX as usize {
+            true => self.forget_first(),
+            false => None,
         }
+    }
+
+    /// What is known of a client.
+    pub fn past(&self, client: &ClientKey) -> Option<Offender> {
+        self.past.get(client).copied()
     }
 
     /// An operator has lifted the ban: the client starts anew.
@@ -76,20 +83,24 @@ impl Offenders {
         }
     }
 
-    /// Forgets those whose time has come.
-    pub fn sweep(&mut self, now_ns: u64) {
-        for _ in 0..SWEEP_MAX {
+    /// Forgets those whose time has come, a bounded number; who they are.
+    pub fn sweep(&mut self, now_ns: u64) -> Vec<ClientKey> {
+        let mut forgotten = Vec::new();
+        while forgotten.len() < SWEEP_MAX {
             match self.by_forget.first() {
-                Some((forget_ns, _)) if *forget_ns <= now_ns => self.forget_first(),
-                _ => return,
+                Some((forget_ns, _)) if *forget_ns <= now_ns => {
+                    forgotten.extend(self.forget_first());
+                }
+                _ => break,
             }
         }
+        forgotten
     }
 
-    fn forget_first(&mut self) {
-        if let Some((_, client)) = self.by_forget.pop_first() {
-            self.past.remove(&client);
-        }
+    fn forget_first(&mut self) -> Option<ClientKey> {
+        let (_, client) = self.by_forget.pop_first()?;
+        self.past.remove(&client);
+        Some(client)
     }
 }
 
@@ -141,9 +152,8 @@ mod tests {
             sentence.duration.as_secs() == 10 && sentence.count == 1
         };
         assert!(!first(&offenders, now) && first(&offenders, now + SECOND));
-        offenders.sweep(now);
-        assert_eq!(offenders.past.len(), 1);
-        offenders.sweep(now + SECOND);
+        assert_eq!(offenders.sweep(now), []);
+        assert_eq!(offenders.sweep(now + SECOND), [client(1)]);
         assert!(offenders.past.is_empty() && offenders.by_forget.is_empty());
     }
 
@@ -160,11 +170,12 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_and_forgets_the_oldest() {
         let mut offenders = Offenders::default();
-        for n in 0..OFFENDERS_MAX as u32 + 3 {
-            offenders.record(client(n), 1, u64::from(n), penalty().forget);
+        for n in 0..OFFENDERS_MAX + 3 {
+            let forgotten = offenders.record(client(n), 1, u64::from(n), penalty().forget);
+            assert_eq!(forgotten, n.checked_sub(OFFENDERS_MAX).map(client));
         }
-        assert_eq!(offenders.past.len(), OFFENDERS_MAX);
-        assert_eq!(offenders.by_forget.len(), OFFENDERS_MAX);
+        assert_eq!(offenders.past.len(), OFFENDERS_MAX as usize);
+        assert_eq!(offenders.by_forget.len(), OFFENDERS_MAX as usize);
         assert!(!offenders.past.contains_key(&client(2)));
         assert!(offenders.past.contains_key(&client(3)));
     }

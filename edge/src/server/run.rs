@@ -19,11 +19,13 @@ use super::keeper::Keeper;
 use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
 use super::reload::{self, Reloader, Watch};
+use super::shield;
+use super::steer::{self, Steering};
 use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
-use super::{shield, steer};
 use crate::clock::monotonic_ns;
 use crate::config::{Config, Penalty};
+use crate::limit::Spared;
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
@@ -70,7 +72,8 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         .cycle()
         .take(config.workers)
         .collect();
-    steer::attach(&config, keys.as_ref(), &cpus, &sockets);
+    let steering = Steering::new(keys.as_ref(), &cpus);
+    steer::attach(&steering, &config.listen, &sockets);
     let control = Control::bind(&config)?;
     let guard = shield::attach(&config, &keeper)?;
     let account = Account::wanted(config.user.as_deref())?;
@@ -84,11 +87,13 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     metrics.certificates(expiries);
     let spans = SpanExporter::new(metrics.clone());
     spans.output().set(config.trace.as_ref());
+    let spared = Spared::default();
     let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
     let parts = ControlParts {
         metrics: metrics.clone(),
         guard,
         jobs,
+        spared: spared.clone(),
         access_log_dropped: log.dropped(),
     };
     let control = control.start(&config, parts)?;
@@ -97,7 +102,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
         let (log, spans, metrics) = (log.worker(), spans.worker(), metrics.clone());
-        let (bans, known) = (control.bans(), control.known());
+        let (bans, known, spared) = (control.bans(), control.known(), spared.clone());
         let (update, updated) = mpsc::channel(UPDATES_MAX);
         updates.push(update);
         let plan = WorkerPlan {
@@ -119,6 +124,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
                     spans,
                     metrics: metrics.worker(),
                     ban: Box::new(ban),
+                    spared,
                 };
                 (parts, known)
             }),
@@ -134,6 +140,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         log: log.output(),
         spans: spans.output(),
         keys,
+        steering,
         metrics,
         watch,
         warned_ns: monotonic_ns(),

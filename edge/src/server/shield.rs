@@ -11,8 +11,8 @@ use super::keeper::Keeper;
 use crate::cidr::{Cidr, ListUse};
 use crate::config::{Config, ShieldMode};
 use crate::kernel::{
-    self, Ban, BanCause, Evidence, GuardedPort, LinkChange, ListOrigin, Shield, ShieldError,
-    Unlisted,
+    self, Ban, BanCause, Evidence, GuardedPort, LinkChange, ListOrigin, Offender, Shield,
+    ShieldError, Unlisted,
 };
 
 /// The mode of an interface that is not protected.
@@ -79,7 +79,7 @@ fn announce(shield: &Shield) {
     match (shield.pinned(), shield.unpinned()) {
         (Some(pin), _) => {
             let pin = pin.display();
-            let bans = shield.bans().len();
+            let bans = shield.ban_count();
             match shield.is_takeover() {
                 true => tracing::info!(%pin, bans, "took over the shield of an earlier run"),
                 false => tracing::info!(%pin, bans, "the shield outlives this process"),
@@ -127,6 +127,34 @@ impl Guard for Guarded {
         self.shield.bans()
     }
 
+    fn last_bans(&self, count: usize) -> Vec<Ban> {
+        self.shield.last_bans(count)
+    }
+
+    fn ban_count(&self) -> usize {
+        self.shield.ban_count()
+    }
+
+    fn is_banned(&self, addr: IpAddr) -> bool {
+        self.shield.is_banned(addr)
+    }
+
+    fn remember(&mut self, addr: IpAddr, offender: Option<Offender>) -> Result<(), GuardError> {
+        Ok(self.shield.remember(addr, offender)?)
+    }
+
+    fn remembered(&self) -> Result<Vec<(IpAddr, Offender)>, GuardError> {
+        Ok(self.shield.remembered()?)
+    }
+
+    fn explain(&mut self, addr: IpAddr, reason: Option<&str>) -> Result<(), GuardError> {
+        Ok(self.shield.explain(addr, reason)?)
+    }
+
+    fn explained(&self) -> Result<Vec<(IpAddr, String)>, GuardError> {
+        Ok(self.shield.explained()?)
+    }
+
     fn sweep(&mut self) -> Result<usize, GuardError> {
         Ok(self.shield.sweep()?)
     }
@@ -149,6 +177,10 @@ impl Guard for Guarded {
 
     fn list(&self, list: ListUse) -> Vec<(Cidr, ListOrigin)> {
         self.shield.list(list).collect()
+    }
+
+    fn list_len(&self, list: ListUse) -> usize {
+        self.shield.list_len(list)
     }
 
     fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! /sys/fs/bpf/edge            locked by the process that uses it
-//!   v1/                       the layout of the maps (edge_common::LAYOUT)
+//!   v2/                       the layout of the maps (edge_common::LAYOUT)
 //!     BANS, CONFIG, ...       the maps, by their names in the program
 //!     native-eth0             the link to an interface, and its mode
 //! ```
@@ -23,7 +23,7 @@ mod version;
 
 pub(super) use directory::PinDirectory;
 pub(super) use links::{PinnedLink, pin_link};
-pub(super) use version::{OldMap, Version, names, version_path};
+pub(super) use version::{OldEntries, OldMap, Version, names, version_path};
 
 pub use holder::Holder;
 pub use remove::{Detached, detach};

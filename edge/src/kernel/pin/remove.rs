@@ -5,8 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::ShieldError;
+use super::super::lists::EMPTY_FOR_NS;
+use super::super::shield::LISTS;
 use super::directory::{self, PinDirectory};
+use super::version::OldMap;
 use super::{file_system, links};
+use crate::clock::monotonic_ns;
 
 /// What was taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,10 +64,23 @@ pub(super) fn remove_version(version: &Path) -> io::Result<Vec<String>> {
         }
         link.remove()?;
     }
+    empty_lists(version);
     let names: Vec<PathBuf> = fs::read_dir(version)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<_>>()?;
     names.iter().try_for_each(fs::remove_file)?;
     fs::remove_dir(version)?;
     Ok(interfaces)
+}
+
+/// Takes the lists out of their tries before these are freed, as far as time allows. Nothing is
+/// attached any more: nobody misses them.
+fn empty_lists(version: &Path) {
+    let until_ns = monotonic_ns() + EMPTY_FOR_NS;
+    for (name, _) in LISTS {
+        if let Some(map) = OldMap::open(&version.join(name)) {
+            // What is left the kernel frees as it comes.
+            let _ = map.empty(until_ns);
+        }
+    }
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Map, MapData, MapInfo};
 use aya::{Ebpf, EbpfLoader};
-use edge_common::LAYOUT;
+use edge_common::{LAYOUT, ListOrigin};
 
-use super::super::sys;
+use super::super::{list, sys};
 use super::PinDirectory;
 use super::links::{self, PinnedLink};
 use super::remove::{NEW, remove_version};
@@ -101,6 +101,9 @@ pub(in crate::kernel) fn version_path(pin: &Path) -> PathBuf {
     pin.join(format!("v{LAYOUT}"))
 }
 
+/// Keys and values of a map, as bytes.
+pub(in crate::kernel) type OldEntries = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A map of a layout that this program does not know: bytes.
 pub(in crate::kernel) struct OldMap {
     map: MapData,
@@ -114,8 +117,17 @@ impl OldMap {
         Some(OldMap { map, info })
     }
 
+    /// Takes the entries of a list's trie out of it, until then.
+    pub(super) fn empty(&self, until_ns: u64) -> io::Result<()> {
+        let key_bytes = self.info.key_size() as usize;
+        match key_bytes > 0 && self.info.value_size() as usize == size_of::<ListOrigin>() {
+            true => list::empty(self.map.fd(), key_bytes, until_ns),
+            false => Ok(()),
+        }
+    }
+
     /// Its keys and values, as bytes.
-    pub(in crate::kernel) fn entries(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    pub(in crate::kernel) fn entries(&self) -> io::Result<OldEntries> {
         let key_bytes = self.info.key_size() as usize;
         let value_bytes = self.info.value_size() as usize;
         if key_bytes == 0 || value_bytes == 0 {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use edge_common::{BANS_MAX, Verdict};
+use edge_common::Verdict;
 
 use super::frame::*;
 use super::harness::*;
@@ -164,23 +164,26 @@ fn a_ban_for_ever_is_one() {
 
 #[test]
 fn a_full_table_says_so_and_keeps_every_ban() {
-    let mut shield = unlimited();
+    const MAX: u32 = 4096;
+    let mut shield = Shield::load_small(MAX, &config(None, None), &PORTS).unwrap();
     let nth = |i: u32| IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 + i));
-    for i in 0..BANS_MAX {
+    for i in 0..MAX {
         shield.ban(nth(i), MINUTE).unwrap();
     }
-    let error = shield.ban(nth(BANS_MAX), MINUTE).unwrap_err();
+    let error = shield.ban(nth(MAX), MINUTE).unwrap_err();
     assert!(
-        matches!(error, ShieldError::BansFull { max: BANS_MAX }),
+        matches!(error, ShieldError::BansFull { max: MAX }),
         "{error}"
     );
     shield
         .ban(nth(7), 2 * MINUTE)
         .expect("longer, not one more");
-    assert_eq!(shield.bans().len(), BANS_MAX as usize);
-    for i in [0, 7, BANS_MAX - 1] {
+    assert_eq!(shield.ban_count(), MAX as usize);
+    let last = shield.last_bans(2);
+    assert_eq!((last.len(), last[0].addr), (2, nth(7)));
+    for i in [0, 7, MAX - 1] {
         assert_eq!(verdict(&mut shield, &nth(i).to_string()), Verdict::Banned);
     }
     assert!(shield.unban(nth(3)).unwrap());
-    shield.ban(nth(BANS_MAX), MINUTE).unwrap();
+    shield.ban(nth(MAX), MINUTE).unwrap();
 }

@@ -78,6 +78,70 @@ fn a_long_list_is_written_in_short_calls_and_every_verdict_stays_right() {
     assert!(median < Duration::from_millis(50), "{median:?}");
 }
 
+/// Nanoseconds of single verdicts, in order.
+struct Times(Vec<u32>);
+
+impl Times {
+    fn new(mut times: Vec<u32>) -> Times {
+        times.sort_unstable();
+        Times(times)
+    }
+
+    /// What so many of a thousand take at most.
+    fn of_thousand(&self, part: usize) -> u32 {
+        self.0[(self.0.len() - 1) * part / 1000]
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [half, most, nearly] = [500, 990, 999].map(|part| self.of_thousand(part));
+        let longest = self.of_thousand(1000);
+        write!(
+            f,
+            "{} verdicts: half within {half} ns, 99 % within {most} ns, 99.9 % within {nearly} ns, longest {longest} ns",
+            self.0.len()
+        )
+    }
+}
+
+#[test]
+fn a_verdict_takes_no_longer_while_a_long_list_is_written() {
+    const QUIET: usize = 100_000;
+
+    let mut shield = load(&with(Vec::new(), networks(0)));
+    let frame = from(CLIENT, TCP, &tcp(GUARDED_TCP, ACK));
+    let runner = Runner::new(&mut shield);
+    let quiet = Times::new((0..QUIET).map(|_| runner.run(&frame, 1)).collect());
+    let stop = AtomicBool::new(false);
+    let meanwhile = std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let mut times = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                times.push(runner.run(&frame, 1));
+            }
+            times
+        });
+        for list in [networks(ENTRIES / 2), networks(0)] {
+            shield.apply(&with(Vec::new(), list), &PORTS).unwrap();
+            while shield.sync_lists().unwrap() {}
+        }
+        stop.store(true, Ordering::Relaxed);
+        Times::new(running.join().unwrap())
+    });
+    println!("before: {quiet}\nmeanwhile: {meanwhile}");
+    assert!(meanwhile.0.len() > 1000, "too few to tell");
+    // A writer that kept packets waiting would hold them up for a slice of its work: half a
+    // millisecond. Beyond one in a hundred other programs of this machine show.
+    for (part, times) in [(500, 3), (990, 10)] {
+        let (before, now) = (quiet.of_thousand(part), meanwhile.of_thousand(part));
+        assert!(
+            now < times * before + 20_000,
+            "{before} ns before, {now} ns meanwhile"
+        );
+    }
+}
+
 #[test]
 fn a_stream_loses_nothing_while_a_long_list_is_written() {
     const BURSTS: usize = 600;

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use edge_common::{LAYOUT, Verdict};
+use aya::maps::{MapData, MapInfo};
+use edge_common::{LAYOUT, Offender, Verdict};
 
 use super::frame::*;
 use super::harness::*;
 use super::namespace::{DEVICE, Pair};
 use crate::cidr::{Cidr, ListUse};
 use crate::config::{self, ShieldMode};
-use crate::kernel::{AttachMode, Shield, ShieldError, detach, pinned};
+use crate::kernel::{AttachMode, Shield, ShieldError, detach, pinned, sys};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const BANNED: &str = "10.99.0.77";
@@ -142,6 +143,78 @@ fn another_layout_is_left_for_this_one_and_the_bans_come_along() {
     assert_eq!(packets(&shield, Verdict::Passed), 0, "a gap");
     let found = pinned(&pin.0).unwrap().unwrap();
     assert_eq!((found.bans, found.is_foreign), (2, false));
+}
+
+#[test]
+fn what_is_known_of_clients_comes_along() {
+    let (pair, pin) = (Pair::new(), Pin::new());
+    let mut shield = pin.attach(&pair).unwrap();
+    let (past, other) = (Offender::new(3, 7, u64::MAX), "192.0.2.9".parse().unwrap());
+    for addr in [banned(), other] {
+        shield.remember(addr, Some(past)).unwrap();
+        shield.explain(addr, Some("scraper of prices")).unwrap();
+    }
+    shield.remember(other, None).unwrap();
+    shield.explain(other, None).unwrap();
+    shield
+        .explain(other, None)
+        .expect("it is forgotten already");
+    drop(shield);
+
+    let expected = (
+        vec![(banned(), past)],
+        vec![(banned(), "scraper of prices".to_owned())],
+    );
+    let known = |shield: &Shield| (shield.remembered().unwrap(), shield.explained().unwrap());
+    let shield = pin.attach(&pair).unwrap();
+    assert_eq!(known(&shield), expected);
+    drop(shield);
+    fs::rename(pin.0.join(format!("v{LAYOUT}")), pin.0.join("v0")).unwrap();
+    let shield = pin.attach(&pair).unwrap();
+    assert!(!shield.is_takeover(), "its maps are new");
+    assert_eq!(known(&shield), expected);
+}
+
+#[test]
+fn lists_are_emptied_before_they_are_freed() {
+    let (pair, pin) = (Pair::new(), Pin::new());
+    let networks = ["198.51.100.0/24", "203.0.113.7/32", "2001:db8:5::/48"].map(cidr);
+    let fill = |shield: &mut Shield| {
+        for network in networks {
+            shield.list_add(ListUse::Deny, network).unwrap();
+        }
+    };
+    let left = |tries: &[MapData]| -> usize {
+        let keys = tries.iter().zip([8, 20]);
+        keys.map(|(trie, bytes)| sys::entries(trie.fd(), bytes, 4).unwrap().1.len() / 4)
+            .sum()
+    };
+    let mut shield = pin.attach(&pair).unwrap();
+    fill(&mut shield);
+    let version = pin.0.join(format!("v{LAYOUT}"));
+    let tries = ["DENY_V4", "DENY_V6"].map(|name| MapData::from_pin(version.join(name)).unwrap());
+    drop(shield);
+    assert_eq!(left(&tries), 3, "they outlive the process");
+    detach(&pin.0, false).unwrap();
+    assert_eq!(left(&tries), 0);
+
+    let mut shield = unlimited();
+    fill(&mut shield);
+    let ids = shield.program().xdp().info().unwrap().map_ids().unwrap();
+    let named = |name: &str| {
+        let infos = ids
+            .iter()
+            .flatten()
+            .map(|id| MapInfo::from_id(*id).unwrap());
+        let found = infos
+            .into_iter()
+            .find(|info| info.name_as_str() == Some(name));
+        MapData::from_id(found.unwrap().id()).unwrap()
+    };
+    let tries = ["DENY_V4", "DENY_V6"].map(named);
+    assert_eq!(left(&tries), 3);
+    drop(shield);
+    assert_eq!(left(&tries), 0);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Controller {
             Some(banned) => banned.map_err(|error| error.to_string())?,
         }
         if let Some(reason) = &ban.reason {
-            self.notes.insert(client, reason.as_str().into());
+            self.note(client, reason);
         }
         Ok(())
     }
@@ -149,7 +149,8 @@ impl Controller {
             .map_err(|error| error.to_string())?;
         let client = ClientKey::from_ip(addr, self.ipv6_prefix);
         self.offenders.forgive(&client);
-        self.notes.remove(&client);
+        self.keep_past(&client);
+        self.forget_note(&client);
         Ok(was_banned)
     }
 
@@ -278,21 +279,16 @@ impl Controller {
                 age_ms: source.age_ns / 1_000_000,
             })
             .collect();
-        let bans = guard.bans();
-        top.bans_total = bans.len();
+        top.bans_total = guard.ban_count();
         // Those that end last are the newest, or the worst.
-        top.bans = bans
-            .iter()
-            .rev()
-            .take(TOP_MAX)
-            .map(|ban| self.shown(ban))
-            .collect();
+        let last = guard.last_bans(TOP_MAX);
+        top.bans = last.iter().map(|ban| self.shown(ban)).collect();
         top
     }
 
     fn status(&self) -> Status {
         let guard = self.guard.as_deref();
-        let listed = |list| guard.map_or(0, |guard| guard.list(list).len());
+        let listed = |list| guard.map_or(0, |guard| guard.list_len(list));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),
@@ -300,7 +296,7 @@ impl Controller {
             workers: self.workers,
             shield: self.shield_status(),
             pin: guard.and_then(|guard| guard.stays_at().map(ToOwned::to_owned)),
-            bans: guard.map_or(0, |guard| guard.bans().len()),
+            bans: guard.map_or(0, |guard| guard.ban_count()),
             allow: listed(ListUse::Allow),
             deny: listed(ListUse::Deny),
         }

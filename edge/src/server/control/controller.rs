@@ -1,6 +1,6 @@
 //! The control loop's state: who is asked what, and what is answered.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 
 use super::bans::{BanRequest, BanSender};
 use super::guard::{Counts, Guard, GuardError};
+use super::memory;
 use super::protected::Protected;
 use super::reports::Reports;
 use crate::cidr::ListUse;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, ShieldMode};
 use crate::kernel::{BanCause, LinkChange};
-use crate::limit::{ClientKey, Offenders, Sentence};
+use crate::limit::{ClientKey, Offenders, Sentence, Spared};
 use crate::observe::admin::{Call, Request};
 use crate::observe::metrics::{BanOrigin, Metrics, Scrape, ShieldLink, ShieldVerdict};
 use crate::proxy::Snapshot;
@@ -43,7 +44,7 @@ pub(super) struct Controller {
     pub(super) offenders: Offenders,
     pub(super) protected: Protected,
     pub(super) reports: Reports,
-    /// What operators gave as the reason of their bans; it goes with the process.
+    /// What operators gave as the reason of their bans.
     pub(super) notes: HashMap<ClientKey, Box<str>>,
     pub(super) ipv6_prefix: u8,
     /// Interfaces that should be protected; empty when the shield is switched off.
@@ -68,6 +69,7 @@ impl Controller {
         bans: BanSender,
         access_log_dropped: Arc<AtomicU64>,
         jobs: SyncSender<Job>,
+        spared: Spared,
     ) -> Controller {
         let wanted = match (&config.shield.mode, &*config.shield.interfaces) {
             // That of the default route was wanted, whichever it is.
@@ -76,11 +78,11 @@ impl Controller {
         };
         Controller {
             metrics,
-            offenders: remembered(guard.as_deref(), config),
+            offenders: memory::offenders(guard.as_deref(), config),
+            notes: memory::notes(guard.as_deref(), config.shield.ipv6_prefix),
             guard,
-            protected: Protected::default(),
+            protected: Protected::new(spared),
             reports: Reports::default(),
-            notes: HashMap::new(),
             ipv6_prefix: config.shield.ipv6_prefix,
             wanted,
             unattached: match config.shield.mode {
@@ -113,6 +115,7 @@ impl Controller {
         if let Some(why) = self.protected.why(network, None, now) {
             tracing::warn!(%addr, reason = cause.name(), why, "not banned");
             let until = now.saturating_add(PROTECTED_PAUSE_NS);
+            // Not kept for the next run: nothing was done.
             self.offenders.record(client, 0, until, Duration::ZERO);
             return;
         }
@@ -122,7 +125,9 @@ impl Controller {
                 let (secs, origin) = (duration.as_secs(), cause.origin());
                 tracing::info!(%addr, secs, origin, reason = cause.name(), count, "banned");
                 let until = now.saturating_add(nanos(duration));
-                self.offenders.record(client, count, until, penalty.forget);
+                let forgotten = self.offenders.record(client, count, until, penalty.forget);
+                self.keep_past(&client);
+                self.keep_pasts(&forgotten);
             }
             Some(Err(error)) => self.report(&error),
         }
@@ -147,6 +152,7 @@ impl Controller {
 
     /// Looks at the interfaces, because something about them has changed.
     pub(super) fn follow_interfaces(&mut self) {
+        self.protected.look(monotonic_ns());
         let Some(guard) = &mut self.guard else { return };
         let changes = guard.follow_interfaces();
         for change in changes {
@@ -252,7 +258,8 @@ impl Controller {
 
     /// Clears expired bans out of the kernel's table, and forgets those long past.
     pub(super) fn sweep(&mut self) {
-        self.offenders.sweep(monotonic_ns());
+        let forgotten = self.offenders.sweep(monotonic_ns());
+        self.keep_pasts(&forgotten);
         let Some(guard) = &mut self.guard else { return };
         let swept = guard.sweep();
         if matches!(swept, Ok(bans) if bans > 0) {
@@ -292,7 +299,7 @@ impl Controller {
             verdicts: counters(verdicts),
             watched: counters(watched.unwrap_or_default()),
             samples_lost: guard.and_then(|guard| guard.evidence_lost().ok()),
-            bans: guard.map(|guard| guard.bans().len()),
+            bans: guard.map(|guard| guard.ban_count()),
         })
     }
 
@@ -331,24 +338,6 @@ impl Controller {
         }
     }
 
-    /// Forgets the reasons of bans that are over.
-    fn forget_notes(&mut self) {
-        if self.notes.is_empty() {
-            return;
-        }
-        let bans = self
-            .guard
-            .as_ref()
-            .map(|guard| guard.bans())
-            .unwrap_or_default();
-        let prefix = self.ipv6_prefix;
-        let standing: HashSet<ClientKey> = bans
-            .iter()
-            .map(|ban| ClientKey::from_ip(ban.addr, prefix))
-            .collect();
-        self.notes.retain(|client, _| standing.contains(client));
-    }
-
     /// Logs the first of a row of failures: a full table would fill the log as well.
     pub(super) fn report(&mut self, error: &GuardError) {
         if !self.failing {
@@ -358,21 +347,6 @@ impl Controller {
     }
 }
 
-/// The bans of an earlier run, so that the next one of the same client is longer.
-fn remembered(guard: Option<&dyn Guard>, config: &Config) -> Offenders {
-    let mut offenders = Offenders::default();
-    let (Some(guard), Some(penalty)) = (guard, &config.penalty) else {
-        return offenders;
-    };
-    let now = monotonic_ns();
-    for ban in guard.bans() {
-        let client = ClientKey::from_ip(ban.addr, config.shield.ipv6_prefix);
-        let until = now.saturating_add(nanos(ban.remaining));
-        offenders.record(client, ban.count, until, penalty.forget);
-    }
-    offenders
-}
-
-fn nanos(duration: Duration) -> u64 {
+pub(super) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -9,7 +9,7 @@ use edge_common::{BanCause, Family, Verdict};
 
 use crate::cidr::{Cidr, ListUse};
 use crate::config::Config;
-use crate::kernel::{Ban, Evidence, LinkChange, ListOrigin, Unlisted};
+use crate::kernel::{Ban, Evidence, LinkChange, ListOrigin, Offender, Unlisted};
 
 /// Why the kernel program did not do what was asked.
 pub type GuardError = Box<dyn Error + Send + Sync>;
@@ -32,8 +32,29 @@ pub trait Guard: Send {
     /// Lifts a ban; whether there was one.
     fn unban(&mut self, addr: IpAddr) -> Result<bool, GuardError>;
 
-    /// The bans in force.
+    /// The bans in force, those that end first first.
     fn bans(&self) -> Vec<Ban>;
+
+    /// So many of the bans in force, those that end last first.
+    fn last_bans(&self, count: usize) -> Vec<Ban>;
+
+    /// How many bans are in force.
+    fn ban_count(&self) -> usize;
+
+    /// Whether an address is banned.
+    fn is_banned(&self, addr: IpAddr) -> bool;
+
+    /// Keeps the past bans of a client for the next run, or forgets them.
+    fn remember(&mut self, addr: IpAddr, offender: Option<Offender>) -> Result<(), GuardError>;
+
+    /// The past bans that were kept.
+    fn remembered(&self) -> Result<Vec<(IpAddr, Offender)>, GuardError>;
+
+    /// Keeps why a client was banned for the next run, or forgets it.
+    fn explain(&mut self, addr: IpAddr, reason: Option<&str>) -> Result<(), GuardError>;
+
+    /// The reasons that were kept.
+    fn explained(&self) -> Result<Vec<(IpAddr, String)>, GuardError>;
 
     /// Makes room by removing expired bans; how many.
     fn sweep(&mut self) -> Result<usize, GuardError>;
@@ -52,6 +73,9 @@ pub trait Guard: Send {
 
     /// The networks of a list, and who put them there.
     fn list(&self, list: ListUse) -> Vec<(Cidr, ListOrigin)>;
+
+    /// How many networks a list has.
+    fn list_len(&self, list: ListUse) -> usize;
 
     /// The network of a list that an address is in.
     fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr>;

@@ -11,6 +11,7 @@ mod bans;
 mod controller;
 mod guard;
 mod known;
+mod memory;
 mod plane;
 mod protected;
 mod reports;

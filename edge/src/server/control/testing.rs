@@ -10,7 +10,7 @@ use edge_common::{BanCause, Family, Verdict};
 use super::guard::{Counts, Guard, GuardError, GuardLink};
 use crate::cidr::{Cidr, ListUse};
 use crate::config::{Config, Penalty, Weights};
-use crate::kernel::{Ban, Evidence, LinkChange, ListOrigin, Unlisted};
+use crate::kernel::{Ban, Evidence, LinkChange, ListOrigin, Offender, Unlisted};
 
 /// Ten minutes, then longer.
 pub(super) fn penalty() -> Penalty {
@@ -36,6 +36,7 @@ pub(super) fn penalty() -> Penalty {
 pub(super) struct Table {
     bans: BTreeMap<IpAddr, (Duration, BanCause, u16)>,
     lists: BTreeMap<(bool, Cidr), ListOrigin>,
+    offenders: BTreeMap<IpAddr, Offender>,
 }
 
 impl Guard for Table {
@@ -67,6 +68,39 @@ impl Guard for Table {
             count,
         })
         .collect()
+    }
+
+    fn last_bans(&self, count: usize) -> Vec<Ban> {
+        self.bans().into_iter().rev().take(count).collect()
+    }
+
+    fn ban_count(&self) -> usize {
+        self.bans.len()
+    }
+
+    fn is_banned(&self, addr: IpAddr) -> bool {
+        self.bans.contains_key(&addr)
+    }
+
+    fn remember(&mut self, addr: IpAddr, offender: Option<Offender>) -> Result<(), GuardError> {
+        match offender {
+            Some(offender) => self.offenders.insert(addr, offender),
+            None => self.offenders.remove(&addr),
+        };
+        Ok(())
+    }
+
+    fn remembered(&self) -> Result<Vec<(IpAddr, Offender)>, GuardError> {
+        let offenders = self.offenders.iter();
+        Ok(offenders.map(|(&addr, &past)| (addr, past)).collect())
+    }
+
+    fn explain(&mut self, _: IpAddr, _: Option<&str>) -> Result<(), GuardError> {
+        Ok(())
+    }
+
+    fn explained(&self) -> Result<Vec<(IpAddr, String)>, GuardError> {
+        Ok(Vec::new())
     }
 
     fn sweep(&mut self) -> Result<usize, GuardError> {
@@ -101,6 +135,10 @@ impl Guard for Table {
         of_list
             .map(|((_, cidr), origin)| (*cidr, *origin))
             .collect()
+    }
+
+    fn list_len(&self, list: ListUse) -> usize {
+        self.list(list).len()
     }
 
     fn listed(&self, list: ListUse, addr: IpAddr) -> Option<Cidr> {

@@ -15,6 +15,7 @@ use super::guard::Guard;
 use super::known::{self, KnownSender};
 use super::plane::Plane;
 use crate::config::Config;
+use crate::limit::Spared;
 use crate::observe::admin::{Socket, SocketError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{Page, PageError};
@@ -51,6 +52,8 @@ pub struct ControlParts {
     pub guard: Option<Box<dyn Guard>>,
     /// Where requests to reload go.
     pub jobs: SyncSender<Job>,
+    /// Where workers find the addresses that commit no offences.
+    pub spared: Spared,
     /// Access log lines lost ([`crate::observe::access::AccessWriter::dropped`]).
     pub access_log_dropped: Arc<AtomicU64>,
 }
@@ -102,6 +105,7 @@ impl Control {
             bans.clone(),
             parts.access_log_dropped,
             parts.jobs.clone(),
+            parts.spared,
         );
         let thread = thread::Builder::new()
             .name("control".into())
@@ -209,6 +213,7 @@ mod tests {
             metrics: Metrics::new(&config),
             guard,
             jobs: std_mpsc::sync_channel(1).0,
+            spared: Spared::default(),
             access_log_dropped: Arc::clone(&access_log_dropped),
         };
         Running {
