@@ -2,9 +2,8 @@
 
 use crate::{Gcra, Ipv6Mask};
 
-/// Values of [`ShieldConfig`] in the map: the one in force and the one being written. A second map
-/// of one `u32` says which is in force; changing that number is the swap.
-pub const CONFIG_SLOTS: u32 = 2;
+/// Configurations there is room for: the one in force and the one being written.
+pub const CONFIG_SLOTS: usize = 2;
 
 /// A set of ports: one bit each.
 #[repr(C)]
@@ -132,10 +131,26 @@ impl Default for ShieldConfig {
     }
 }
 
+/// All that is in the map, one value, so that the program looks it up once. It is written whole:
+/// bytes that stay the same may be read meanwhile, so the slot in force does not change and the
+/// number changes last.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShieldConfigs {
+    /// Which slot is in force.
+    pub active: u64,
+    /// The slots.
+    pub slots: [ShieldConfig; CONFIG_SLOTS],
+}
+
+const _: () = assert!(size_of::<ShieldConfigs>() == 8 + CONFIG_SLOTS * size_of::<ShieldConfig>());
+
 #[cfg(feature = "user")]
 mod pod {
     #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
+    // SAFETY: as below.
+    unsafe impl aya::Pod for super::ShieldConfigs {}
     // SAFETY: repr(C), only u64 inside (the assertion above leaves no room for padding), every bit
     // pattern valid.
     unsafe impl aya::Pod for super::ShieldConfig {}

@@ -24,7 +24,7 @@ mod verdict;
 
 pub use ban::{BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, Ban, BanSeen, ban_filter, ban_place};
 pub use cause::BanCause;
-pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldFlags};
+pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldConfigs, ShieldFlags};
 pub use connection_id::{CONNECTION_ID_BYTES, Owner, SteerKey};
 pub use cpu::Cpu;
 pub use evidence::{EVIDENCE_BURST, EVIDENCE_BYTES, EVIDENCE_PER_SEC, Evidence};

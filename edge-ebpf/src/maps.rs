@@ -4,18 +4,14 @@ use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use edge_common::{
-    BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, BUCKETS, Ban, BanSeen, Bucket, CONFIG_SLOTS, Cpu,
-    EVIDENCE_BYTES, Evidence, KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, OFFENDERS_MAX,
-    Offender, REASONS_MAX, Reason, SHARED, Shared, ShieldConfig, SourceKey, TRIE_MAX,
+    BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, BUCKETS, Ban, BanSeen, Bucket, Cpu, EVIDENCE_BYTES,
+    Evidence, KNOWN_MAX, Known, ListOrigin, ListV4, ListV6, OFFENDERS_MAX, Offender, REASONS_MAX,
+    Reason, SHARED, Shared, ShieldConfigs, SourceKey, TRIE_MAX,
 };
 
 /// The configuration in force and the one being written.
 #[btf_map]
-pub(crate) static CONFIG: Array<ShieldConfig, { CONFIG_SLOTS as usize }> = Array::new();
-
-/// Which of the two is in force.
-#[btf_map]
-pub(crate) static ACTIVE: Array<u32, 1> = Array::new();
+pub(crate) static CONFIG: Array<ShieldConfigs, 1> = Array::new();
 
 /// Who is banned. Written by the proxy alone.
 #[btf_map]

@@ -9,7 +9,7 @@ use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use edge_common::{CONFIG_SLOTS, Cpu, Family, ShieldConfig, ShieldFlags, Verdict};
 
-use crate::maps::{ACTIVE, CONFIG, CPUS};
+use crate::maps::{CONFIG, CPUS};
 use crate::packet::Packet;
 use crate::parse::{self, Opens, Protocol, Segment};
 use crate::{bans, evidence, limits, lists};
@@ -19,7 +19,7 @@ use crate::{bans, evidence, limits, lists};
 #[xdp(frags)]
 fn shield(ctx: XdpContext) -> u32 {
     let (Some(config), Some(cpu)) = (config(), CPUS.get_ptr_mut(0)) else {
-        return XDP_PASS; // There are two slots and the index is masked: cannot happen.
+        return XDP_PASS; // Both indices are in bounds: cannot happen.
     };
     // SAFETY: this CPU's own, and XDP programs do not interrupt each other on a CPU.
     let cpu = unsafe { &mut *cpu };
@@ -74,8 +74,10 @@ fn drop(
 /// configuration or the next, whole.
 #[inline(always)]
 fn config() -> Option<&'static ShieldConfig> {
-    let active = *ACTIVE.get(0)?;
-    CONFIG.get(active & (CONFIG_SLOTS - 1))
+    let configs = CONFIG.get(0)?;
+    // SAFETY: an aligned u64 of a map value; volatile because the proxy writes it.
+    let active = unsafe { (&raw const configs.active).read_volatile() };
+    configs.slots.get(active as usize & (CONFIG_SLOTS - 1))
 }
 
 /// The verdict on what is for a guarded port, or may be: whoever hides the port behind a heap of

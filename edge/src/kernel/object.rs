@@ -4,7 +4,7 @@ use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, Xdp};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfError, EbpfLoader};
-use edge_common::{Ban, Bucket, Cpu, Known, Shared, ShieldConfig, SourceKey};
+use edge_common::{Ban, Bucket, Cpu, Known, Shared, ShieldConfigs, SourceKey};
 
 use super::ShieldError;
 use super::error::errno;
@@ -36,8 +36,7 @@ pub(super) struct Tries {
 
 /// The other maps, open. Their names are those of the statics in `edge-ebpf/src/maps.rs`.
 pub(super) struct Maps {
-    pub(super) config: Array<MapData, ShieldConfig>,
-    pub(super) active: Array<MapData, u32>,
+    pub(super) config: Array<MapData, ShieldConfigs>,
     pub(super) sources: Array<MapData, Bucket>,
     pub(super) together: Array<MapData, Shared>,
     pub(super) known: HashMap<MapData, SourceKey, Known>,
@@ -119,7 +118,6 @@ pub(super) fn load(directory: Option<&PinDirectory>, bans_max: u32) -> Result<Lo
         },
         maps: Maps {
             config: map(ebpf, "CONFIG")?,
-            active: map(ebpf, "ACTIVE")?,
             sources: map(ebpf, "SOURCES")?,
             together: map(ebpf, "TOGETHER")?,
             known: map(ebpf, "KNOWN")?,

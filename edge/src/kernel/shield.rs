@@ -40,8 +40,6 @@ pub struct Shield {
     settings: ShieldConfig,
     /// Nobody but the allow list is to be let in, once it is written.
     only: bool,
-    /// The slot of the configuration map in force.
-    slot: u32,
     maps: Maps,
     bans: Bans,
     lists: Lists,
@@ -145,16 +143,10 @@ impl Shield {
             log,
             version,
         } = object::load(directory.as_ref(), bans_max)?;
-        let slot = maps
-            .active
-            .get(&0, 0)
-            .map_err(|error| inaccessible("ACTIVE", error))?
-            % CONFIG_SLOTS;
+        let configs = maps.config.get(&0, 0);
+        let configs = configs.map_err(|error| inaccessible("CONFIG", error))?;
         // All zero in maps that are new; zero is no seed.
-        let found = maps
-            .config
-            .get(&slot, 0)
-            .map_err(|error| inaccessible("CONFIG", error))?;
+        let found = configs.slots[configs.active as usize % CONFIG_SLOTS];
         let (found, seed) = match found.seed {
             0 => (ShieldConfig::default(), seed.max(1)),
             // With another seed, every source would start anew.
@@ -171,7 +163,6 @@ impl Shield {
             log,
             only: config.only,
             settings: found,
-            slot,
             maps,
             program,
             pins: directory
@@ -286,16 +277,16 @@ impl Shield {
 
     fn install(&mut self, mut settings: ShieldConfig) -> Result<(), ShieldError> {
         settings.flags = self.with_lists(settings.flags);
-        let slot = (self.slot + 1) % CONFIG_SLOTS;
-        self.maps
-            .config
-            .set(slot, settings, 0)
+        let map = &mut self.maps.config;
+        map.get(&0, 0)
+            .and_then(|mut configs| {
+                let slot = (configs.active as usize + 1) % CONFIG_SLOTS;
+                configs.slots[slot] = settings;
+                map.set(0, configs, 0)?;
+                configs.active = slot as u64;
+                map.set(0, configs, 0)
+            })
             .map_err(|error| inaccessible("CONFIG", error))?;
-        self.maps
-            .active
-            .set(0, slot, 0)
-            .map_err(|error| inaccessible("ACTIVE", error))?;
-        self.slot = slot;
         let old = std::mem::replace(&mut self.settings, settings);
 
         self.bans.set_mask(settings.ipv6_mask)?;
