@@ -55,6 +55,10 @@ impl Shared {
 
     /// Ends the connection, by an error of the client's or without one.
     pub(super) fn fail(&self, error: Error) {
+        // Every stream breaks off when the connection is over, which is nobody's fault.
+        if self.connection.close_reason().is_some() {
+            return;
+        }
         let offence = match error {
             Error::NoError | Error::Internal => None,
             Error::ExcessiveLoad => Some(Offence::Resets),
