@@ -1,6 +1,6 @@
 //! A screen of the terminal that leaves the one before it as it was.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -60,14 +60,21 @@ impl Input {
         if !ready(1) {
             return Ok(false);
         }
-        let mut key = [0];
-        let read = stdin.lock().read(&mut key)?;
-        Ok(read == 0 || matches!(key[0], b'q' | b'Q' | 3 | 4 | 27))
+        // Not through `stdin`, which would keep keys that come together from the next look.
+        let mut keys = [0; 64];
+        let read = nix::unistd::read(stdin.as_fd(), &mut keys)?;
+        Ok(read == 0 || ends(&keys[..read]))
     }
 }
 
-/// The terminal's second screen, with keys that are neither shown nor wait for a newline. Dropping
-/// it gives everything back.
+/// Whether these keys leave: q, ^C, ^D, and Esc unless it begins the name of another key.
+fn ends(keys: &[u8]) -> bool {
+    const ESCAPE: u8 = 27;
+    keys == [ESCAPE] || keys.iter().any(|key| matches!(key, b'q' | b'Q' | 3 | 4))
+}
+
+/// The terminal's second screen, with keys that are neither shown nor wait for a newline nor send
+/// signals: ^Z would leave the terminal as it is. Dropping it gives everything back.
 pub(super) struct Terminal {
     before: Option<Termios>,
 }
@@ -79,7 +86,7 @@ impl Terminal {
             let mut quiet = before.clone();
             quiet
                 .local_flags
-                .remove(LocalFlags::ICANON | LocalFlags::ECHO);
+                .remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG);
             tcsetattr(io::stdin(), SetArg::TCSANOW, &quiet)?;
         }
         let terminal = Terminal { before };
@@ -114,6 +121,21 @@ impl Drop for Terminal {
         let _ = self.write("\x1b[?25h\x1b[?1049l");
         if let Some(before) = &self.before {
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_keys_leave_and_others_do_not() {
+        for keys in ["q", "Q", "\x03", "\x04", "\x1b", "xq"] {
+            assert!(ends(keys.as_bytes()), "{keys:?}");
+        }
+        for keys in ["x", "\x1b[A", "\r", " "] {
+            assert!(!ends(keys.as_bytes()), "{keys:?}");
         }
     }
 }
