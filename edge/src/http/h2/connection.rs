@@ -24,6 +24,9 @@ use crate::proxy::{Exchange, Peer, Proxy, Service};
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// Window for request content of the whole connection.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Heads so many times as long as may be are still taken in, to be refused by us: beyond that `h2`
+/// answers 431 by itself and nobody hears of it.
+const OVERSIZE_SEEN: usize = 2;
 /// Streams a client may reset before the answers to them were begun (CVE-2023-44487).
 const RESET_STREAMS_MAX: usize = 32;
 
@@ -38,7 +41,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
         // RFC 8441: WebSocket over a stream.
         .enable_connect_protocol()
         .max_concurrent_streams(bounds.streams)
-        .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(bounds.head_bytes * OVERSIZE_SEEN).unwrap_or(u32::MAX))
         .max_send_buffer_size(bounds.buffer_bytes)
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
         .max_concurrent_reset_streams(RESET_STREAMS_MAX);
@@ -116,7 +119,7 @@ async fn exchange(
 ) {
     let (parts, body) = request.into_parts();
     let ended = body.is_end_stream();
-    match request::request_head(&parts, ended, proxy.bounds().head_fields) {
+    match request::request_head(&parts, ended, proxy.bounds()) {
         Ok(head) => {
             let is_head = head.method == Method::HEAD;
             let mut client = Stream::new(body, respond, is_head, head.expects_continue);

@@ -5,28 +5,37 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use crate::config::Bounds;
 use crate::http::opening;
 use crate::message::{Fields, RequestHead, RequestSection, ResponseHead, SectionError, Version};
+
+/// What a field counts beyond its name and value.
+const FIELD_OVERHEAD: usize = 32;
 
 /// Converts what `h2` has checked: pseudo-fields are complete and nothing is connection-specific.
 pub(super) fn request_head(
     parts: &Parts,
     ended: bool,
-    fields_max: usize,
+    bounds: &Bounds,
 ) -> Result<RequestHead, StatusCode> {
-    section(parts, ended, fields_max).map_err(|error| match error {
+    section(parts, ended, bounds).map_err(|error| match error {
         SectionError::Malformed => StatusCode::BAD_REQUEST,
         SectionError::Refused(status) => status,
     })
 }
 
-fn section(parts: &Parts, ended: bool, fields_max: usize) -> Result<RequestHead, SectionError> {
-    let bytes = parts
+fn section(parts: &Parts, ended: bool, bounds: &Bounds) -> Result<RequestHead, SectionError> {
+    let bytes: usize = parts
         .headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
-    let mut section = RequestSection::new(fields_max, bytes);
+    // RFC 9113 §6.5.2.
+    if bytes + FIELD_OVERHEAD * parts.headers.len() > bounds.head_bytes {
+        let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Err(SectionError::Refused(too_large));
+    }
+    let mut section = RequestSection::new(bounds.head_fields, bytes);
     section.method(parts.method.clone());
     if let Some(protocol) = parts.extensions.get::<Protocol>() {
         section.protocol(protocol.as_str().as_bytes());
@@ -89,7 +98,20 @@ mod tests {
 
     fn convert(request: http::request::Builder, ended: bool) -> Result<RequestHead, StatusCode> {
         let (parts, ()) = request.body(()).expect("valid").into_parts();
-        request_head(&parts, ended, 100)
+        let bounds = crate::observe::testing::config().bounds;
+        request_head(&parts, ended, &bounds)
+    }
+
+    #[test]
+    fn a_long_head_is_refused_with_its_own_status() {
+        let bytes = crate::observe::testing::config().bounds.head_bytes;
+        let with = |length: usize| {
+            let request = Request::get("https://a.example/");
+            convert(request.header("x", "v".repeat(length)), true)
+        };
+        assert!(with(bytes - 100).is_ok());
+        let too_large = Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert_eq!(with(bytes).err(), too_large);
     }
 
     #[test]

@@ -13,10 +13,11 @@ use super::Stop;
 use super::call::Call;
 use crate::auth::{Challenge, Claims, Issuer, Issuers, KeySet, TokenError, Verifier, metadata};
 use crate::config::{Config, Mcp, McpAuth};
-use crate::limit::RetryAfter;
+use crate::limit::{Offence, RetryAfter};
 use crate::mcp::{Class, Refusal};
 use crate::message::{Name, RequestHead};
 use crate::proxy::configured::Proxy;
+use crate::proxy::exchange::Peer;
 use crate::proxy::reply::Reply;
 use crate::proxy::router::Match;
 
@@ -78,6 +79,7 @@ impl Proxy {
     pub(super) fn authorize(
         &self,
         head: &RequestHead,
+        peer: &Peer,
         mcp: &Mcp,
         call: &mut Call,
     ) -> Result<(), Stop> {
@@ -99,7 +101,10 @@ impl Proxy {
         let token = match bearer(head) {
             Ok(Some(token)) => token,
             Ok(None) => return Err(refuse(call, Challenge::Missing)),
-            Err(()) => return Err(refuse(call, Challenge::Invalid)),
+            Err(()) => {
+                self.offence_of(peer, Offence::Auth);
+                return Err(refuse(call, Challenge::Invalid));
+            }
         };
         let claims = match self.claims(gate, call.route, token) {
             Ok(claims) => claims,
@@ -108,7 +113,13 @@ impl Proxy {
                 let soon = RetryAfter(std::time::Duration::from_secs(1));
                 return Err(Stop::Refused(Refusal::Unavailable, Some(soon)));
             }
-            Err(_) => return Err(refuse(call, Challenge::Invalid)),
+            Err(error) => {
+                // Honest clients find out this way that their time is over, or the issuer's keys new.
+                if matches!(error, TokenError::Invalid | TokenError::Audience) {
+                    self.offence_of(peer, Offence::Auth);
+                }
+                return Err(refuse(call, Challenge::Invalid));
+            }
         };
         if let Some(scope) = claims.lacks(auth.scopes.iter()) {
             return Err(refuse(call, Challenge::Scope(scope)));

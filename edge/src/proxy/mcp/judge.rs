@@ -42,7 +42,7 @@ impl Proxy {
         if head.target.query().is_some() && has_token(head.target.as_str()) {
             return Err(Refusal::QueryToken.into());
         }
-        self.authorize(head, mcp, call)?;
+        self.authorize(head, peer, mcp, call)?;
         if !matches!(call.class, Class::Discovery | Class::Health) {
             self.learn(head, client, mcp, call).await?;
             match call.seals && call.era == Era::Legacy {
