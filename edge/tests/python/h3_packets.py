@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import struct
 import sys
 import time
 from urllib.parse import urlparse
@@ -16,7 +17,8 @@ from h3_client import configuration, open_client
 
 
 def server(url):
-    return ("127.0.0.1", urlparse(url).port)
+    host = urlparse(url).hostname
+    return ("127.0.0.1" if host == "localhost" else host, urlparse(url).port)
 
 
 def first_flight(ca, url):
@@ -111,6 +113,38 @@ def flood(url, ca, count="3000"):
             sock.sendto(datagram, server(url))
             sent += 1
         sock.close()
+    return {"datagrams": sent}
+
+
+def checksum(data):
+    """RFC 1071, of an even number of bytes."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def spoofed(url, ca, count="6000", distinct="300"):
+    """First datagrams from addresses all over, sent past the socket layer: nobody lives there."""
+    target = socket.inet_aton(urlparse(url).hostname)
+    port = urlparse(url).port
+    flights = [first_flight(ca, url)[0] for _ in range(int(distinct))]
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    sent = 0
+    for n in range(int(count)):
+        data = flights[n % len(flights)]
+        source = socket.inet_aton(f"11.{n % 250}.{n // 250 % 250}.{n % 199 + 1}")
+        length = 8 + len(data)
+        udp_header = struct.pack("!HHHH", 1024 + n % 60000, port, length, 0)
+        pseudo = source + target + struct.pack("!BBH", 0, socket.IPPROTO_UDP, length)
+        body = udp_header + data
+        total = checksum(pseudo + body + bytes(len(body) % 2)) or 0xFFFF
+        packet = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, 17, 0) + source + target
+        try:
+            raw.sendto(packet + udp_header[:6] + struct.pack("!H", total) + data, (urlparse(url).hostname, 0))
+            sent += 1
+        except OSError:
+            time.sleep(0.001)
     return {"datagrams": sent}
 
 

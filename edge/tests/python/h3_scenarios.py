@@ -167,6 +167,18 @@ async def moving(url, ca, rounds="12", active="no"):
     return "ok"
 
 
+async def offence(url, ca):
+    """A request that says not what it is for, for which the client is banned."""
+    async with open_client(url, ca) as client:
+        stream = client._quic.get_next_available_stream_id()
+        client.http.send_headers(stream, [(b":method", b"GET")], end_stream=True)
+        client.transmit()
+        async with asyncio.timeout(10):
+            while client.terminated is None:
+                await asyncio.sleep(0.02)
+    return {"code": client.terminated.error_code}
+
+
 async def cancelling(url, ca):
     """Resets in both directions, and a client that reads nothing."""
     async with open_client(url, ca) as client:

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{LIMIT, scenario, start};
-use crate::support::{Demo, Process, Setup, light, peer};
+use crate::support::{Demo, Process, Setup, free_port, light, peer, run_driver};
 
 /// With two workers the kernel's hash would choose the wrong one for half of the ports.
 #[test]
@@ -16,6 +16,23 @@ fn a_client_that_changes_its_port_keeps_its_stream() {
     assert_eq!(scenario(&edge, "moving", &["8", "yes"]), "ok");
     let migrations = edge.metrics().sum("edge_quic_migrations_total", &[]);
     assert!(migrations >= 20.0, "{migrations} migrations");
+    edge.assert_healthy();
+}
+
+#[test]
+fn an_address_that_a_reload_adds_is_steered_too() {
+    let _machine = light();
+    let (_demo, mut edge) = start();
+    let (first, added) = (edge.https.port(), free_port());
+    let listen = format!("redirect = false\nquic = [\"127.0.0.1:{first}\", \"127.0.0.1:{added}\"]");
+    edge.rewrite(&edge.config().replace("redirect = false", &listen));
+    edge.reload();
+    let ca = edge.file("ca.pem").display().to_string();
+    let url = format!("https://localhost:{added}");
+    let command = peer("h3_scenarios.py", &["moving", &url, &ca, "12", "no"]);
+    assert_eq!(run_driver("moving", command, LIMIT), "ok");
+    let log = edge.process.stderr();
+    assert!(!log.contains("kernel's hash"), "{log}");
     edge.assert_healthy();
 }
 

@@ -1,12 +1,14 @@
 //! What an operator does by hand: lists, bans that travel, the view, and no way to lock oneself out.
 
+use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::scene::{CALLER, NO_ANSWER, Scene};
-use crate::support::{Pair, heavy, wait_until};
+use crate::support::{Pair, edge_binary, heavy, wait_until};
 
 const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
 
@@ -150,4 +152,111 @@ fn bans_can_be_taken_elsewhere_and_are_seen() {
         (&line["addr"], &line["verdict"]),
         (&abuser.into(), &"banned".into())
     );
+}
+
+/// A program in a terminal of its own, made by script(1).
+struct Terminal {
+    child: Child,
+    shown: std::sync::mpsc::Receiver<Vec<u8>>,
+    screen: String,
+}
+
+impl Terminal {
+    fn run(shell: &str) -> Terminal {
+        let mut child = Command::new("script")
+            .args(["--quiet", "--return", "--command", shell, "/dev/null"])
+            .env("TERM", "xterm")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script(1)");
+        let (send, shown) = std::sync::mpsc::channel();
+        let mut output = child.stdout.take().expect("it is piped");
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = output.read(&mut bytes) {
+                if send.send(bytes[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Terminal {
+            child,
+            shown,
+            screen: String::new(),
+        }
+    }
+
+    fn keys(&mut self, keys: &[u8]) {
+        let input = self.child.stdin.as_mut().expect("it is piped");
+        input.write_all(keys).expect("it takes keys");
+        input.flush().expect("it takes keys");
+    }
+
+    /// Waits until something has been shown since the last time.
+    fn shows(&mut self, text: &str) {
+        let found = wait_until(Duration::from_secs(10), || {
+            while let Ok(bytes) = self.shown.try_recv() {
+                self.screen.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            self.screen.contains(text)
+        });
+        assert!(found, "{text:?} is not in {:?}", self.screen);
+        self.screen.clear();
+    }
+
+    fn ends(&mut self) {
+        let over = wait_until(Duration::from_secs(5), || {
+            self.child.try_wait().expect("our child").is_some()
+        });
+        assert!(over, "it goes on");
+        let status = self.child.wait().expect("our child");
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_view_takes_keys_and_gives_the_terminal_back() {
+    const ENTERED: &str = "\x1b[?1049h";
+    const LEFT: &str = "\x1b[?25h\x1b[?1049l";
+    let _machine = heavy();
+    let scene = Scene::new("top", "requests = \"off\"");
+    run(&scene, &["ban", &ABUSER.to_string(), "--for", "1h"]);
+    let (edge, socket) = (edge_binary(), scene.edge.file("admin.sock"));
+    let settings = |name: &str| scene.edge.file(name);
+    let command = format!(
+        "stty -a >{before}; {edge} top --socket {socket}; code=$?; stty -a >{after}; exit $code",
+        edge = edge.display(),
+        socket = socket.display(),
+        before = settings("before").display(),
+        after = settings("after").display(),
+    );
+    // q, Esc, ^C, ^D; what came with it makes no difference.
+    for last in [&b"q"[..], b"\x1b", b"\x03", b"\x04", b"xq"] {
+        let mut terminal = Terminal::run(&command);
+        terminal.shows(ENTERED);
+        terminal.shows(&ABUSER.to_string());
+        // Keys that mean nothing, an arrow among them: the view goes on.
+        for keys in [&b"x"[..], b"\x1b[A", b"\x1a"] {
+            terminal.keys(keys);
+            terminal.shows(&ABUSER.to_string());
+        }
+        terminal.keys(last);
+        terminal.shows(LEFT);
+        terminal.ends();
+        let read = |name| std::fs::read_to_string(settings(name)).expect("stty wrote it");
+        assert_eq!(read("before"), read("after"), "after {last:?}");
+    }
+    let mut terminal = Terminal::run(&command);
+    terminal.shows(ENTERED);
+    // The service behind it is gone.
+    drop(scene);
+    terminal.shows(LEFT);
 }

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::scene::{CALLER, NO_ANSWER, Scene};
-use crate::support::{Client, Pair, heavy, inside, wait_until};
+use super::scene::{CALLER, HTTPS, NO_ANSWER, Scene};
+use crate::support::{ALPN_H1, Client, Pair, Process, heavy, inside, peer_inside, wait_until};
 
 const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
 
@@ -95,4 +95,205 @@ fn bans_grow_with_each_offence_and_are_forgotten() {
     let page = scene.edge.metrics();
     assert!(page.sum("edge_bans_total", &["origin=\"protocol\""]) >= 4.0);
     assert_eq!(page.sum("edge_shield_bans", &[]), 1.0);
+}
+
+/// A frame of HTTP/2 (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = &(payload.len() as u32).to_be_bytes()[1..];
+    let stream = stream.to_be_bytes();
+    [length, &[kind, flags], &stream, payload].concat()
+}
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// `GET https://localhost/` (RFC 7541 §6, Appendix A).
+fn get() -> Vec<u8> {
+    [&[0x82, 0x87, 0x84, 0x41, 9][..], b"localhost"].concat()
+}
+
+/// The preface of a client, and then requests that are given up at once.
+fn resets() -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    for stream in (1..800).step_by(2) {
+        bytes.extend(frame(HEADERS, END_HEADERS | END_STREAM, stream, &get()));
+        bytes.extend(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
+    }
+    bytes
+}
+
+/// One request with a field of forty thousand bytes.
+fn long_head() -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    let mut block = get();
+    // A literal without indexing; 40,000 as an integer with a prefix of seven bits (§5.1).
+    block.extend([0x00, 1, b'x', 0x7f, 0xc1, 0xb7, 0x02]);
+    block.extend([b'v'; 40_000]);
+    let mut pieces = block.chunks(16_384);
+    let first = pieces.next().expect("it is long");
+    bytes.extend(frame(HEADERS, END_STREAM, 1, first));
+    let rest: Vec<&[u8]> = pieces.collect();
+    for (index, piece) in rest.iter().enumerate() {
+        let flags = if index + 1 == rest.len() {
+            END_HEADERS
+        } else {
+            0
+        };
+        bytes.extend(frame(CONTINUATION, flags, 1, piece));
+    }
+    bytes
+}
+
+/// Says something from an address, over TLS if a protocol is named, and reads until nothing comes.
+fn say(scene: &Scene, from: Ipv4Addr, to: u16, alpn: Option<&'static [u8]>, bytes: Vec<u8>) {
+    let roots = scene.edge.authority().roots();
+    inside(&scene.pair.client, move || {
+        let to = SocketAddr::from((Pair::HOST, to));
+        let client = Client::plain_from(from.into(), to, NO_ANSWER).expect("not banned yet");
+        let at_once = Some(Duration::ZERO);
+        let mut client = match alpn {
+            Some(alpn) => client.into_tls(&roots, &[alpn]).expect("not banned yet"),
+            None => client,
+        };
+        // What was not answered must not be sent again when the ban is over.
+        socket2::SockRef::from(client.socket())
+            .set_linger(at_once)
+            .expect("a socket");
+        // The ban may come before all is sent.
+        let _ = client.try_send(&bytes);
+        client.read_to_end(Duration::from_millis(500));
+    });
+}
+
+#[test]
+fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
+    let _machine = heavy();
+    // Each is all there is.
+    let limit = "requests = \"off\"\n[limit.penalty]\nrefused = 10\nhandshake = 10\nmalformed = 10\n\
+                 smuggling = 10\noversize = 10\nresets = 10\nauth = 10";
+    let tokens = "[[host.route]]\npath = \"/tokens\"\nupstream = \"origin\"\n[host.route.mcp]\n\
+                  [host.route.mcp.auth]\nissuer = \"http://127.0.0.1:9\"\n\
+                  resource = \"https://mcp.example.com/tokens\"\n\n";
+    let pair = Pair::new("offences", 12);
+    let scene = Scene::of(pair, limit, "", |setup| setup.more_routes(tokens));
+    let text = |head: &str| head.as_bytes().to_vec();
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "v".repeat(40_000)
+    );
+    let smuggled = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let guessed = "POST /tokens HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic eDp5\r\n\
+                   Content-Length: 2\r\n\r\n{}";
+    let (h1, h2): (&[u8], &[u8]) = (ALPN_H1[0], b"h2");
+    let offences = [
+        (443, None, text("GET / HTTP/1.1\r\n\r\n"), "handshake"),
+        (
+            80,
+            None,
+            text("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+            "malformed",
+        ),
+        (443, Some(h1), text(smuggled), "smuggling"),
+        (80, None, text(&long), "oversize"),
+        (443, Some(h2), long_head(), "oversize"),
+        (443, Some(h2), resets(), "resets"),
+        (443, Some(h1), text(guessed), "auth"),
+    ];
+    for (last, (port, alpn, bytes, reason)) in (3..).zip(offences) {
+        let from = Ipv4Addr::new(10, 83, 0, last);
+        say(&scene, from, port, alpn, bytes);
+        let ban = || {
+            let (code, text) = scene.edge.command(&["bans", "--json"]);
+            assert_eq!(code, 0, "{text}");
+            let bans: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let bans = bans.as_array().expect("a list").iter();
+            bans.clone()
+                .find(|ban| ban["addr"] == from.to_string())
+                .cloned()
+        };
+        assert!(
+            wait_until(Duration::from_secs(5), || ban().is_some()),
+            "no ban for {reason} over {alpn:?}\n{}",
+            scene.edge.process.output()
+        );
+        assert_eq!(ban().map(|ban| ban["reason"].clone()), Some(reason.into()));
+        assert!(
+            !scene.https_answers(from, Duration::from_millis(300)),
+            "{reason}"
+        );
+        assert!(scene.https_answers(CALLER, NO_ANSWER), "others are served");
+    }
+
+    // Over QUIC the connection ends with a word about it.
+    let ca = scene.edge.file("ca.pem").display().to_string();
+    let url = format!("https://{}:{}", HTTPS.ip(), HTTPS.port());
+    let arguments = ["offence", &url, &ca];
+    let command = peer_inside(&scene.pair.client, "h3_scenarios.py", &arguments);
+    let (code, stdout, stderr) = Process::run("offence", command, Duration::from_secs(30));
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let heard: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(heard["code"], 0x107, "{heard}");
+    assert!(!scene.https_answers(CALLER, Duration::from_millis(300)));
+}
+
+#[test]
+fn this_machine_commits_no_offences_against_itself() {
+    let _machine = heavy();
+    let limit = "requests = \"off\"\n[limit.penalty]\nrefused = 1\nwithin = \"60s\"";
+    let scene = Scene::new("own", limit);
+    // By an address that others reach it at too.
+    let answers = inside(&scene.pair.host, || {
+        (0..20)
+            .filter(|_| {
+                let http = SocketAddr::from((Pair::HOST, 80));
+                let mut client = Client::plain_from(Pair::HOST.into(), http, NO_ANSWER)
+                    .expect("nobody is banned");
+                client.send("GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
+                client
+                    .response_within(false, NO_ANSWER)
+                    .is_ok_and(|response| response.status == 400)
+            })
+            .count()
+    });
+    assert_eq!(answers, 20);
+    let (code, bans) = scene.edge.command(&["bans", "--json"]);
+    assert_eq!((code, bans.trim()), (0, "[]"));
+    let log = scene.edge.process.stderr();
+    assert!(!log.contains("not banned"), "{log}");
+}
+
+#[test]
+fn past_bans_and_reasons_survive_a_kill() {
+    let _machine = heavy();
+    let limit = "requests = \"off\"\n[limit.penalty]\nrefused = 10\nban = \"1s\"\nforget = \"10m\"\n\
+                 smuggling = 10";
+    let mut scene = Scene::new("past", limit);
+    let smuggled = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    offend_until_banned(&scene, smuggled);
+    assert_eq!(only_ban(&scene)["count"], 1);
+    let over = wait_until(Duration::from_secs(6), || {
+        scene.edge.command(&["bans", "--json"]).1.trim() == "[]"
+    });
+    assert!(over, "a ban of a second stands");
+    let reason = "scraper of prices";
+    let by_hand = ["ban", "10.83.0.5", "--for", "1h", "--reason", reason];
+    let (code, output) = scene.edge.command(&by_hand);
+    assert_eq!(code, 0, "{output}");
+
+    scene.edge.process.signal(nix::sys::signal::Signal::SIGKILL);
+    scene.edge.process.wait(Duration::from_secs(5));
+    scene.edge.start_again();
+    assert_eq!(only_ban(&scene)["reason"], reason);
+    let (code, output) = scene.edge.command(&["unban", "10.83.0.5"]);
+    assert_eq!(code, 0, "{output}");
+    offend_until_banned(&scene, smuggled);
+    assert_eq!(only_ban(&scene)["count"], 2, "the first one is remembered");
 }

@@ -34,13 +34,22 @@ impl Scene {
 
     /// With more keys for the shield.
     pub(super) fn with(name: &str, limit: &str, more: &str) -> Scene {
-        let pair = Pair::new(name, 4);
+        Scene::of(Pair::new(name, 4), limit, more, |setup| setup)
+    }
+
+    /// Between these namespaces, with changes to the rest of the configuration.
+    pub(super) fn of(
+        pair: Pair,
+        limit: &str,
+        more: &str,
+        change: impl FnOnce(Setup) -> Setup,
+    ) -> Scene {
         let upstream = SocketAddr::from(([127, 0, 0, 1], 8000));
         let demo = Demo::start_at(upstream, Some(&pair.host));
         let setup = Setup::new(upstream);
         // Empty, for a scene that names it.
         std::fs::write(setup.dir.path().join("deny.txt"), "").expect("our own directory");
-        let edge = setup
+        let edge = change(setup)
             .inside(&pair.host, Pair::HOST)
             .section(
                 "shield",

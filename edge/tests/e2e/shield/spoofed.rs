@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::scene::{CALLER, HTTPS, NO_ANSWER, Scene};
-use crate::support::{Pair, heavy, rss_bytes, spawn_inside};
+use crate::support::{Pair, Process, heavy, ip, peer_inside, rss_bytes, spawn_inside};
 
 const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
 const ALLOWED: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 5);
@@ -89,4 +89,53 @@ fn a_million_forged_sources_push_nobody_out() {
     let bans = run(&["bans"]);
     assert_eq!(bans.lines().count(), 2, "{bans}");
     assert!(bans.contains(&ABUSER.to_string()), "{bans}");
+}
+
+#[test]
+fn forged_beginnings_of_quic_connections_are_held_off() {
+    let _machine = heavy();
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let ceiling = "new_connections = \"400/s\"\nnew_connections_burst = 400";
+    let scene = Scene::with("initials", "requests = \"off\"", ceiling);
+    let (client, host) = (&scene.pair.client, &scene.pair.host);
+    // Answers go out, and nobody takes them.
+    ip(&format!("-n {host} route add 11.0.0.0/8 via {CALLER}"));
+    let ca = scene.edge.file("ca.pem").display().to_string();
+    let url = format!("https://{}:{}", HTTPS.ip(), HTTPS.port());
+    let connect = || {
+        let command = peer_inside(client, "h3_scenarios.py", &["churn", &url, &ca, "1"]);
+        let (code, stdout, stderr) = Process::run("churn", command, PATIENCE);
+        assert_eq!(code, 0, "{stdout}\n{stderr}");
+    };
+    // From now on the caller is known.
+    connect();
+    let memory = rss_bytes(scene.edge.process.pid());
+    let sum = |name: &str| scene.edge.metrics().sum(name, &[]);
+    let (dropped, retries) = (
+        scene.dropped(&["new_connections"]),
+        sum("edge_quic_retries_total"),
+    );
+    let flood = peer_inside(client, "h3_packets.py", &["spoofed", &url, &ca, "20000"]);
+    let mut flood = Process::start("flood", flood);
+    let mut connected = 0;
+    while flood.is_running() {
+        connect();
+        connected += 1;
+    }
+    let (code, stdout, stderr) = flood.finish(PATIENCE);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let dropped = scene.dropped(&["new_connections"]) - dropped;
+    let retries = sum("edge_quic_retries_total") - retries;
+    let grown = rss_bytes(scene.edge.process.pid()).saturating_sub(memory) >> 20;
+    println!(
+        "{stdout}; {dropped} dropped, {retries} asked for proof, {grown} MiB more, {connected} times connected"
+    );
+    assert!(dropped > 5000.0, "the shield let nearly all of them by");
+    assert!(retries > 50.0, "nobody was asked for proof");
+    assert!(grown < 64, "{grown} MiB more");
+    assert!(connected > 0);
+    connect();
+    // Nor is a client banned that comes and goes often.
+    let (code, bans) = scene.edge.command(&["bans", "--json"]);
+    assert_eq!((code, bans.trim()), (0, "[]"));
 }

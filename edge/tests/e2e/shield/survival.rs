@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 
 use super::scene::{CALLER, HTTPS, NO_ANSWER, Scene};
 use crate::support::{
-    ALPN_H1, Client, Flood, Pair, SYN, Setup, edge_binary, heavy, inside, netns_command,
+    ALPN_H1, Client, Flood, Pair, Pin, Process, SYN, Setup, edge_binary, heavy, inside,
+    netns_command, status_field,
 };
 
 const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
@@ -161,15 +162,7 @@ fn three_capabilities_are_enough() {
     // The account's: it owns nothing here but must be able to read the key and make its socket.
     let key = setup.dir.path().join("localhost.key");
     std::os::unix::fs::chown(key, Some(65_534), None).expect("root may");
-    let mut command = netns_command(Some(&pair.host), Path::new("setpriv"));
-    let capabilities = "-all,+bpf,+net_admin,+perfmon";
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
-    for set in ["--inh-caps", "--ambient-caps", "--bounding-set"] {
-        command.arg(set).arg(capabilities);
-    }
-    command.arg(edge_binary());
-    command.arg("run").arg("--config").arg(config);
-    let mut edge = setup.start_as(command);
+    let mut edge = setup.start_as(with_three_capabilities(&pair, &config));
     let labels = ["mode=\"native\"", "interface=\"veth-h\""];
     assert_eq!(edge.metrics().sum("edge_shield_attached", &labels), 1.0);
     let (code, output) = edge.command(&["ban", &ABUSER.to_string(), "--for", "1m"]);
@@ -183,5 +176,94 @@ fn three_capabilities_are_enough() {
     // Where its account may not write, the shield ends with it, and it says so.
     let log = edge.process.stderr();
     assert!(log.contains("the shield ends with this process"), "{log}");
+    edge.assert_healthy();
+}
+
+/// The command that runs `edge` as nobody in particular, with what the shield takes and nothing else.
+fn with_three_capabilities(pair: &Pair, config: &Path) -> std::process::Command {
+    let mut command = netns_command(Some(&pair.host), Path::new("setpriv"));
+    let capabilities = "-all,+bpf,+net_admin,+perfmon";
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    for set in ["--inh-caps", "--ambient-caps", "--bounding-set"] {
+        command.arg(set).arg(capabilities);
+    }
+    command.arg(edge_binary());
+    command.arg("run").arg("--config").arg(config);
+    command
+}
+
+/// A BPF file system of a test's own, into which everybody can look.
+struct FileSystem(tempfile::TempDir);
+
+impl FileSystem {
+    fn mount() -> FileSystem {
+        // No dot in its name: the BPF file system takes none.
+        let dir = tempfile::Builder::new().prefix("edge-e2e-").tempdir();
+        let dir = dir.expect("a directory");
+        let (flags, mode) = (nix::mount::MsFlags::empty(), Some("mode=0755"));
+        nix::mount::mount(Some("bpf"), dir.path(), Some("bpf"), flags, mode).expect("root may");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(dir.path(), open).expect("we own it");
+        FileSystem(dir)
+    }
+}
+
+impl Drop for FileSystem {
+    fn drop(&mut self) {
+        let gone = nix::mount::umount(self.0.path());
+        if !std::thread::panicking() {
+            gone.expect("nothing uses it any more");
+        }
+    }
+}
+
+#[test]
+fn an_account_with_three_capabilities_pins_and_takes_over() {
+    let _machine = heavy();
+    let file_system = FileSystem::mount();
+    let pair = Pair::new("pins", 4);
+    // As the service manager makes it for the account.
+    let pin = file_system.0.path().join("edge");
+    std::fs::create_dir(&pin).expect("root may");
+    std::os::unix::fs::chown(&pin, Some(65_534), Some(65_534)).expect("root may");
+    let mut setup = Setup::new("127.0.0.1:8000")
+        .inside(&pair.host, Pair::HOST)
+        .https_at(SocketAddr::from((Pair::HOST, 8443)))
+        .http_at(SocketAddr::from((Pair::HOST, 8080)))
+        .section(
+            "shield",
+            "mode = \"native\"\ninterfaces = [\"veth-h\"]\nrequired = true",
+        );
+    setup.pin = Pin::at(&pin);
+    let config = setup.write();
+    let key = setup.dir.path().join("localhost.key");
+    std::os::unix::fs::chown(key, Some(65_534), None).expect("root may");
+    let mut edge = setup.start_as(with_three_capabilities(&pair, &config));
+    assert_eq!(
+        status_field(edge.process.pid(), "Uid")
+            .split_whitespace()
+            .next(),
+        Some("65534")
+    );
+    let log = edge.process.stderr();
+    assert!(log.contains("the shield outlives this process"), "{log}");
+    let (code, output) = edge.command(&["ban", &ABUSER.to_string(), "--for", "10m"]);
+    assert_eq!(code, 0, "{output}");
+
+    edge.process.signal(Signal::SIGKILL);
+    edge.process.wait(Duration::from_secs(5));
+    let left = edge.pin().status();
+    assert_eq!(
+        (&left["pid"], &left["bans"]),
+        (&serde_json::Value::Null, &1.into())
+    );
+    assert!(left["interfaces"][0]["attached"] == true, "{left}");
+
+    edge.process = Process::start("edge", with_three_capabilities(&pair, &config));
+    edge.process.wait_for("ready", Duration::from_secs(10));
+    let log = edge.process.stderr();
+    assert!(log.contains("took over the shield"), "{log}");
+    let (_, bans) = edge.command(&["bans"]);
+    assert!(bans.contains(&ABUSER.to_string()), "{bans}");
     edge.assert_healthy();
 }

@@ -1,7 +1,7 @@
 //! Where a test's shield is pinned: a directory of its own, empty when the test has ended.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -22,6 +22,14 @@ impl Pin {
         let count = COUNT.fetch_add(1, Relaxed);
         Pin {
             path: format!("/sys/fs/bpf/edge-e2e-{}-{count}", std::process::id()).into(),
+            is_shared: false,
+        }
+    }
+
+    /// A directory that the test has made.
+    pub(crate) fn at(path: &Path) -> Pin {
+        Pin {
+            path: path.to_owned(),
             is_shared: false,
         }
     }

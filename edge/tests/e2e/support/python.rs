@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::bins;
 use super::process::Process;
 use super::system::free_port;
+use super::{bins, netns};
 
 /// A server made with the official SDK, under uvicorn.
 pub(crate) struct McpServer {
@@ -43,6 +43,13 @@ pub(crate) fn driver(generation: u8, name: &str, arguments: &[&str]) -> Command 
 /// A script of the peers that speak no MCP.
 pub(crate) fn peer(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(bins::peers_python());
+    command.arg(script(name)).args(arguments);
+    command
+}
+
+/// The same inside a network namespace.
+pub(crate) fn peer_inside(netns: &str, name: &str, arguments: &[&str]) -> Command {
+    let mut command = netns::command(Some(netns), &bins::peers_python());
     command.arg(script(name)).args(arguments);
     command
 }
