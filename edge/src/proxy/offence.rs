@@ -14,7 +14,8 @@ impl Proxy {
     /// its connections are to be closed.
     ///
     /// A trusted proxy is never counted: what comes over its connections is its clients' doing. Nor
-    /// is this machine or its gateway: its health checks and tests cannot be banned, so they are not cut off either.
+    /// is this machine or its gateway: its health checks and tests cannot be banned, so they are not
+    /// cut off either.
     ///
     /// Cheap and without locks; nothing waits.
     pub fn offence(&self, addr: IpAddr, offence: Offence) -> bool {

@@ -107,10 +107,7 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
         send,
     );
     // Where the client is now: it may have moved since the connection began.
-    let peer = Peer::new(
-        canonical(shared.connection.remote_address()),
-        Some("TLSv1.3"),
-    );
+    let peer = peer(&shared.connection);
     let answered = match tokio::time::timeout(
         proxy.timeouts().head,
         head(&shared, &mut stream, proxy.bounds().head_fields),
@@ -163,13 +160,15 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
 
 /// Closes the connection of a client that was banned a moment ago; whether it was.
 fn turn_away(connection: &Connection, service: &Service) -> bool {
-    let is_banned = service
-        .current()
-        .is_banned(canonical(connection.remote_address()).ip());
+    let is_banned = service.current().is_banned(&peer(connection));
     if is_banned {
         connection.close(VarInt::from_u32(Error::ExcessiveLoad.code()), b"");
     }
     is_banned
+}
+
+fn peer(connection: &Connection) -> Peer {
+    Peer::new(canonical(connection.remote_address()), Some("TLSv1.3"))
 }
 
 fn canonical(addr: std::net::SocketAddr) -> std::net::SocketAddr {
