@@ -9,6 +9,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::time::{ClockId, clock_gettime};
+
 /// Where "now" comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
@@ -29,10 +31,19 @@ impl Clock {
     }
 }
 
-/// `CLOCK_MONOTONIC` in nanoseconds, for code that runs outside a worker.
+/// `CLOCK_MONOTONIC` in nanoseconds, for what is measured.
 pub fn monotonic_ns() -> u64 {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
-        .expect("CLOCK_MONOTONIC exists on every Linux");
+    read(ClockId::CLOCK_MONOTONIC)
+}
+
+/// `CLOCK_MONOTONIC` at the kernel's last tick, at most 10 ms ago, for deadlines: read in a tenth of
+/// the time (clock_gettime(2), `CLOCK_MONOTONIC_COARSE`). Never ahead of [`monotonic_ns`].
+pub fn coarse_ns() -> u64 {
+    read(ClockId::CLOCK_MONOTONIC_COARSE)
+}
+
+fn read(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock).expect("the clock exists on every Linux");
     now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
 }
 

@@ -39,6 +39,7 @@ pub fn bind_listener(addr: SocketAddr) -> io::Result<TcpListener> {
 
 /// Connects to an upstream server.
 pub async fn connect(addr: &UpstreamAddr) -> io::Result<Socket> {
+    let is_local = matches!(addr, UpstreamAddr::Tcp(addr) if addr.ip().is_loopback());
     let (domain, addr) = match addr {
         UpstreamAddr::Tcp(addr) => (Domain::for_address(*addr), SockAddr::from(*addr)),
         UpstreamAddr::Unix(path) => (Domain::UNIX, unix_addr(path)?),
@@ -47,6 +48,11 @@ pub async fn connect(addr: &UpstreamAddr) -> io::Result<Socket> {
     if domain != Domain::UNIX {
         socket.set_tcp_nodelay(true)?;
         SockRef::from(&socket).set_tcp_keepalive(&KEEPALIVE)?;
+    }
+    if is_local {
+        // Loopback has no path to be gentle to: what BBR computes and paces there is CPU for nothing.
+        // Not a loss where the kernel lets nobody choose.
+        let _ = socket.set_tcp_congestion(b"reno");
     }
     let socket = Socket::new(OwnedFd::from(socket));
     let mut connecting = op::connect(socket.fd(), addr);

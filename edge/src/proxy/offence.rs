@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::caller::is_in;
 use super::configured::Proxy;
 use super::exchange::Peer;
-use crate::clock::monotonic_ns;
+use crate::clock::{coarse_ns, monotonic_ns};
 use crate::limit::{ClientKey, Offence};
 
 impl Proxy {
@@ -45,7 +45,7 @@ impl Proxy {
         let penalties = self.penalties.as_ref().filter(|_| peer.is_direct);
         penalties.is_some_and(|penalties| {
             let client = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
-            penalties.is_banned(&client, monotonic_ns())
+            penalties.is_banned(&client, coarse_ns())
         })
     }
 

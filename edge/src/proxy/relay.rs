@@ -25,7 +25,7 @@ use super::mcp::Call;
 use super::pace::Pace;
 use super::reply::push_date;
 use super::rules::ResponseRules;
-use crate::clock::monotonic_ns;
+use crate::clock::{coarse_ns, monotonic_ns};
 use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
 use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};
 use crate::upstream::{Conn, Reply, UpstreamError};
@@ -130,6 +130,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
         limits: RelayLimits,
         worker: &'a Proxy,
     ) -> Relay<'a, D> {
+        let now_ns = coarse_ns();
         Relay {
             client,
             conn,
@@ -146,8 +147,8 @@ impl<'a, D: Downstream> Relay<'a, D> {
             cut: None,
             body_is_sized: false,
             tunnel: None,
-            pace: Pace::new(limits.body_rate, monotonic_ns()),
-            active_ns: monotonic_ns(),
+            pace: Pace::new(limits.body_rate, now_ns),
+            active_ns: now_ns,
             client_queued: 0,
             progress: Progress::default(),
         }
@@ -204,7 +205,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             if watch && self.client.poll_gone(cx).is_ready() {
                 return Poll::Ready(End::Client(ClientError::Gone));
             }
-            let now_ns = monotonic_ns();
+            let now_ns = coarse_ns();
             let queued = self.client.queued();
             if self.activity() != before || queued < self.client_queued {
                 self.active_ns = now_ns;
@@ -219,6 +220,8 @@ impl<'a, D: Downstream> Relay<'a, D> {
             if self.client.timer().poll(cx, deadline_ns).is_pending() {
                 return Poll::Pending;
             }
+            // The timer knows the time better.
+            let now_ns = now_ns.max(deadline_ns);
             match overdue {
                 Overdue::Upstream if matches!(self.phase, Phase::Head) => {
                     return Poll::Ready(End::Upstream(UpstreamError::Timeout));
@@ -426,7 +429,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
     fn send_data(&mut self, data: Bytes) {
         self.progress.bytes_out += data.len() as u64;
         if let Some(events) = &mut self.events {
-            events.passed(&data, monotonic_ns());
+            events.passed(&data, coarse_ns());
         }
         if let Some(call) = &mut self.call {
             call.response_passed(&data, self.worker);

@@ -14,7 +14,7 @@ use super::conn::Conn;
 use super::fleet::Roster;
 use super::lease::{Lease, Slot};
 use super::server::Server;
-use crate::clock::monotonic_ns;
+use crate::clock::{coarse_ns, monotonic_ns};
 use crate::config::{Bounds, Policy};
 use crate::message::Fields;
 use crate::net;
@@ -100,7 +100,7 @@ impl Group {
     /// refuse are passed over: no byte of the request has been sent yet.
     pub async fn lease(&self, affinity: u64) -> Result<Lease, UpstreamError> {
         let servers = self.servers();
-        let now_ns = monotonic_ns();
+        let now_ns = coarse_ns();
         let first = self
             .tier(&servers, 0, now_ns)
             .and_then(|tier| self.choose(&servers, tier, affinity, 0, now_ns));
@@ -228,7 +228,7 @@ impl Group {
 
     /// A warm connection, or the place back.
     fn pooled(server: &Rc<Server>, slot: Option<Slot>) -> Result<Lease, Option<Slot>> {
-        match server.pool.borrow_mut().take(monotonic_ns()) {
+        match server.pool.borrow_mut().take(coarse_ns()) {
             Some(conn) => Ok(Lease::new(conn, true, server, slot)),
             None => Err(slot),
         }

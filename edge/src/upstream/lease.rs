@@ -11,7 +11,7 @@ use super::conn::Conn;
 use super::fleet::Member;
 use super::group::Group;
 use super::server::Server;
-use crate::clock::monotonic_ns;
+use crate::clock::coarse_ns;
 
 /// A connection lent for one exchange.
 pub struct Lease {
@@ -90,7 +90,7 @@ impl Drop for Lease {
     /// Gives the connection back: kept if it can carry another exchange, closed if not.
     fn drop(&mut self) {
         if let Some(conn) = self.conn.take().filter(Conn::is_reusable) {
-            self.server.pool.borrow_mut().put(conn, monotonic_ns());
+            self.server.pool.borrow_mut().put(conn, coarse_ns());
         }
         self.server.in_flight.set(self.server.in_flight.get() - 1);
     }

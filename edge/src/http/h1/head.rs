@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::connection::Connection;
-use crate::clock::monotonic_ns;
+use crate::clock::coarse_ns;
 use crate::limit::Offence;
 use crate::message::RequestHead;
 use crate::message::h1::{self, HeadScan, RequestError};
@@ -30,7 +30,7 @@ impl<T: Transport> Connection<'_, T> {
     pub(super) async fn next_head(&mut self, service: &Service, first: bool) -> Next {
         self.scan = HeadScan::default();
         let timeouts = *service.current().timeouts();
-        let start_ns = monotonic_ns();
+        let start_ns = coarse_ns();
         let after = |timeout: Duration| start_ns + timeout.as_nanos() as u64;
         let idle_deadline_ns = after(if first { timeouts.head } else { timeouts.idle });
         let mut head_deadline_ns = (!self.input.is_empty()).then(|| after(timeouts.head));
@@ -46,9 +46,8 @@ impl<T: Transport> Connection<'_, T> {
                 }
                 match self.poll_more(cx) {
                     Poll::Ready(true) => {
-                        head_deadline_ns.get_or_insert_with(|| {
-                            monotonic_ns() + timeouts.head.as_nanos() as u64
-                        });
+                        head_deadline_ns
+                            .get_or_insert_with(|| coarse_ns() + timeouts.head.as_nanos() as u64);
                         continue;
                     }
                     Poll::Ready(false) => return Poll::Ready(Next::Close),

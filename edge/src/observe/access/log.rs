@@ -10,7 +10,7 @@ use super::{Access, combined};
 use crate::config::{Log, LogFields, LogFormat};
 
 /// A batch of this size is handed over at once; smaller ones wait for the tick.
-const BATCH_BYTES: usize = 32 * 1024;
+const BATCH_BYTES: usize = 64 * 1024;
 /// No line is longer: 1,100 bytes chosen by the client at up to six bytes each, plus names.
 const LINE_BYTES: usize = 8 * 1024;
 

@@ -16,7 +16,7 @@ use super::log::{Batch, Shared};
 use super::target::{AccessError, AccessTarget};
 
 /// Batches queued for the writer: 4 MiB of lines at most, over a second of them at full load.
-const QUEUE_BATCHES: usize = 128;
+const QUEUE_BATCHES: usize = 64;
 
 /// The access log's writer thread.
 #[derive(Debug)]
