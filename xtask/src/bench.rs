@@ -39,3 +39,32 @@ pub(crate) fn bench(repo: &Repo, options: &Options) -> Result<()> {
         .env("EDGE_VENV_PROXIES", repo.venv("proxies"));
     shell::run(&mut bench)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn everything_is_handed_on() {
+        for words in [
+            &["https1", "--quick"][..],
+            &["--quick", "--json"],
+            &["compare", "old.json", "new.json"],
+            &["profile", "https1", "--seconds", "5"],
+        ] {
+            let line = ["bench"].iter().chain(words);
+            let line = Line::try_parse_from(line).expect("nothing is refused here");
+            assert_eq!(line.options.arguments, words);
+        }
+        let help = Line::try_parse_from(["bench", "--", "--help"]).expect("not for xtask");
+        assert_eq!(help.options.arguments, ["--help"]);
+    }
+}

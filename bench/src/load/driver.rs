@@ -52,6 +52,8 @@ pub(crate) struct Driver {
     origin: Origin,
     fleets: Vec<Fleet>,
     body: [u8; ANSWER_BYTES],
+    /// Longest wait of a closed loop: none, so that no proxy pays for waking this thread.
+    wait: Duration,
 }
 
 impl Driver {
@@ -63,7 +65,13 @@ impl Driver {
             origin: Origin::new(ORIGIN),
             fleets: Vec::new(),
             body: answer_body(),
+            wait: Duration::ZERO,
         })
+    }
+
+    /// From now on waits in its sleep, as other generators do, for others on this CPU.
+    pub(crate) fn sleep(&mut self) {
+        self.wait = LOOK;
     }
 
     /// Has the origin listen on a free port of the loopback, for one proxy.
@@ -143,7 +151,11 @@ impl Driver {
                 fleet.give_up();
                 break;
             }
-            self.turn(Duration::ZERO, &mut slice)?;
+            let wait = match pace {
+                Pace::Closed => self.wait,
+                Pace::Open(_) => Duration::ZERO,
+            };
+            self.turn(wait, &mut slice)?;
         }
         slice.wall_ns = monotonic_ns() - start_ns;
         Ok(slice)

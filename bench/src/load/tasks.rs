@@ -79,6 +79,7 @@ pub(crate) struct Tasks {
     /// By proxy.
     fleets: Vec<Vec<Client>>,
     serial: Rc<Cell<u64>>,
+    sleeps: bool,
 }
 
 impl Tasks {
@@ -100,7 +101,13 @@ impl Tasks {
             origin,
             fleets: Vec::new(),
             serial: Rc::default(),
+            sleeps: false,
         })
+    }
+
+    /// From now on waits in its sleep, as other generators do, for others on this CPU.
+    pub(crate) fn sleep(&mut self) {
+        self.sleeps = true;
     }
 
     /// Has the origin listen on a free port of the loopback, for one proxy.
@@ -163,7 +170,7 @@ impl Tasks {
             })
         });
         let loops: Vec<_> = loops.collect();
-        let done = Rc::new(Cell::new(false));
+        let done = Rc::new(Cell::new(self.sleeps));
         let awake = Rc::clone(&done);
         let whole = self.local.block_on(&self.runtime, async {
             spawn_local(async move {

@@ -61,8 +61,7 @@ pub(super) struct Curve<'a> {
 }
 
 /// Shares that are written under the curves.
-const SHARES: [(f64, &str); 6] = [
-    (0.0, "0 %"),
+const SHARES: [(f64, &str); 5] = [
     (0.5, "50 %"),
     (0.9, "90 %"),
     (0.99, "99 %"),

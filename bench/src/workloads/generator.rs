@@ -86,7 +86,9 @@ pub(super) fn check(slices: u32, seconds: u32) -> Result<()> {
     let tls = Arc::new(client_config(authority.clone(), "http/1.1")?);
     let endpoint = driver.endpoint(target, &tls);
     driver.connect(endpoint, 64)?;
+    driver.sleep();
     let mut tasks = Tasks::new()?;
+    tasks.sleep();
     let tls = client_config(authority.clone(), Protocol::H2.alpn())?;
     let fleet = tasks.connect(Protocol::H2, target, &tls, 8)?;
     let dir = tempfile::TempDir::with_prefix("edge-bench-generator-")?;
