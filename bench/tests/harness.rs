@@ -27,8 +27,7 @@ const WORKLOADS: [&str; 11] = [
     "mcp",
 ];
 
-/// The program: of the release build where there is one, for one without optimizations measures
-/// itself.
+/// The program, of whichever build is named.
 fn bench() -> Command {
     let path = env::var_os("BENCH_BIN").map(PathBuf::from);
     let path = path.unwrap_or_else(|| env!("CARGO_BIN_EXE_bench").into());

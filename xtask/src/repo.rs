@@ -46,6 +46,12 @@ impl Repo {
         self.target.join("release").join(program)
     }
 
+    /// The same of the build that the tests use, which is checked for overflows and compiled in a
+    /// fraction of the time.
+    pub(crate) fn checked(&self, program: &str) -> PathBuf {
+        self.target.join("debug").join(program)
+    }
+
     /// The Python virtual environment called `name`.
     pub(crate) fn venv(&self, name: &str) -> PathBuf {
         self.target.join("venv").join(name)

@@ -1,9 +1,9 @@
 //! What is checked, in which order, and what has to have worked before.
 //!
-//! The commands are chosen so that a fresh clone compiles every dependency once for checks, once for
-//! tests and once for release: all of them select the same packages (the workspace's default
-//! members), because cargo unites features over its selection. The end-to-end tests are therefore
-//! compiled with the unit tests, and reach the release programs by their paths.
+//! The commands are chosen so that a fresh clone compiles every dependency once for checks and once
+//! for tests: all of them select the same packages (the workspace's default members), because cargo
+//! unites features over its selection. The end-to-end tests reach the programs by their paths: those
+//! of the tests' own profile, or with `--soak` those of a release.
 
 use std::process::Command;
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub(crate) enum Step {
     Doc,
     /// Unit tests of every crate
     Unit,
-    /// The release programs build
+    /// The programs build
     Build,
-    /// The release programs from outside: real peers, network namespaces, bad input
+    /// The programs from outside: real peers, network namespaces, bad input
     E2e,
 }
 
@@ -118,12 +118,17 @@ impl Step {
                 }
                 unit
             }
-            Self::Build => vec![cargo(build::RELEASE)],
+            Self::Build if soak => vec![cargo(build::RELEASE)],
+            Self::Build => vec![cargo(&["build"])],
             Self::E2e => {
+                let program = |name| match soak {
+                    true => repo.release(name),
+                    false => repo.checked(name),
+                };
                 let mut e2e = cargo(&["test", "--test", "e2e", "--", "--test-threads", "2"]);
-                e2e.env("EDGE_BIN", repo.release("edge"))
-                    .env("EDGE_DEMO_BIN", repo.release("edge-demo"))
-                    .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
+                e2e.env("EDGE_BIN", program("edge"))
+                    .env("EDGE_DEMO_BIN", program("edge-demo"))
+                    .env("EDGE_FLOOD_BIN", program("edge-flood"))
                     .env("EDGE_NODE", repo.node())
                     .env("EDGE_VENV_MCP1", repo.venv("mcp1"))
                     .env("EDGE_VENV_MCP2", repo.venv("mcp2"))
@@ -134,9 +139,9 @@ impl Step {
                 let mut bench = cargo(&["test", "--test", "harness", "--test", "origin"]);
                 bench
                     .args(["--", "--test-threads", "1"])
-                    .env("BENCH_BIN", repo.release("bench"))
-                    .env("EDGE_BIN", repo.release("edge"))
-                    .env("EDGE_FLOOD_BIN", repo.release("edge-flood"))
+                    .env("BENCH_BIN", program("bench"))
+                    .env("EDGE_BIN", program("edge"))
+                    .env("EDGE_FLOOD_BIN", program("edge-flood"))
                     .env("EDGE_VENV_PROXIES", repo.venv("proxies"));
                 vec![e2e, bench]
             }
