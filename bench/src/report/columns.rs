@@ -55,6 +55,10 @@ const COLUMNS: &[Column] = &[
         cell: |r| number(r.max_us),
     },
     Column {
+        header: "streams",
+        cell: |r| number(r.streams),
+    },
+    Column {
         header: "B/stream",
         cell: |r| number(r.rss_bytes_per_stream),
     },

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// What one proxy did under one workload. What a workload does not measure is left out.
@@ -130,12 +130,14 @@ pub(crate) fn read_json(path: &Path) -> Result<Vec<Record>> {
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
-    lines
+    let records: Vec<Record> = lines
         .map(|(number, line)| {
             let place = || format!("line {} of {}", number + 1, path.display());
             serde_json::from_str(line).with_context(place)
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    ensure!(!records.is_empty(), "no results in {}", path.display());
+    Ok(records)
 }
 
 #[cfg(test)]
