@@ -28,14 +28,14 @@ pub use schema::json_schema;
 pub use secrets::SecretError;
 pub use types::{
     Access, Action, ApiKeys, Argon2id, AuthRequest, Authentication, BasicAuth, Bounds, CacheRules,
-    Certificate, Change, Check, ClientAuth, ClientField, Config, DEFAULT_ADMIN_SOCKET,
-    DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage, FieldMatch, FieldRule, FieldWant, FilesAction,
-    Forwarding, Fragments, Host, HostName, KeyNames, LimitKey, Listen, Log, LogField, LogFields,
-    LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit, NamedLimit, PasswordHash, PathMatch,
-    Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction, RequestLimit, RequestPart,
-    RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Steer,
-    Template, Timeouts, Tls, TlsVersion, ToolLimit, Tracing, Upstream, UpstreamAddr, UpstreamId,
-    UpstreamServer, Users, Variable, Weights,
+    Certificate, Change, Check, ClientAuth, ClientField, Coding, CompressRules, Config,
+    DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage, FieldMatch, FieldRule,
+    FieldWant, FilesAction, Forwarding, Fragments, Host, HostName, KeyNames, LimitKey, Listen, Log,
+    LogField, LogFields, LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit, NamedLimit,
+    PasswordHash, PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction,
+    RequestLimit, RequestPart, RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets,
+    Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Tracing, Upstream,
+    UpstreamAddr, UpstreamId, UpstreamServer, Users, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

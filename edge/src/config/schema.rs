@@ -17,7 +17,7 @@ pub(super) use auth::{API_KEYS, AUTH_REQUEST, BASIC_AUTH};
 pub(super) use basics::{
     ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP, TRACE,
 };
-pub(super) use content::{CACHE, FILES};
+pub(super) use content::{CACHE, COMPRESS, FILES};
 pub(super) use hosts::{HOST, ROUTE};
 pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
@@ -48,6 +48,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     BASIC_AUTH,
     AUTH_REQUEST,
     CACHE,
+    COMPRESS,
     FILES,
     MCP,
     MCP_LIMIT,

@@ -1,40 +1,7 @@
-//! Content codings and what a client says about them (RFC 9110 §12.5.3).
+//! What a client says about content codings (RFC 9110 §12.5.3).
 
+pub use crate::config::Coding;
 use crate::message::{Fields, Name};
-
-/// A content coding that this program can serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
-    /// RFC 8878.
-    Zstd,
-    /// RFC 7932.
-    Brotli,
-    /// RFC 1952.
-    Gzip,
-}
-
-impl Coding {
-    /// Every one; of those that a client wants equally the first is taken.
-    pub const ALL: [Coding; 3] = [Coding::Zstd, Coding::Brotli, Coding::Gzip];
-
-    /// As `Content-Encoding` names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Coding::Zstd => "zstd",
-            Coding::Brotli => "br",
-            Coding::Gzip => "gzip",
-        }
-    }
-
-    /// What files are called that hold it.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Coding::Zstd => "zst",
-            Coding::Brotli => "br",
-            Coding::Gzip => "gz",
-        }
-    }
-}
 
 /// Weights in thousandths: how much a client wants each coding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 
 mod cache_control;
 mod coding;
+mod compressible;
 mod media_type;
 mod precondition;
 mod range;
 
 pub use cache_control::{CacheControl, age};
 pub use coding::{Accepted, Coding};
+pub use compressible::is_compressible;
 pub use media_type::media_type;
 pub use precondition::{Validators, Verdict};
 pub use range::{Ranges, Span};

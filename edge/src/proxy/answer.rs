@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use super::account::Record;
 use super::authenticate::Consent;
 use super::caller::Caller;
+use super::compress::Outlet;
 use super::configured::Proxy;
 use super::exchange::{Downstream, Exchange};
 use super::facts::Facts;
@@ -105,6 +106,8 @@ impl Proxy {
         record: &mut Record<'a>,
     ) {
         let Caller { peer, request_id } = caller;
+        let mut outlet = Outlet::new(client, route.compress.as_deref(), head, &self.encoders);
+        let client = &mut outlet;
         let facts = Facts {
             head,
             peer,

@@ -1,7 +1,7 @@
 //! The proxy of one worker under one configuration: everything a request needs, none of it shared
 //! with other workers except what the [`Snapshot`] holds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -51,6 +51,8 @@ pub struct Proxy {
     pub(super) tracing: Option<Tracing>,
     /// Answers that are stored.
     pub(super) cache: Rc<RefCell<Store>>,
+    /// Encoders at work.
+    pub(super) encoders: Rc<Cell<usize>>,
     /// Itself, for what it does behind a request.
     pub(super) this: Weak<Proxy>,
     // What the worker keeps from one configuration to the next.
@@ -80,6 +82,7 @@ impl Proxy {
         let cache_bytes = config.bounds.cache_bytes / config.workers.max(1);
         Proxy {
             cache: Rc::new(RefCell::new(Store::new(cache_bytes))),
+            encoders: Rc::default(),
             this: Weak::clone(this),
             router: Router::new(&config.hosts),
             upstreams: Upstreams::new(&snapshot.fleet, &config.bounds, upstreams),

@@ -159,12 +159,22 @@ fn conditions(route: &Route) -> String {
 }
 
 fn action(config: &Config, route: &Route) -> String {
-    match &route.action {
+    let mut text = match &route.action {
         Action::Proxy(proxy) => format!("upstream {}", config.upstreams[proxy.upstream.0].name),
         Action::Redirect(redirect) => format!("redirect {}", redirect.status.as_u16()),
         Action::Files(files) => format!("files {}", files.root.display()),
         Action::Respond(respond) => format!("respond {}", respond.status.as_u16()),
+    };
+    let cached = matches!(&route.action, Action::Proxy(proxy) if proxy.cache.is_some());
+    for (is_on, what) in [
+        (cached, ", cached"),
+        (route.compress.is_some(), ", compressed"),
+    ] {
+        if is_on {
+            text.push_str(what);
+        }
     }
+    text
 }
 
 fn outcome(config: &Config, head: &RequestHead, found: Match<'_>, secure: bool) -> String {
@@ -227,6 +237,8 @@ path = "/mcp"
 methods = ["POST"]
 upstream = "http://127.0.0.1:8000"
 strip_prefix = true
+cache = true
+compress = true
 [[host.route]]
 exact = "/mcp"
 headers = ["X-Beta"]
@@ -254,7 +266,7 @@ status = 301
     fn outcomes() {
         assert_eq!(
             told("POST", "https://a.example/mcp/x?q", &[]),
-            "upstream 127.0.0.1:8000, asked for /x?q"
+            "upstream 127.0.0.1:8000, cached, compressed, asked for /x?q"
         );
         assert_eq!(
             told("POST", "https://a.example/mcp", &["x-beta: 1"]),

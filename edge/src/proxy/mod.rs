@@ -8,6 +8,7 @@ mod authenticate;
 mod cache;
 mod caller;
 mod client_certificate;
+mod compress;
 mod configured;
 mod deliver;
 mod drain;

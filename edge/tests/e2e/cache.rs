@@ -1,6 +1,6 @@
 //! Stored answers: when they are given, to whom, and to whom never.
 
-mod origin;
+pub(crate) mod origin;
 
 use std::process::Command;
 use std::time::Duration;

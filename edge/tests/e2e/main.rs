@@ -16,6 +16,7 @@ mod beside_nginx;
 mod bodies;
 mod cache;
 mod client_certificates;
+mod compression;
 mod config;
 mod files;
 mod forwarding;

@@ -8,6 +8,7 @@ mod authentication;
 mod balance;
 mod bounds;
 mod cache;
+mod compress;
 mod credentials;
 mod error_page;
 mod files;

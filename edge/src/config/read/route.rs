@@ -10,6 +10,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::authentication;
 use super::cache;
+use super::compress;
 use super::files;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
@@ -25,8 +26,8 @@ use crate::config::value::{
     Invalid, check_route_path, is_token, parse_field_match, parse_template, quote,
 };
 use crate::config::{
-    Action, Authentication, PathMatch, ProxyAction, RedirectAction, RespondAction, Rewrite, Route,
-    RouteMatch,
+    Action, Authentication, CacheRules, PathMatch, ProxyAction, RedirectAction, RespondAction,
+    Rewrite, Route, RouteMatch,
 };
 
 const KEEP_ALIVE_DEFAULT: Duration = Duration::from_secs(15);
@@ -133,6 +134,7 @@ fn route(
         auth,
         limits: guards.limits,
         body_bytes_max: guards.body_bytes_max,
+        compress: compress::read(table).map(Arc::new),
         action,
     })
 }
@@ -293,6 +295,7 @@ fn action(
                 KEEP_ALIVE_DEFAULT,
                 KEEP_ALIVE_LEAST..=KEEP_ALIVE_MOST,
             );
+            let mcp = mcp::read(table).map(Arc::new);
             Some(Action::Proxy(ProxyAction {
                 upstream: upstream?,
                 rewrite,
@@ -302,11 +305,20 @@ fn action(
                     table.duration("response_timeout", RESPONSE_TIMEOUT_LEAST, bounds)
                 }),
                 buffer_request: table.flag("buffer_request").unwrap_or(false),
-                cache: cache::read(table).map(Arc::new),
-                mcp: mcp::read(table).map(Arc::new),
+                cache: stored(table, mcp.is_some()).map(Arc::new),
+                mcp,
             }))
         }
     }
+}
+
+/// What is stored; a call is answered for one client and its session.
+fn stored(table: &Table<'_>, is_mcp: bool) -> Option<CacheRules> {
+    let rules = cache::read(table);
+    if let (Some(_), true, Some(item)) = (&rules, is_mcp, table.item("cache")) {
+        item.error("answers to calls of MCP are not stored; leave it out, or make another route");
+    }
+    rules
 }
 
 fn rewrite(table: &Table<'_>, path: Option<&PathMatch>) -> Rewrite {

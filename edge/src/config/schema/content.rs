@@ -47,6 +47,24 @@ pub(in crate::config) const CACHE: Schema = Schema {
     ],
 };
 
+pub(in crate::config) const COMPRESS: Schema = Schema {
+    title: "[host.route.compress]",
+    keys: &[
+        key(
+            "codings",
+            Kind::List(&Kind::Words(&["zstd", "br", "gzip"])),
+            Is("[\"zstd\", \"br\", \"gzip\"]"),
+            "those that clients may choose among",
+        ),
+        key(
+            "min_length",
+            Kind::Size,
+            Is("1KiB"),
+            "shorter answers go as they are",
+        ),
+    ],
+};
+
 pub(in crate::config) const FILES: Schema = Schema {
     title: "[host.route.files]",
     keys: &[

@@ -2,7 +2,7 @@
 
 use super::Default::{Depends, Is, Needed, Nothing};
 use super::key::key;
-use super::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, CACHE, FILES, Kind, MCP, Schema};
+use super::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, CACHE, COMPRESS, FILES, Kind, MCP, Schema};
 
 const KEYS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&API_KEYS)]);
 const PASSWORDS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&BASIC_AUTH)]);
@@ -226,6 +226,12 @@ pub(in crate::config) const ROUTE: Schema = Schema {
             Kind::Any(&[Kind::Flag, Kind::Table(&CACHE)]),
             Nothing,
             "answers are stored for a while",
+        ),
+        key(
+            "compress",
+            Kind::Any(&[Kind::Flag, Kind::Table(&COMPRESS)]),
+            Nothing,
+            "answers are compressed",
         ),
         key(
             "mcp",

@@ -433,6 +433,10 @@ fn the_table_of_bounds_is_what_is_enforced() {
     let cache = "host.route.cache";
     expect("`max_object`", &[(cache, "max_object", many)]);
     expect(
+        "`min_length`",
+        &[("host.route.compress", "min_length", many)],
+    );
+    expect(
         "`stale_while_revalidate`, `stale_if_error`",
         &[
             (cache, "stale_while_revalidate", long),

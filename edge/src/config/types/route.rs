@@ -9,7 +9,8 @@ use regex::bytes::Regex;
 
 use super::template::Template;
 use super::{
-    Access, Authentication, CacheRules, FieldRule, FilesAction, Mcp, NamedLimit, UpstreamId,
+    Access, Authentication, CacheRules, CompressRules, FieldRule, FilesAction, Mcp, NamedLimit,
+    UpstreamId,
 };
 
 /// What happens to some of the requests for a host.
@@ -31,6 +32,8 @@ pub struct Route {
     pub limits: Vec<Arc<NamedLimit>>,
     /// The longest request body.
     pub body_bytes_max: Option<u64>,
+    /// How its answers are compressed; `None` not at all.
+    pub compress: Option<Arc<CompressRules>>,
     /// What is done with them.
     pub action: Action,
     /// Requests that change nothing are taken in early data, which can be replayed.
@@ -177,6 +180,7 @@ impl Route {
             auth: Authentication::default(),
             limits: Vec::new(),
             body_bytes_max: None,
+            compress: None,
             early_data: false,
             action,
         }

@@ -9,13 +9,13 @@ use std::time::Duration;
 /// What to do with the head of a request that is the so-and-so-many-th; no bytes close.
 type Script = dyn Fn(&str, usize) -> (Duration, String) + Send + Sync;
 
-pub(super) struct Origin {
-    pub(super) address: SocketAddr,
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
 }
 
 impl Origin {
-    pub(super) fn start(
+    pub(crate) fn start(
         script: impl Fn(&str, usize) -> (Duration, String) + Send + Sync + 'static,
     ) -> Origin {
         let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback address can be bound");
@@ -32,7 +32,7 @@ impl Origin {
     }
 
     /// Requests seen so far.
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(SeqCst)
     }
 }
@@ -62,7 +62,7 @@ fn serve(mut stream: TcpStream, script: &Script, asked: &AtomicUsize) {
 }
 
 /// 200 with these fields and a body.
-pub(super) fn ok(fields: &str, body: &str) -> String {
+pub(crate) fn ok(fields: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{fields}\r\n{body}")
 }

@@ -1,4 +1,4 @@
-//! `[host.route.files]` and `[host.route.cache]`.
+//! `[host.route.files]`, `[host.route.cache]` and `[host.route.compress]`.
 
 use super::routing::says;
 use std::time::Duration;
@@ -93,6 +93,10 @@ fn wrong_values_of_a_cache() {
         &["edge.toml:5:9: `cache`: must be true, false or a table, under [host.route.cache]"],
     );
     says(
+        &route("upstream = \"127.0.0.1:1\"\nmcp = true\ncache = true"),
+        &["edge.toml:6:9: `cache`: answers to calls of MCP are not stored"],
+    );
+    says(
         &after(
             "[host.route.cache]\nttl = [\"10s\", \"99: 1s\", \"5xx: 1s\", \"200: 0s\", \"200: x\"]\n\
              key_headers = [\"a b\"]\nmax_object = \"1B\"\nstale_while_revalidate = \"2d\"\n\
@@ -142,4 +146,39 @@ fn a_cache_is_off_unless_it_is_asked_for() {
     );
     assert_eq!(rules.ttl(204), Some(Duration::from_secs(1)));
     assert_eq!((rules.ttl(404), rules.wait), (None, None));
+}
+
+#[test]
+fn compression() {
+    says(
+        &route("respond = 204\ncompress = \"gzip\""),
+        &["edge.toml:5:12: `compress`: must be true, false or a table"],
+    );
+    says(
+        &after(
+            "[host.route.compress]\ncodings = [\"gz\", \"deflate\"]\nmin_length = \"2MiB\"\nlevel = 9",
+        ),
+        &[
+            "edge.toml:6:12: `codings`: \"gz\" is not one of \"zstd\", \"br\", \"gzip\"",
+            "`codings`: \"deflate\" is not one of",
+            "`min_length`: 2MiB is out of bounds; write 0B to 1MiB",
+            "unknown key `level` in [host.route.compress]",
+        ],
+    );
+    says(
+        &after("[host.route.compress]\ncodings = []"),
+        &["`codings`: is empty; name at least one, or write `compress = false`"],
+    );
+    let read = |lines: &str| {
+        let text = format!("[[host]]\nnames = [\"*\"]\n[[host.route]]\nrespond = 204\n{lines}\n");
+        let config = load(&text)
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .config;
+        config.hosts[0].routes[0].compress.as_deref().cloned()
+    };
+    assert_eq!(read(""), None);
+    assert_eq!(read("compress = false"), None);
+    let default = read("compress = true").expect("it is on");
+    assert_eq!((default.codings.len(), default.least_bytes), (3, 1024));
+    assert_eq!(read("[host.route.compress]"), Some(default));
 }
