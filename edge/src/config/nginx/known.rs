@@ -80,6 +80,11 @@ const NEEDLESS: &[&str] = &[
     "proxy_temp_file_write_size",
     "proxy_temp_path",
     "proxy_socket_keepalive",
+    // There is one store, bounded by `[bounds] cache`; GET and HEAD are stored.
+    "proxy_cache_path",
+    "proxy_cache_methods",
+    "proxy_cache_min_uses",
+    "proxy_cache_revalidate",
     "proxy_redirect",
     "proxy_ssl_server_name",
     "proxy_pass_request_headers",
@@ -91,11 +96,14 @@ const NEEDLESS: &[&str] = &[
     "client_body_buffer_size",
     "client_body_temp_path",
     "client_header_buffer_size",
+    "autoindex_exact_size",
+    "autoindex_localtime",
+    "brotli_comp_level",
+    "brotli_types",
     "gzip_proxied",
     "gzip_vary",
     "gzip_types",
     "gzip_comp_level",
-    "gzip_min_length",
     "gzip_disable",
     "gzip_buffers",
     "gzip_http_version",
@@ -132,18 +140,8 @@ const MISSING: &[(&[&str], &str)] = &[
         "authorities are not asked; `ocsp` names a file with the answer to staple",
     ),
     (
-        &[
-            "proxy_cache",
-            "proxy_cache_path",
-            "proxy_cache_valid",
-            "proxy_cache_key",
-            "proxy_cache_bypass",
-            "proxy_no_cache",
-            "proxy_cache_lock",
-            "proxy_cache_use_stale",
-            "proxy_cache_methods",
-        ],
-        "answers are not cached",
+        &["proxy_cache_key", "proxy_cache_bypass", "proxy_no_cache"],
+        "scheme, host, path and query make the question, `key_headers` adds to it; see docs/content.md",
     ),
     (
         &[
@@ -164,21 +162,7 @@ const MISSING: &[(&[&str], &str)] = &[
         &["auth_jwt"],
         "tokens are checked on routes with `mcp`, see docs/mcp.md",
     ),
-    (
-        &["gzip", "gzip_static", "brotli", "brotli_static", "zstd"],
-        "answers are not compressed here; let the upstream do it",
-    ),
-    (
-        &[
-            "root",
-            "alias",
-            "index",
-            "try_files",
-            "autoindex",
-            "expires",
-        ],
-        "files are not served here; proxy to a server that does",
-    ),
+    (&["autoindex"], "directories are never listed"),
     (
         &[
             "if",

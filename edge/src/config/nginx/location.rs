@@ -4,6 +4,7 @@ use regex::bytes::RegexBuilder;
 
 use super::access::{access, networks};
 use super::auth;
+use super::content;
 use super::document::Section;
 use super::fields::Rules;
 use super::limits::Limits;
@@ -89,11 +90,26 @@ impl<'c> Routes<'c> {
         }
     }
 
+    /// A route for the files that no location takes.
+    pub(super) fn others(&mut self, scope: &Scope<'_>) {
+        let taken = self.taken.iter().any(|id| id == "path /");
+        // What is written there of a location has been looked at already.
+        let outer: Vec<Directive> = Vec::new();
+        if taken || scope.find("root").is_none() {
+            return;
+        }
+        let mut section = Section::new("[[host.route]]");
+        if self.fill(&mut section, "path", "/", &scope.inner(&outer)) {
+            self.sections.push(section);
+        }
+    }
+
     /// Fills a route in; `false` when there is nothing it could do.
     fn fill(&mut self, section: &mut Section, key: &str, pattern: &str, scope: &Scope<'_>) -> bool {
         section.text(key, pattern);
         let mut rules = Rules::default();
         let mut acts = false;
+        let mut passes = false;
         for directive in scope.own() {
             match &*directive.name {
                 "location" => {}
@@ -103,7 +119,7 @@ impl<'c> Routes<'c> {
                         .leave(section, directive, "the route does something else already");
                 }
                 "proxy_pass" => match self.pass(section, directive, key, pattern, scope) {
-                    Ok(()) => acts = true,
+                    Ok(()) => (acts, passes) = (true, true),
                     Err(reason) => self.notes.leave(section, directive, &reason),
                 },
                 "return" => match self.respond(section, directive) {
@@ -114,7 +130,7 @@ impl<'c> Routes<'c> {
                     section.raw("respond", "403");
                     acts = true;
                 }
-                name if auth::NAMES.contains(&name) => {}
+                name if auth::NAMES.contains(&name) || content::NAMES.contains(&name) => {}
                 _ if auth::is_told(directive, scope) => {}
                 _ if self.limits.take(directive, section, self.notes) => {}
                 _ if access(directive, section, self.notes) => {}
@@ -122,6 +138,13 @@ impl<'c> Routes<'c> {
                 _ => self.notes.rest(section, directive),
             }
         }
+        if !acts {
+            acts = content::files(section, key, pattern, scope, self.notes);
+        }
+        if passes {
+            content::cache(section, scope, self.notes);
+        }
+        content::compression(section, scope);
         auth::auth(scope, self.upstreams, section, self.notes);
         rules.write(section);
         self.limits.name(scope.own(), section);

@@ -6,6 +6,7 @@
 
 mod access;
 mod auth;
+mod content;
 mod document;
 mod fields;
 mod known;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::access::{access, networks};
 use super::auth;
+use super::content;
 use super::document::Section;
 use super::fields::Rules;
 use super::limits::Limits;
@@ -135,12 +136,17 @@ impl<'a> Server<'a> {
             match &*directive.name {
                 "location" => routes.add(directive, &self.scope),
                 "return" => falls_to = Some(directive),
-                name if HANDLED.contains(&name) || auth::NAMES.contains(&name) => {}
+                name if HANDLED.contains(&name)
+                    || auth::NAMES.contains(&name)
+                    || content::NAMES.contains(&name) => {}
                 _ => routes.notes.rest(&mut section, directive),
             }
         }
         if let Some(directive) = falls_to {
             routes.answer(directive);
+        }
+        if falls_to.is_none() {
+            routes.others(&self.scope);
         }
         let sections = routes.sections;
         let has_route = sections.iter().any(Section::is_table);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Imported;
+use super::content;
 use super::document::Section;
 use super::limits::Limits;
 use super::listen::merged;
@@ -63,7 +64,8 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
         limits.add_zone(zone, &mut top, &mut notes);
     }
     for directive in &http {
-        let is_handled = HANDLED.contains(&&*directive.name);
+        let name = &*directive.name;
+        let is_handled = HANDLED.contains(&name) || content::NAMES.contains(&name);
         if !is_handled {
             notes.rest(&mut top, directive);
         }
