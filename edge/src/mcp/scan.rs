@@ -6,6 +6,11 @@
 //! deeper than [`DEPTH_MAX`]); whether a message could be read in two ways is told apart, so that
 //! rules need not be applied to the wrong reading.
 
+mod id;
+mod string;
+
+use id::{is_json_number, is_json_string};
+
 use super::text::Text;
 
 /// Containers inside each other; the depth that serde_json, among others, allows.
@@ -395,125 +400,6 @@ impl BodyScan {
         }
         self.end_value();
     }
-
-    /// Follows a string; returns what comes after the bytes it took.
-    fn string<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let Lex::String {
-            is_key,
-            mut escape,
-            mut high,
-        } = self.lex
-        else {
-            return bytes;
-        };
-        let raw = !is_key && self.slot == Slot::Id;
-        let keeps = is_key || !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other);
-        let mut at = 0;
-        while at < bytes.len() {
-            if !keeps && matches!(escape, Escape::No) {
-                match memchr::memchr2(b'"', b'\\', &bytes[at..]) {
-                    Some(skipped) => at += skipped,
-                    None => break,
-                }
-            }
-            let byte = bytes[at];
-            at += 1;
-            if raw {
-                self.id.push(byte);
-            }
-            match (escape, byte) {
-                (Escape::No, b'"') => {
-                    self.lone(is_key, raw, &mut high);
-                    self.end_string(is_key);
-                    return &bytes[at..];
-                }
-                (Escape::No, b'\\') => escape = Escape::Backslash,
-                (Escape::No, byte) => {
-                    self.lone(is_key, raw, &mut high);
-                    self.keep(is_key, raw, &[byte]);
-                }
-                (Escape::Backslash, b'u') => {
-                    escape = Escape::Hex {
-                        digits: 0,
-                        value: 0,
-                    }
-                }
-                (Escape::Backslash, byte) => {
-                    let Some(meant) = unescaped(byte) else {
-                        self.scanned = Scanned::Malformed;
-                        return &[];
-                    };
-                    self.lone(is_key, raw, &mut high);
-                    self.keep(is_key, raw, &[meant]);
-                    escape = Escape::No;
-                }
-                (Escape::Hex { digits, value }, byte) => {
-                    let Some(digit) = char::from(byte).to_digit(16) else {
-                        self.scanned = Scanned::Malformed;
-                        return &[];
-                    };
-                    let value = value << 4 | digit as u16;
-                    escape = match digits {
-                        3 => {
-                            self.unit(is_key, raw, &mut high, value);
-                            Escape::No
-                        }
-                        _ => Escape::Hex {
-                            digits: digits + 1,
-                            value,
-                        },
-                    };
-                }
-            }
-        }
-        self.lex = Lex::String {
-            is_key,
-            escape,
-            high,
-        };
-        &[]
-    }
-
-    /// A UTF-16 unit that was written as `\uXXXX`.
-    fn unit(&mut self, is_key: bool, raw: bool, high: &mut u16, unit: u16) {
-        let waiting = std::mem::take(high);
-        match (waiting, unit) {
-            (0, 0xd800..=0xdbff) => *high = unit,
-            (0, _) => self.keep_char(is_key, raw, u32::from(unit)),
-            (waiting, 0xdc00..=0xdfff) => {
-                let (upper, lower) = (u32::from(waiting - 0xd800), u32::from(unit - 0xdc00));
-                self.keep_char(is_key, raw, 0x1_0000 + (upper << 10 | lower));
-            }
-            (waiting, unit) => {
-                *high = waiting;
-                self.lone(is_key, raw, high);
-                self.unit(is_key, raw, high, unit);
-            }
-        }
-    }
-
-    /// Half a surrogate pair without the other half: no text.
-    fn lone(&mut self, is_key: bool, raw: bool, high: &mut u16) {
-        if std::mem::take(high) != 0 {
-            self.keep_char(is_key, raw, 0xd800);
-        }
-    }
-
-    fn keep_char(&mut self, is_key: bool, raw: bool, code: u32) {
-        let character = char::from_u32(code).unwrap_or_else(|| {
-            self.ambiguous |= !raw && (is_key || self.slot != Slot::Other);
-            char::REPLACEMENT_CHARACTER
-        });
-        self.keep(is_key, raw, character.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    fn keep(&mut self, is_key: bool, raw: bool, bytes: &[u8]) {
-        match (is_key, raw) {
-            (true, _) => self.key.extend(bytes),
-            (false, true) => {}
-            (false, false) => bytes.iter().for_each(|&byte| self.take(byte)),
-        }
-    }
 }
 
 impl Default for BodyScan {
@@ -528,55 +414,8 @@ pub fn needs_name(method: &[u8]) -> bool {
     matches!(method, b"tools/call" | b"prompts/get" | b"resources/read")
 }
 
-fn unescaped(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'"' | b'\\' | b'/' => byte,
-        b'b' => 8,
-        b'f' => 12,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        _ => return None,
-    })
-}
-
 fn is_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
-}
-
-/// RFC 8259 §6.
-fn is_json_number(text: &[u8]) -> bool {
-    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest[0] == b'0') {
-        return false;
-    }
-    rest = &rest[whole..];
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let count = digits(fraction);
-        if count == 0 {
-            return false;
-        }
-        rest = &fraction[count..];
-    }
-    if let Some((b'e' | b'E', exponent)) = rest.split_first() {
-        let exponent = exponent
-            .strip_prefix(b"+")
-            .or(exponent.strip_prefix(b"-"))
-            .unwrap_or(exponent);
-        let count = digits(exponent);
-        return count > 0 && count == exponent.len();
-    }
-    rest.is_empty()
-}
-
-/// Whether a quoted text, whose escapes are known to be right, can be sent back as it is.
-fn is_json_string(text: &[u8]) -> bool {
-    text.len() >= 2
-        && text[0] == b'"'
-        && text.iter().all(|&byte| byte >= b' ')
-        && std::str::from_utf8(text).is_ok()
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::support::{
-    Answer, Edge, Process, Setup, Upstream, driver, free_port, initialize, light, rpc, run_driver,
-    tool_call, wait_until,
+    Answer, Edge, Process, Setup, Upstream, driver, free_port, initialize, light, node_script, rpc,
+    run_driver, tool_call, wait_until,
 };
 
 const SESSIONS: usize = 500;
@@ -193,36 +194,48 @@ fn edges_that_share_a_secret_share_sessions() {
 }
 
 #[test]
-fn the_sdks_own_client_stays_with_its_server_over_both_transports() {
+fn the_sdks_own_clients_stay_with_their_servers_over_both_transports() {
     let _machine = light();
     for (transport, path) in [("http", "/mcp"), ("sse", "/sse")] {
         let servers = Stateful::start(transport);
         let edge = servers.edge();
         let url = format!("http://localhost:{}{path}", edge.http.port());
-        let command = driver(1, "mcp_sessions.py", &[&url, transport, "12", "4"]);
-        let result = run_driver(transport, command, Duration::from_secs(60));
-        let mut used = HashSet::new();
-        for session in result.as_array().expect("a list") {
-            let answers: Vec<&str> = session
-                .as_array()
-                .expect("a list")
-                .iter()
-                .filter_map(|a| a.as_str())
-                .collect();
-            let (port, _) = answers[0].split_once(':').expect("PORT:N");
-            let expected: Vec<String> = (1..5).map(|n| format!("{port}:{n}")).collect();
-            assert_eq!(answers, expected, "{transport}");
-            used.insert(port.to_owned());
+        let arguments = [&url, transport, "12", "4"];
+        for (client, command) in [
+            ("Python 1", driver(1, "mcp_sessions.py", &arguments)),
+            ("Python 2", driver(2, "mcp_sessions.py", &arguments)),
+            ("TypeScript", node_script("sdk_sessions.mjs", &arguments)),
+        ] {
+            let name = format!("{client}, {transport}");
+            let result = run_driver(&name, command, Duration::from_secs(60));
+            stayed(&result, &name);
+            // Ended with DELETE, or with the stream.
+            let none_left = || edge.metrics().sum("edge_mcp_sessions", &[]) == 0.0;
+            assert!(
+                wait_until(LIMIT, none_left),
+                "{name}\n{}",
+                edge.metrics().text
+            );
         }
-        assert!(used.len() > 1, "{transport}: all on {used:?}");
-        // Ended with DELETE, or with the stream.
-        let none_left = || edge.metrics().sum("edge_mcp_sessions", &[]) == 0.0;
-        assert!(
-            wait_until(LIMIT, none_left),
-            "{transport}\n{}",
-            edge.metrics().text
-        );
     }
+}
+
+/// Each session counted from one to four on one server, and there was more than one server.
+fn stayed(result: &Value, name: &str) {
+    let mut used = HashSet::new();
+    for session in result.as_array().expect("a list") {
+        let answers: Vec<&str> = session
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|a| a.as_str())
+            .collect();
+        let (port, _) = answers[0].split_once(':').expect("PORT:N");
+        let expected: Vec<String> = (1..5).map(|n| format!("{port}:{n}")).collect();
+        assert_eq!(answers, expected, "{name}");
+        used.insert(port.to_owned());
+    }
+    assert!(used.len() > 1, "{name}: all on {used:?}");
 }
 
 #[test]

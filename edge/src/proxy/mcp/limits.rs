@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Method;
+
 use super::Stop;
 use super::call::Call;
 use crate::clock::monotonic_ns;
@@ -42,9 +44,8 @@ impl Proxy {
         let Some(tables) = &self.mcp else {
             return false;
         };
-        let path = head.target.path();
-        let is_discovery = path.starts_with("/.well-known/");
-        is_discovery && {
+        let asks = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        asks && head.target.path().starts_with("/.well-known/") && {
             let address = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
             let key = tables.buckets.key((Of::Discovery, address.bits()));
             let admitted = tables

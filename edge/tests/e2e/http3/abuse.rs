@@ -14,6 +14,12 @@ fn messages_and_streams_that_break_the_rules() {
         let rows = run("h3_transport.py", &edge, table, &[]);
         assert!(rows.as_u64() > Some(10), "{table}: {rows}");
     }
+    let failed = || {
+        let reason = ["reason=\"transport\""];
+        let metrics = edge.metrics();
+        metrics.sum("edge_quic_handshake_failures_total", &reason)
+    };
+    assert!(wait_until(Duration::from_secs(5), || failed() >= 10.0));
     edge.assert_healthy();
 }
 

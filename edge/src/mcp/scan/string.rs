@@ -1,0 +1,136 @@
+//! Strings, however they are cut: escapes become what they mean, and what is looked for is kept.
+
+use super::{BodyScan, Escape, Lex, Scanned, Slot};
+
+impl BodyScan {
+    /// Follows a string; returns what comes after the bytes it took.
+    pub(super) fn string<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Lex::String {
+            is_key,
+            mut escape,
+            mut high,
+        } = self.lex
+        else {
+            return bytes;
+        };
+        let raw = !is_key && self.slot == Slot::Id;
+        let keeps = is_key || !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other);
+        let mut at = 0;
+        while at < bytes.len() {
+            if !keeps && matches!(escape, Escape::No) {
+                match memchr::memchr2(b'"', b'\\', &bytes[at..]) {
+                    Some(skipped) => at += skipped,
+                    None => break,
+                }
+            }
+            let byte = bytes[at];
+            at += 1;
+            if raw {
+                self.id.push(byte);
+            }
+            match (escape, byte) {
+                (Escape::No, b'"') => {
+                    self.lone(is_key, raw, &mut high);
+                    self.end_string(is_key);
+                    return &bytes[at..];
+                }
+                (Escape::No, b'\\') => escape = Escape::Backslash,
+                (Escape::No, byte) => {
+                    self.lone(is_key, raw, &mut high);
+                    self.keep(is_key, raw, &[byte]);
+                }
+                (Escape::Backslash, b'u') => {
+                    escape = Escape::Hex {
+                        digits: 0,
+                        value: 0,
+                    }
+                }
+                (Escape::Backslash, byte) => {
+                    let Some(meant) = unescaped(byte) else {
+                        self.scanned = Scanned::Malformed;
+                        return &[];
+                    };
+                    self.lone(is_key, raw, &mut high);
+                    self.keep(is_key, raw, &[meant]);
+                    escape = Escape::No;
+                }
+                (Escape::Hex { digits, value }, byte) => {
+                    let Some(digit) = char::from(byte).to_digit(16) else {
+                        self.scanned = Scanned::Malformed;
+                        return &[];
+                    };
+                    let value = value << 4 | digit as u16;
+                    escape = match digits {
+                        3 => {
+                            self.unit(is_key, raw, &mut high, value);
+                            Escape::No
+                        }
+                        _ => Escape::Hex {
+                            digits: digits + 1,
+                            value,
+                        },
+                    };
+                }
+            }
+        }
+        self.lex = Lex::String {
+            is_key,
+            escape,
+            high,
+        };
+        &[]
+    }
+
+    /// A UTF-16 unit that was written as `\uXXXX`.
+    fn unit(&mut self, is_key: bool, raw: bool, high: &mut u16, unit: u16) {
+        let waiting = std::mem::take(high);
+        match (waiting, unit) {
+            (0, 0xd800..=0xdbff) => *high = unit,
+            (0, _) => self.keep_char(is_key, raw, u32::from(unit)),
+            (waiting, 0xdc00..=0xdfff) => {
+                let (upper, lower) = (u32::from(waiting - 0xd800), u32::from(unit - 0xdc00));
+                self.keep_char(is_key, raw, 0x1_0000 + (upper << 10 | lower));
+            }
+            (waiting, unit) => {
+                *high = waiting;
+                self.lone(is_key, raw, high);
+                self.unit(is_key, raw, high, unit);
+            }
+        }
+    }
+
+    /// Half a surrogate pair without the other half: no text.
+    fn lone(&mut self, is_key: bool, raw: bool, high: &mut u16) {
+        if std::mem::take(high) != 0 {
+            self.keep_char(is_key, raw, 0xd800);
+        }
+    }
+
+    fn keep_char(&mut self, is_key: bool, raw: bool, code: u32) {
+        let character = char::from_u32(code).unwrap_or_else(|| {
+            self.ambiguous |= !raw && (is_key || self.slot != Slot::Other);
+            char::REPLACEMENT_CHARACTER
+        });
+        self.keep(is_key, raw, character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn keep(&mut self, is_key: bool, raw: bool, bytes: &[u8]) {
+        match (is_key, raw) {
+            (true, _) => self.key.extend(bytes),
+            (false, true) => {}
+            (false, false) => bytes.iter().for_each(|&byte| self.take(byte)),
+        }
+    }
+}
+
+fn unescaped(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'"' | b'\\' | b'/' => byte,
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        _ => return None,
+    })
+}
