@@ -21,7 +21,7 @@ use crate::observe::metrics::{Metrics, SpanCounters};
 use crate::outbound::{Outbound, OutboundError};
 
 /// Batches waiting for the thread: 4096 spans of at most a few kilobytes each.
-const QUEUE_BATCHES: usize = 64;
+pub(super) const QUEUE_BATCHES: usize = 64;
 /// Spans in a message.
 const MESSAGE_SPANS: usize = 512;
 /// For more spans to come, before a message goes.
