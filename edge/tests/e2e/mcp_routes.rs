@@ -284,9 +284,17 @@ fn a_tool_is_limited_and_the_others_are_not() {
         };
         // The other era called it too.
         std::thread::sleep(Duration::from_millis(1100));
-        let answers: Vec<_> = (0..12).map(|id| call("search", id)).collect();
-        let admitted = answers.iter().filter(|(status, ..)| *status == 200).count();
-        assert!((5..9).contains(&admitted), "{era}: {admitted} of 12");
+        let began = std::time::Instant::now();
+        let mut answers: Vec<(u16, Value, Option<String>)> = Vec::new();
+        let is_admitted = |answer: &&(u16, Value, Option<String>)| answer.0 == 200;
+        // A loaded machine may be slow enough for more than a burst.
+        while answers.len() < 100 && answers.iter().all(|answer| is_admitted(&answer)) {
+            answers.push(call("search", answers.len() as u64));
+        }
+        let admitted = answers.iter().filter(is_admitted).count();
+        // Five at once, and one more every fifth of a second that has passed.
+        let most = 6 + (began.elapsed().as_secs_f64() * 5.0) as usize;
+        assert!((5..=most).contains(&admitted), "{era}: {admitted}");
         let refused = answers
             .iter()
             .position(|(status, ..)| *status != 200)
