@@ -43,6 +43,7 @@ const TARGETS: &[Target] = &[
     target("shield", "banned", "xdp-filter", 0.50),
     target("shield", "guarded", "xdp-filter", 0.90),
     target("shield", "cidr10k", "xdp-filter", 1.80),
+    target("shield", "live sources", "edge-1k", 1.50),
 ];
 /// Fewer have no range that means something.
 const SLICES_MIN: u32 = 6;

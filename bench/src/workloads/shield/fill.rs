@@ -30,6 +30,65 @@ pub(super) fn bans(program: &str, count: u32) -> Result<()> {
     shell::feed("bpftool", &["batch", "file", "-"], lines)
 }
 
+/// Buckets of the table of sources.
+const BUCKETS: u32 = 1 << 15;
+
+/// Puts sources into every place of a program's table, all of them over their limit for the next half
+/// of an hour. The table must hold a source whose limit lets it send a packet an hour.
+pub(super) fn sources(program: &str) -> Result<()> {
+    let table = map(program, "SOURCES")?;
+    // The program has a clock of its own: half an hour before that source may send again.
+    let until = until(table)? - 1_800_000_000_000;
+    let mut lines = String::new();
+    let mut tag = 0x9e37_79b9_7f4a_7c15u64;
+    let hex = |line: &mut String, word: u64| {
+        word.to_le_bytes()
+            .iter()
+            .try_for_each(|byte| write!(line, " {byte:02x}"))
+    };
+    for bucket in 0..BUCKETS {
+        let [a, b, c, d] = bucket.to_le_bytes();
+        write!(
+            lines,
+            "map update id {table} key hex {a:02x} {b:02x} {c:02x} {d:02x} value hex"
+        )?;
+        for _ in 0..4 {
+            tag = tag.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
+            for word in [tag, until, 0, 0] {
+                hex(&mut lines, word)?;
+            }
+        }
+        lines.push('\n');
+    }
+    shell::feed("bpftool", &["batch", "file", "-"], lines)
+}
+
+/// When the first source that is found may send again, by the program's clock.
+fn until(table: u64) -> Result<u64> {
+    for bucket in 0..BUCKETS {
+        let key = bucket.to_le_bytes().map(|byte| byte.to_string());
+        let table = table.to_string();
+        let lookup = ["-j", "map", "lookup", "id", &table, "key"];
+        let key: Vec<&str> = key.iter().map(String::as_str).collect();
+        let found = shell::json("bpftool", &[&lookup[..], &key].concat())?;
+        let byte = |at: usize| {
+            let text = found["value"][at].as_str().unwrap_or_default();
+            u8::from_str_radix(text.trim_start_matches("0x"), 16)
+        };
+        let word = |at: usize| -> Result<u64> {
+            let mut bytes = [0; 8];
+            for (index, place) in bytes.iter_mut().enumerate() {
+                *place = byte(at + index)?;
+            }
+            Ok(u64::from_le_bytes(bytes))
+        };
+        if word(0)? != 0 {
+            return word(8);
+        }
+    }
+    anyhow::bail!("no source is in the table")
+}
+
 /// The number of a program's map.
 fn map(program: &str, name: &str) -> Result<u64> {
     let shown = shell::json("bpftool", &["-j", "prog", "show", "id", program])?;

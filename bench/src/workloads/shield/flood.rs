@@ -16,7 +16,7 @@ use crate::measure::{Cpus, Quartiles, check_interrupt, shuffle};
 
 const SOURCES: [u32; 2] = [1, 65_000];
 /// Each source has its one packet in so many.
-const PACKETS_QUICK: u64 = 100_000;
+pub(super) const PACKETS_QUICK: u64 = 100_000;
 
 struct Case {
     subject: Subject,
@@ -71,7 +71,7 @@ pub(super) fn measure(cpus: &Cpus, quick: bool) -> Result<Vec<Measured>> {
 }
 
 /// Nanoseconds of the receiving thread per packet, and packets a second.
-fn flood(scene: &Scene, cpus: &Cpus, sources: u32, packets: u64) -> Result<(f64, f64)> {
+pub(super) fn flood(scene: &Scene, cpus: &Cpus, sources: u32, packets: u64) -> Result<(f64, f64)> {
     let receiver = scene.receiver()?;
     cpus.give_proxy(receiver)?;
     let before = cpu_ns(receiver)?;

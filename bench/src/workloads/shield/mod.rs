@@ -10,6 +10,7 @@
 mod edge;
 mod fill;
 mod flood;
+mod live;
 mod program;
 mod result;
 mod subject;
@@ -27,7 +28,8 @@ const TITLE: Title = Title {
     about: "`deny`, `unguarded`, `guarded`, `banned`, `cidr10k` and those with a million bans: one packet \
             run through the program again and again (BPF_PROG_TEST_RUN). `veth`: the receiver's CPU \
             time for a packet of a flood over virtual Ethernet, where every packet has cost its sender \
-            a buffer, so nothing follows for a network card.",
+            a buffer, so nothing follows for a network card. `live sources`: the program's own time in such a \
+            flood, its table full of sources, against a thousand of them (`edge-1k`).",
 };
 /// Where the flood goes, and what the shield guards.
 const PORT: u16 = 8080;
@@ -36,5 +38,6 @@ pub(super) fn measure(quick: bool) -> Result<(Title, Vec<Record>)> {
     let cpus = Cpus::claim(1)?;
     let mut results = program::measure(quick)?;
     results.extend(flood::measure(&cpus, quick)?);
+    results.extend(live::measure(&cpus, quick)?);
     Ok((TITLE, result::records(&results)?))
 }

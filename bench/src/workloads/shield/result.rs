@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::super::rounds::relate;
 use super::super::shell;
-use super::TITLE;
+use super::{TITLE, live};
 use crate::measure::Quartiles;
 use crate::report::Record;
 
@@ -20,13 +20,16 @@ pub(super) struct Measured {
 }
 
 /// The same, each compared with `xdp-filter` in the same rounds: on the same flood, or where no flood
-/// is, on the packet that it denies.
+/// is, on the packet that it denies. Many live sources are compared with few.
 pub(super) fn records(measured: &[Measured]) -> Result<Vec<Record>> {
     let versions = [
         ("nftables", first_line("nft", "--version")?),
         ("iptables", first_line("iptables", "--version")?),
     ];
     let base_of = |own: &Measured| {
+        if own.case == live::CASE {
+            return measured.iter().find(|other| other.subject == live::FEW);
+        }
         let bases = measured.iter().filter(|other| {
             other.subject == "xdp-filter" && other.pps.is_some() == own.pps.is_some()
         });
