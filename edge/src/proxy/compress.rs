@@ -19,7 +19,7 @@ use crate::content::{Accepted, CacheControl, Coding, is_compressible};
 use crate::message::{BodyLength, Fields, Frame, Name, RequestHead, ResponseHead, Version};
 use crate::net::Timer;
 
-/// An encoder takes up to about 2 MiB; with this many under way on a worker, more answers go as they
+/// An encoder takes up to 1.7 MiB (docs/content.md); with this many under way on a worker, more answers go as they
 /// are.
 const ENCODERS_MAX: usize = 128;
 /// Compressed at once; then others have their turn.

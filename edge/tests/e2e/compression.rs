@@ -37,7 +37,7 @@ fn curl(edge: &Edge, path: &str, coding: &str, more: &[&str]) -> (i32, String) {
 #[test]
 fn what_curl_reads_again() {
     let _machine = light();
-    let body = text(200_000);
+    let body = text(60_000);
     let short = text(300);
     let (whole, part) = (body.clone(), short.clone());
     let origin = Origin::start(move |head, _| {
