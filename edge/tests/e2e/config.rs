@@ -23,6 +23,11 @@ fn the_schema_takes_every_example_and_nothing_else() {
         std::fs::write(&path, text).expect("our own directory is writable");
         path.display().to_string()
     };
+    // Files that the examples name.
+    let hash = "1".repeat(64);
+    write("keys.txt", &format!("bob sha256:{hash}\n"));
+    let user = "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n";
+    write("users.htpasswd", user);
     let (code, schema, said) = edge(&["config", "schema"]);
     assert_eq!(code, 0, "{said}");
     let schema = write("schema.json", &schema);
