@@ -149,9 +149,8 @@ impl Proxy {
                 Reply::new(action.status).with("location", &facts.url(&action.to))
             }
             Action::Files(action) => {
-                return self
-                    .files(action, &route.when.path, head, client, record)
-                    .await;
+                let sending = self.files(action, &route.when.path, head, client, record);
+                return Box::pin(sending).await;
             }
             Action::Respond(action) => Reply::configured(action),
         };
