@@ -254,7 +254,7 @@ fn long_bodies_pass_unchanged_and_are_watched_to_the_end() {
 
 const LIMITS: &str = "
 [host.route.mcp.limit]
-calls = \"1000/s\"
+calls = \"50/s\"
 calls_burst = 100
 streams = 3
 opens = \"1/s\"
@@ -315,9 +315,11 @@ fn a_tool_is_limited_and_the_others_are_not() {
         assert_eq!(call("search", 9).0, 200, "{era}: after the time it named");
     }
     // Weighed: two heavy ones are more than the burst of a hundred, and come back slowly.
-    let heavy = |_| error_of(&edge, &rpc("/mcp", &[], &tool_call(1, "heavy"))).0;
-    let admitted = (0..4).map(heavy).filter(|status| *status == 200).count();
-    assert!((1..3).contains(&admitted), "{admitted} heavy calls");
+    let began = std::time::Instant::now();
+    let heavy = |_: &u64| error_of(&edge, &rpc("/mcp", &[], &tool_call(1, "heavy"))).0 == 200;
+    let admitted = (0..20).take_while(heavy).count();
+    let most = 1 + ((100.0 + 50.0 * began.elapsed().as_secs_f64()) / 60.0) as usize;
+    assert!((1..=most).contains(&admitted), "{admitted} heavy calls");
     let page = edge.metrics();
     assert!(page.sum("edge_mcp_tool_calls_total", &["tool=\"add\"", "2xx"]) >= 20.0);
     let limited = page.sum("edge_mcp_refused_total", &["reason=\"limited\""]);
