@@ -36,7 +36,7 @@ struct Job {
     hash: PasswordHash,
     password: Box<[u8]>,
     done: oneshot::Sender<bool>,
-    _held: Held,
+    held: Held,
 }
 
 impl Passwords {
@@ -74,7 +74,7 @@ impl Passwords {
             hash: hash.clone(),
             password: password.into(),
             done,
-            _held: held,
+            held,
         };
         self.jobs.try_send(job).map_err(|_| Busy)?;
         Ok(answer)
@@ -88,6 +88,8 @@ fn work(queue: &Mutex<Receiver<Job>>) {
         // Whoever asked may have gone.
         if !job.done.is_closed() {
             let is_right = is_right(&job.hash, &job.password);
+            // Before the answer: whoever has it may ask again at once.
+            drop(job.held);
             let _ = job.done.send(is_right);
         }
     }

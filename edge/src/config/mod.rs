@@ -31,11 +31,11 @@ pub use types::{
     Certificate, Change, Check, ClientAuth, ClientField, Coding, CompressRules, Config,
     DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage, FieldMatch, FieldRule,
     FieldWant, FilesAction, Forwarding, Fragments, Host, HostName, KeyNames, LimitKey, Listen, Log,
-    LogField, LogFields, LogFormat, LogTarget, Mcp, McpAuth, McpKey, McpLimit, NamedLimit,
-    PasswordHash, PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate, RedirectAction,
-    RequestLimit, RequestPart, RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets,
-    Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit, Tracing, Upstream,
-    UpstreamAddr, UpstreamId, UpstreamServer, Users, Variable, Weights,
+    LogField, LogFields, LogFormat, LogTarget, Maintenance, Mcp, McpAuth, McpKey, McpLimit,
+    NamedLimit, PasswordHash, PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate,
+    RedirectAction, RequestLimit, RequestPart, RespondAction, RetryPolicy, Rewrite, Route,
+    RouteMatch, Secrets, Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit,
+    Tracing, Upstream, UpstreamAddr, UpstreamId, UpstreamServer, Users, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

@@ -18,7 +18,7 @@ pub(super) use basics::{
     ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP, TRACE,
 };
 pub(super) use content::{CACHE, COMPRESS, FILES};
-pub(super) use hosts::{HOST, ROUTE};
+pub(super) use hosts::{HOST, MAINTENANCE, ROUTE};
 pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
 pub(super) use limits::{LIMIT, LIMITS, PENALTY, SHIELD};
@@ -44,6 +44,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     TLS,
     HOST,
     ROUTE,
+    MAINTENANCE,
     API_KEYS,
     BASIC_AUTH,
     AUTH_REQUEST,

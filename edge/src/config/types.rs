@@ -15,6 +15,7 @@ mod forwarding;
 mod headers;
 mod limits;
 mod log;
+mod maintenance;
 mod mcp;
 mod quic;
 mod route;
@@ -36,6 +37,7 @@ pub use forwarding::{ClientField, Forwarding};
 pub use headers::{Change, FieldRule};
 pub use limits::{Access, LimitKey, NamedLimit};
 pub use log::{Log, LogField, LogFields, LogFormat, LogTarget};
+pub use maintenance::Maintenance;
 pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 
 pub use quic::{Quic, RetryPolicy};
@@ -143,6 +145,8 @@ pub struct Host {
     pub client_auth: Option<ClientAuth>,
     /// Pages for answers of the edge's own; one status before a class of them.
     pub error_pages: Vec<ErrorPage>,
+    /// It is being worked on.
+    pub maintenance: Option<Maintenance>,
     /// Routes in the order of the file.
     pub routes: Vec<Route>,
 }

@@ -14,6 +14,7 @@ use super::exchange::{Downstream, Exchange};
 use super::facts::Facts;
 use super::forward;
 use super::guard::{Admitted, Refusal};
+use super::limits::When;
 use super::reply::Reply;
 use super::rewrite::rewritten;
 use super::rules::{self, ResponseRules};
@@ -51,21 +52,30 @@ impl Proxy {
             Ok(Admitted {
                 number,
                 route,
-                passed,
+                mut passed,
             }) => {
                 record.route = Some(number);
                 record.route_path = Some(&route.path);
                 record.body_bytes_max = route.body_bytes_max;
+                let consent = match route.auth.is_none() {
+                    true => Ok(None),
+                    false => Box::pin(self.authenticate(number, &route.auth, &head, &caller)).await,
+                };
+                let consent = consent.and_then(|consent| {
+                    if !route.auth.is_none() {
+                        let limits = &route.limits;
+                        let more = self.check_limits(limits, number, &head, peer, When::After)?;
+                        passed.and(more);
+                    }
+                    Ok(consent)
+                });
+                rules.tell_limits(&passed.told);
                 if passed.would_refuse {
                     record.error = Some("limited_dry_run");
                 }
                 if !passed.delay.is_zero() {
                     Box::pin(tokio::time::sleep(passed.delay)).await;
                 }
-                let consent = match route.auth.is_none() {
-                    true => Ok(None),
-                    false => Box::pin(self.authenticate(number, &route.auth, &head, &caller)).await,
-                };
                 match consent {
                     Ok(consent) => {
                         // Boxed: an idle connection does not hold the space of what it may do next.

@@ -138,6 +138,7 @@ impl Proxy {
 
     pub(super) fn sweep(&self) {
         self.upstreams.sweep();
+        self.router.look();
         let (bytes, entries) = self.cache.borrow().size();
         self.metrics.cache_holds(bytes, entries);
         if let Some(tables) = &self.mcp {

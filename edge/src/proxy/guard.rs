@@ -9,10 +9,10 @@ use super::caller::is_in;
 use super::client_certificate::counts_for;
 use super::configured::Proxy;
 use super::exchange::Peer;
-use super::limits::Passed;
+use super::limits::{Passed, When};
 use super::mcp;
 use super::reply::Reply;
-use super::router::Match;
+use super::router::{Match, Site};
 use crate::clock::monotonic_ns;
 use crate::config::{Access, Route};
 use crate::limit::{ClientKey, Offence};
@@ -64,6 +64,7 @@ impl Proxy {
         self.check_host(found)?;
         self.check_scheme(head, peer, found)?;
         check_client_certificate(head, peer, found)?;
+        check_maintenance(head, peer, found)?;
         check_opening(head)?;
         if let Some(reply) = self.resource_metadata(head, found) {
             return Err(reply.into());
@@ -71,7 +72,10 @@ impl Proxy {
         let (number, route) = check_route(head, found)?;
         check_access(&route.access, peer)?;
         check_body(route, head)?;
-        let passed = self.check_limits(&route.limits, number, head, peer)?;
+        let passed = match route.auth.is_none() {
+            true => self.check_limits(&route.limits, number, head, peer, When::Once)?,
+            false => self.check_limits(&route.limits, number, head, peer, When::Before)?,
+        };
         Ok(Admitted {
             number,
             route,
@@ -146,6 +150,23 @@ fn check_client_certificate(
             reason: Some("client_certificate"),
         }),
     }
+}
+
+/// A host that is being worked on serves those who work on it, and its authority.
+fn check_maintenance(head: &RequestHead, peer: &Peer, found: Match<'_>) -> Result<(), Refusal> {
+    let Some(maintenance) = found.site().and_then(Site::maintenance) else {
+        return Ok(());
+    };
+    let is_asked_by_authority = peer.tls.is_none() && is_acme_challenge(head);
+    if is_asked_by_authority || is_in(peer.addr.ip(), &maintenance.exempt) {
+        return Ok(());
+    }
+    let secs = maintenance.retry_after.as_secs().to_string();
+    let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE);
+    Err(Refusal {
+        reply: Some(reply.with("retry-after", &secs)),
+        reason: Some("maintenance"),
+    })
 }
 
 /// RFC 9110 §9.3.6, §9.3.8: neither CONNECT nor TRACE has a use in front of an MCP server.

@@ -10,7 +10,7 @@ use super::facts::cookie;
 use super::guard::Refusal;
 use super::reply::Reply;
 use crate::clock::monotonic_ns;
-use crate::config::{Config, LimitKey, NamedLimit};
+use crate::config::{Config, LimitKey, NamedLimit, Rate};
 use crate::limit::{Buckets, ClientKey, Counts, Held, Offence, RetryAfter, rate};
 use crate::mcp::is_event_stream;
 use crate::message::{Name, RequestHead};
@@ -48,8 +48,41 @@ pub(super) struct Passed {
     pub(super) delay: Duration,
     /// What it holds until it is over.
     pub(super) held: Vec<Held>,
+    /// What clients are told: `RateLimit-Policy` and `RateLimit`, an item for each limit.
+    pub(super) told: Vec<[String; 2]>,
     /// A limit that only watches would have refused it.
     pub(super) would_refuse: bool,
+}
+
+impl Passed {
+    /// What other limits said too.
+    pub(super) fn and(&mut self, more: Passed) {
+        self.delay = self.delay.max(more.delay);
+        self.held.extend(more.held);
+        self.told.extend(more.told);
+        self.would_refuse |= more.would_refuse;
+    }
+}
+
+/// When limits are asked: those that count users cannot be before it is known who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// The route does not want to know.
+    Once,
+    /// Before it is known.
+    Before,
+    /// After that.
+    After,
+}
+
+impl When {
+    fn is_for(self, key: &LimitKey) -> bool {
+        match self {
+            When::Once => true,
+            When::Before => *key != LimitKey::User,
+            When::After => *key == LimitKey::User,
+        }
+    }
 }
 
 /// What a number is counted for; part of every key.
@@ -68,12 +101,13 @@ impl Proxy {
         route: usize,
         head: &RequestHead,
         peer: &Peer,
+        when: When,
     ) -> Result<Passed, Refusal> {
         let mut passed = Passed::default();
         let Some(tables) = &self.named_limits else {
             return Ok(passed);
         };
-        for limit in limits {
+        for limit in limits.iter().filter(|limit| when.is_for(&limit.key)) {
             if is_in(peer.addr.ip(), &limit.exempt) {
                 continue;
             }
@@ -119,6 +153,9 @@ impl Proxy {
             let ahead = tables
                 .buckets
                 .admit_within(key, &rate(per), patience, monotonic_ns())?;
+            if limit.headers && !limit.dry_run {
+                passed.told.push(told(limit, per, ahead));
+            }
             if limit.delay.is_some() && !limit.dry_run {
                 passed.delay = passed.delay.max(ahead);
             }
@@ -127,7 +164,12 @@ impl Proxy {
     }
 
     /// Whom a limit counts as one; who sends no such field is counted by address.
-    fn whom<'a>(&self, key: &LimitKey, head: &'a RequestHead, peer: &Peer) -> (u8, &'a [u8], u128) {
+    fn whom<'a>(
+        &self,
+        key: &LimitKey,
+        head: &'a RequestHead,
+        peer: &'a Peer,
+    ) -> (u8, &'a [u8], u128) {
         let value = match key {
             LimitKey::Everybody => return (0, b"", 0),
             LimitKey::Address => None,
@@ -135,6 +177,7 @@ impl Proxy {
                 .fields
                 .value(Name::Authorization)
                 .map(|value| (2, value)),
+            LimitKey::User => peer.user().map(|user| (5, user.as_bytes())),
             LimitKey::Header(name) => head.fields.values_of(name).next().map(|value| (3, value)),
             LimitKey::Cookie(name) => cookie(&head.fields, name).map(|value| (4, value)),
         };
@@ -155,14 +198,32 @@ fn asks_for_stream(head: &RequestHead) -> bool {
         || (head.method == http::Method::GET && head.fields.values(Name::Accept).any(wants_events))
 }
 
+/// What is left for a client that came so long before its turn.
+fn told(limit: &NamedLimit, per: Rate, ahead: Duration) -> [String; 2] {
+    let interval_ns = rate(per).interval_ns().max(1);
+    let ahead_ns = u64::try_from(ahead.as_nanos()).unwrap_or(u64::MAX);
+    let used = ahead_ns.div_ceil(interval_ns).saturating_add(1);
+    let left = u64::from(per.burst).saturating_sub(used);
+    // To the millisecond: what a rate is rounded by is no second more.
+    let full_ms = ahead_ns.saturating_add(interval_ns) / 1_000_000;
+    let full = full_ms.div_ceil(1000).max(1);
+    let name = &limit.name;
+    [policy(limit, per), format!("\"{name}\";r={left};t={full}")]
+}
+
+/// How many, in how many seconds.
+fn policy(limit: &NamedLimit, per: Rate) -> String {
+    let window = (f64::from(per.burst) / per.per_sec).ceil().max(1.0);
+    format!("\"{}\";q={};w={window}", limit.name, per.burst)
+}
+
 /// 429 with the fields of draft-ietf-httpapi-ratelimit-headers: the policy that was hit, what is
 /// left of it and when there is more.
 fn refused(limit: &NamedLimit, retry_after: RetryAfter) -> Refusal {
     let mut reply = Reply::limited(retry_after.seconds());
     if let Some(per) = limit.rate {
-        let window = (f64::from(per.burst) / per.per_sec).ceil().max(1.0);
         let name = &limit.name;
-        let policy = format!("\"{name}\";q={};w={window}", per.burst);
+        let policy = policy(limit, per);
         let left = format!("\"{name}\";r=0;t={}", retry_after.seconds());
         reply = reply
             .with("ratelimit-policy", &policy)

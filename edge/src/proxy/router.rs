@@ -1,11 +1,14 @@
 //! Host and path to route (RFC 9110 §7.4: a request for a host that is not served here is refused).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use http::Method;
 
 use super::matching::Taken;
-use crate::config::{ClientAuth, ErrorPage, FieldRule, Host, HostName, Route, RouteMatch};
+use crate::config::{
+    ClientAuth, ErrorPage, FieldRule, Host, HostName, Maintenance, Route, RouteMatch,
+};
 use crate::message::RequestHead;
 
 /// Where requests of each host and path go.
@@ -30,6 +33,9 @@ pub struct Site {
     pub client_auth: Option<ClientAuth>,
     /// Pages for answers of the edge's own.
     pub(super) error_pages: Vec<ErrorPage>,
+    maintenance: Option<Maintenance>,
+    /// As it was when it was last looked at.
+    is_worked_on: Cell<bool>,
     /// In the order in which they are tried.
     routes: Vec<Numbered>,
 }
@@ -117,10 +123,21 @@ impl Router {
                 response_rules: host.response_rules.clone(),
                 client_auth: host.client_auth.clone(),
                 error_pages: host.error_pages.clone(),
+                maintenance: host.maintenance.clone(),
+                is_worked_on: Cell::new(false),
                 routes,
             });
         }
+        router.look();
         router
+    }
+
+    /// Looks whether hosts are being worked on; called about once a second.
+    pub(super) fn look(&self) {
+        for site in &self.sites {
+            let is_on = site.maintenance.as_ref().is_some_and(Maintenance::is_on);
+            site.is_worked_on.set(is_on);
+        }
     }
 
     /// Finds the route of a request.
@@ -172,6 +189,13 @@ impl Router {
 }
 
 impl Site {
+    /// What a client is told while the host is being worked on.
+    pub(super) fn maintenance(&self) -> Option<&Maintenance> {
+        self.maintenance
+            .as_ref()
+            .filter(|_| self.is_worked_on.get())
+    }
+
     /// Every route in the order in which they are tried, and what it says to a request.
     pub fn candidates<'a>(
         &'a self,

@@ -1,5 +1,7 @@
 //! Rules that change fields: those of hosts and routes, applied to one message.
 
+use std::cell::OnceCell;
+
 use super::exchange::Peer;
 use super::facts::Facts;
 use super::request_id::RequestId;
@@ -15,6 +17,8 @@ pub(super) struct ResponseRules<'a> {
     /// Values with variables in them, in order.
     rendered: Vec<String>,
     secure: bool,
+    /// What is told of limits, as `RateLimit-Policy` and `RateLimit`.
+    limits: OnceCell<[String; 2]>,
 }
 
 impl<'a> ResponseRules<'a> {
@@ -29,6 +33,21 @@ impl<'a> ResponseRules<'a> {
             rules,
             rendered,
             secure: facts.peer.scheme() == "https",
+            limits: OnceCell::new(),
+        }
+    }
+
+    /// Has the client told what is left of its limits.
+    pub(super) fn tell_limits(&self, told: &[[String; 2]]) {
+        if !told.is_empty() {
+            let joined = |n: usize| {
+                told.iter()
+                    .map(|each| &*each[n])
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            // Told once a request.
+            let _ = self.limits.set([joined(0), joined(1)]);
         }
     }
 
@@ -40,6 +59,12 @@ impl<'a> ResponseRules<'a> {
             if self.secure || &*rule.name != HSTS {
                 apply(rule, value, fields);
             }
+        }
+        if let Some([policy, left]) = self.limits.get()
+            && fields.values_of("ratelimit").next().is_none()
+        {
+            fields.push(b"ratelimit-policy", policy.as_bytes());
+            fields.push(b"ratelimit", left.as_bytes());
         }
         if !self.secure {
             fields.remove_all(HSTS);

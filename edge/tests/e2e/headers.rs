@@ -128,3 +128,27 @@ fn the_client_is_who_a_trusted_proxy_says_it_is() {
     assert_eq!(field(&seen, "x-forwarded-proto"), Some("http"));
     assert_ne!(field(&seen, "x-request-id"), Some("from-cdn"));
 }
+
+#[test]
+fn the_field_that_names_the_client_is_the_one_that_was_chosen() {
+    let _machine = light();
+    let demo = Demo::start();
+    let request = format!(
+        "{GET}X-Forwarded-For: 6.6.6.6\r\nX-Real-IP: 198.51.100.7\r\n\
+         Forwarded: for=6.6.6.5, for=\"[2001:db8::7]:4711\";proto=https\r\n\r\n"
+    );
+    for (chosen, client, proto) in [
+        ("X-Real-IP", "198.51.100.7", "http"),
+        ("Forwarded", "2001:db8::7", "https"),
+    ] {
+        let forwarding = format!("trusted = [\"127.0.0.1\"]\nclient_field = \"{chosen}\"");
+        let edge = Setup::new(demo.address)
+            .section("forwarding", &forwarding)
+            .start();
+        let seen = edge.plain().exchange(&request).json();
+        assert_eq!(field(&seen, "x-forwarded-for"), Some(client), "{chosen}");
+        assert_eq!(field(&seen, "x-real-ip"), Some(client), "{chosen}");
+        assert_eq!(field(&seen, "x-forwarded-proto"), Some(proto), "{chosen}");
+        edge.log_line(|line| line["client"] == client);
+    }
+}

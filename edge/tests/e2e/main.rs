@@ -25,6 +25,7 @@ mod http1;
 mod http2;
 mod http3;
 mod limits;
+mod maintenance;
 mod mcp;
 mod mcp_auth;
 mod mcp_conformance;

@@ -177,3 +177,95 @@ fn networks_bodies_and_pages() {
     );
     assert_eq!(post("Content-Length: 10", "0123456789"), 200);
 }
+
+#[test]
+fn users_are_counted_by_name_and_told_what_is_left() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let setup = Setup::new(upstream.address);
+    let keys = "ann first-key-of-ann\nann second-key-of-ann\nbob the-key-of-robert\n";
+    std::fs::write(setup.dir.path().join("keys"), keys).expect("our own");
+    let edge = setup
+        .section(
+            "limits.user",
+            "key = \"user\"\nrequests = \"1/m\"\nburst = 3\nheaders = true",
+        )
+        .section(
+            "limits.day",
+            "key = \"everybody\"\nrequests = \"100/h\"\nburst = 100\nheaders = true",
+        )
+        .more_routes(&routes(&[
+            (
+                "/keys",
+                "limits = [\"user\", \"day\"]\n[host.route.api_keys]\nfile = \"keys\"",
+            ),
+            ("/open", "limits = [\"user\"]"),
+        ]))
+        .start();
+    let mut client = edge.plain();
+    let mut ask =
+        |key: &str| client.exchange(get("/keys", &format!("Authorization: Bearer {key}\r\n")));
+    let first = ask("first-key-of-ann");
+    assert_eq!(first.status, 200);
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        Some("\"day\";q=100;w=3600, \"user\";q=3;w=180")
+    );
+    assert_eq!(
+        first.header("ratelimit"),
+        Some("\"day\";r=99;t=36, \"user\";r=2;t=60")
+    );
+    let second = ask("second-key-of-ann");
+    let left = second.header("ratelimit").expect("what is left");
+    assert!(left.contains("\"user\";r=1;"), "both are hers: {left}");
+    let third = ask("first-key-of-ann");
+    let left = third.header("ratelimit").expect("what is left");
+    assert!(left.contains("\"user\";r=0;"), "{left}");
+    let refused = ask("second-key-of-ann");
+    assert_eq!(refused.status, 429);
+    let left = refused.header("ratelimit").expect("what is left");
+    assert!(left.starts_with("\"user\";r=0;t="), "{left}");
+    assert_eq!(ask("the-key-of-robert").status, 200);
+    assert_eq!(
+        ask("nobody-has-this-one").status,
+        401,
+        "a stranger counts as nobody"
+    );
+    // Where nobody is asked who he is, it is his address that counts.
+    let open = || edge.plain().exchange(get("/open", "")).status;
+    assert_eq!([open(), open(), open(), open()], [200, 200, 200, 429]);
+}
+
+#[test]
+fn streams_are_counted_while_they_are_open() {
+    let _machine = light();
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address)
+        .section("limits.streams", "streams = 2")
+        .more_routes(&routes(&[("/sse", "limits = [\"streams\"]")]))
+        .start();
+    let events = get(
+        "/sse?n=1000&interval_ms=50",
+        "Accept: text/event-stream\r\n",
+    );
+    let mut open: Vec<_> = (0..2).map(|_| edge.plain()).collect();
+    for stream in &mut open {
+        stream.send(&events);
+        stream.read_until("data:", Duration::from_secs(10));
+    }
+    assert_eq!(edge.plain().exchange(&events).status, 429);
+    // What is no stream is not counted.
+    assert_eq!(
+        edge.plain()
+            .exchange(get("/sse?n=1&interval_ms=1", ""))
+            .status,
+        200
+    );
+    drop(open.pop());
+    let given_back = crate::support::wait_until(Duration::from_secs(10), || {
+        let mut another = edge.plain();
+        another.send(&events);
+        another.has_read("HTTP/1.1 200", Duration::from_secs(5))
+    });
+    assert!(given_back, "a stream that has ended counts no more");
+}

@@ -7,19 +7,21 @@ use super::error_page;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
 use super::listen::Sockets;
+use super::maintenance;
 use super::route::{self, Outer};
 use super::tls::{self, Places};
 use super::upstream::Upstreams;
 use crate::config::schema::HOST;
 use crate::config::table::Table;
 use crate::config::value::parse_host_name;
-use crate::config::{Authentication, Certificate, Host, HostName};
+use crate::config::{Authentication, Certificate, Host, HostName, Maintenance};
 
 /// Every `[[host]]` table, before its routes can be read.
 pub(super) struct Hosts<'a> {
     tables: Vec<Table<'a>>,
     certificates: Vec<Option<Certificate>>,
     places: Places,
+    maintenance: Option<Maintenance>,
 }
 
 impl<'a> Hosts<'a> {
@@ -34,6 +36,7 @@ impl<'a> Hosts<'a> {
             certificates: certificates.collect(),
             tables,
             places,
+            maintenance: maintenance::read(top, None),
         }
     }
 
@@ -54,6 +57,7 @@ impl<'a> Hosts<'a> {
         let mut seen = HashMap::new();
         let mut hosts = Vec::new();
         let mut places = self.places;
+        let outer_maintenance = self.maintenance;
         for (table, certificate) in self.tables.iter().zip(self.certificates) {
             warn_unreachable(table, certificate.is_some(), sockets);
             let names = names(table, &mut seen);
@@ -85,6 +89,7 @@ impl<'a> Hosts<'a> {
                 client_auth,
                 routes,
                 error_pages: error_page::read(table),
+                maintenance: maintenance::read(table, outer_maintenance.as_ref()),
                 response_rules: rules.response,
             });
         }

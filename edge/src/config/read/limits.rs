@@ -86,7 +86,7 @@ impl Limits {
 fn limit(name: &str, table: &Table<'_>) -> NamedLimit {
     let key = table.item("key").and_then(|item| {
         item.parse(
-            "\"address\", \"token\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
+            "\"address\", \"token\", \"user\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
             parse_key,
         )
     });
@@ -115,6 +115,7 @@ fn limit(name: &str, table: &Table<'_>) -> NamedLimit {
         streams: at_once("streams"),
         shared: table.flag("shared").unwrap_or(false),
         dry_run: table.flag("dry_run").unwrap_or(false),
+        headers: table.flag("headers").unwrap_or(false),
         exempt: table.list_of(
             "exempt",
             "a list of networks such as [\"10.0.0.0/8\"]",
@@ -128,7 +129,11 @@ fn limit(name: &str, table: &Table<'_>) -> NamedLimit {
         let message = "this limit limits nothing; add `requests`, `concurrent` or `streams`";
         table.report().error(table.span(), message);
     }
-    for (key, needed) in [("burst", "requests"), ("delay", "requests")] {
+    for (key, needed) in [
+        ("burst", "requests"),
+        ("delay", "requests"),
+        ("headers", "requests"),
+    ] {
         if let (Some(item), true) = (table.item(key), table.lacks(needed)) {
             item.error(format!("has no meaning without `{needed}`"));
         }
@@ -140,13 +145,14 @@ fn parse_key(text: &str) -> Result<LimitKey, Invalid> {
     match (text, text.split_once(':')) {
         ("address", _) => Ok(LimitKey::Address),
         ("token", _) => Ok(LimitKey::Token),
+        ("user", _) => Ok(LimitKey::User),
         ("everybody", _) => Ok(LimitKey::Everybody),
         (_, Some(("header", name))) if is_token(name) => {
             Ok(LimitKey::Header(name.to_ascii_lowercase().into()))
         }
         (_, Some(("cookie", name))) if is_token(name) => Ok(LimitKey::Cookie(name.into())),
         _ => Err(Invalid::new(format!("{} is no key", quote(text))).fix(
-            "write \"address\", \"token\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
+            "write \"address\", \"token\", \"user\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
         )),
     }
 }

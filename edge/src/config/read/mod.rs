@@ -21,6 +21,7 @@ mod listen;
 mod lists;
 mod log;
 mod machine;
+mod maintenance;
 mod mcp;
 mod output;
 mod quic;

@@ -1,6 +1,7 @@
 //! The top of the file, and the sections about the process.
 
 use super::Default::{Depends, Is, Needed, Nothing};
+use super::hosts::WORKED_ON;
 use super::key::key;
 use super::{HOST, Kind, LIMIT, LIMITS, SHIELD, Schema, UPSTREAM};
 use crate::config::LogField;
@@ -37,6 +38,12 @@ pub(in crate::config) const TOP: Schema = Schema {
             Kind::Named(&LIMITS),
             Nothing,
             "limits that hosts and routes choose",
+        ),
+        key(
+            "maintenance",
+            WORKED_ON,
+            Is("false"),
+            "requests for any host are answered 503",
         ),
         key("shield", Kind::Table(&SHIELD), Is(""), "the kernel program"),
         key("log", Kind::Table(&LOG), Is(""), "the access log"),

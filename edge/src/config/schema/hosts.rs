@@ -7,7 +7,27 @@ use super::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, CACHE, COMPRESS, FILES, Kind, MC
 const KEYS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&API_KEYS)]);
 const PASSWORDS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&BASIC_AUTH)]);
 const ASKED: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&AUTH_REQUEST)]);
+pub(super) const WORKED_ON: Kind = Kind::Any(&[Kind::Flag, Kind::Table(&MAINTENANCE)]);
 const OF_HOST: super::Default = Depends("that of the host");
+
+pub(in crate::config) const MAINTENANCE: Schema = Schema {
+    title: "[maintenance]",
+    keys: &[
+        key("file", Kind::Text, Nothing, "only while there is this file"),
+        key(
+            "exempt",
+            Kind::TEXTS,
+            Is("[]"),
+            "networks that are served nevertheless",
+        ),
+        key(
+            "retry_after",
+            Kind::Duration,
+            Is("5m"),
+            "when clients are told to come back",
+        ),
+    ],
+};
 
 pub(in crate::config) const HOST: Schema = Schema {
     title: "[[host]]",
@@ -99,6 +119,12 @@ pub(in crate::config) const HOST: Schema = Schema {
             Kind::TEXTS,
             Is("[]"),
             "such as \"404: errors/404.html\" and \"5xx: errors/50x.html\"",
+        ),
+        key(
+            "maintenance",
+            WORKED_ON,
+            Depends("that of the whole file"),
+            "requests are answered 503",
         ),
         key("api_keys", KEYS, Nothing, "of all routes"),
         key("basic_auth", PASSWORDS, Nothing, "of all routes"),

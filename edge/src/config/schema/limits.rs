@@ -91,7 +91,7 @@ pub(in crate::config) const LIMITS: Schema = Schema {
             "key",
             Kind::Text,
             Is("address"),
-            "\"address\", \"token\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
+            "\"address\", \"token\", \"user\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
         ),
         key("requests", Kind::RATE_OR_OFF, Nothing, "per key"),
         key("burst", Kind::BURST, EARNED, "requests at once").with("requests"),
@@ -121,6 +121,13 @@ pub(in crate::config) const LIMITS: Schema = Schema {
             Is("false"),
             "nobody is refused, the log says who would have been",
         ),
+        key(
+            "headers",
+            Kind::Flag,
+            Is("false"),
+            "admitted clients are told what is left",
+        )
+        .with("requests"),
         key(
             "exempt",
             Kind::TEXTS,

@@ -363,6 +363,10 @@ fn the_table_of_bounds_is_what_is_enforced() {
             ("check", "timeout", long),
         ],
     );
+    expect(
+        "`maintenance.retry_after`",
+        &[("maintenance", "retry_after", long)],
+    );
     let asked = "host.route.auth_request";
     expect("`auth_request.timeout`", &[(asked, "timeout", long)]);
     expect("`auth_request.cache`", &[(asked, "cache", long)]);

@@ -24,6 +24,8 @@ pub struct NamedLimit {
     pub shared: bool,
     /// Nothing is refused: what would be is said in the log.
     pub dry_run: bool,
+    /// Clients are told what is left of the rate, also when they are admitted.
+    pub headers: bool,
     /// Clients it does not count.
     pub exempt: Vec<Cidr>,
 }
@@ -35,6 +37,8 @@ pub enum LimitKey {
     Address,
     /// The value of `Authorization`.
     Token,
+    /// Who asks, as the route has made sure of it.
+    User,
     /// The value of a field.
     Header(Box<str>),
     /// The value of a cookie.

@@ -72,6 +72,7 @@ impl Question {
         (key.len() <= KEY_BYTES_MAX).then(|| Question {
             key,
             credentials: CREDENTIALS.iter().any(|name| has(name))
+                || peer.user().is_some()
                 || peer
                     .client_auth
                     .as_ref()

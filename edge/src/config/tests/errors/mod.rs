@@ -5,6 +5,7 @@ mod balance;
 mod content;
 mod files;
 mod keys;
+mod maintenance;
 mod mcp;
 mod proxies;
 mod routing;
