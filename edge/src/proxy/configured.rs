@@ -10,6 +10,7 @@ use super::alt_svc;
 use super::authenticate::{Verdicts, Verified};
 use super::cache::Store;
 use super::drain::Drain;
+use super::identities::Identities;
 use super::limits;
 use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
@@ -26,6 +27,7 @@ use crate::upstream::Upstreams;
 /// The proxy of one worker under one configuration.
 pub struct Proxy {
     pub(super) router: Router,
+    pub(super) identities: Identities,
     pub(super) upstreams: Upstreams,
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) named_limits: Option<Arc<limits::Tables>>,
@@ -85,6 +87,7 @@ impl Proxy {
             encoders: Rc::default(),
             this: Weak::clone(this),
             router: Router::new(&config.hosts),
+            identities: Identities::new(config),
             upstreams: Upstreams::new(&snapshot.fleet, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
             named_limits: snapshot.named_limits.clone(),

@@ -134,7 +134,7 @@ impl Proxy {
         peer: &Peer,
         passed: &mut Passed,
     ) -> Result<(), RetryAfter> {
-        let route = if limit.shared { usize::MAX } else { route };
+        let route = (!limit.shared).then(|| self.identities.of(route));
         let who = self.whom(&limit.key, head, peer);
         let parts = |of: Of| (limit.name.as_str(), route, of, who);
         let hold = |of, most| {

@@ -19,6 +19,7 @@ mod facts;
 mod files;
 mod forward;
 mod guard;
+mod identities;
 mod intake;
 mod limits;
 mod matching;

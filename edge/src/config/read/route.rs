@@ -154,16 +154,12 @@ fn conditions(table: &Table<'_>, seen: &mut HashMap<String, usize>) -> Option<Ro
         methods,
         fields,
     };
-    let mut names: Vec<&str> = when.methods.iter().map(Method::as_str).collect();
-    names.sort_unstable();
-    let fields: Vec<String> = when.fields.iter().map(ToString::to_string).collect();
-    let identity = format!("{} {names:?} {fields:?}", when.path);
     let key = ["path", "exact", "regex"]
         .into_iter()
         .find_map(|key| table.item(key).map(|item| (key, item.span())));
     let (key, span) = key.unwrap_or(("path", table.span()));
     let line = table.report().line(span.start);
-    if let Some(first) = seen.insert(identity, line) {
+    if let Some(first) = seen.insert(when.identity(), line) {
         let path = match &when.path {
             PathMatch::Prefix(path) | PathMatch::Exact(path) => quote(path),
             PathMatch::Regex(regex) => quote(regex.as_str()),

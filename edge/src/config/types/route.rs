@@ -51,6 +51,16 @@ pub struct RouteMatch {
     pub fields: Vec<FieldMatch>,
 }
 
+impl RouteMatch {
+    /// A text that only routes for the same requests share.
+    pub fn identity(&self) -> String {
+        let mut methods: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        methods.sort_unstable();
+        let fields: Vec<String> = self.fields.iter().map(ToString::to_string).collect();
+        format!("{} {methods:?} {fields:?}", self.path)
+    }
+}
+
 /// Which paths a route takes.
 #[derive(Clone, Debug)]
 pub enum PathMatch {

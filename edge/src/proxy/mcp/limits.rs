@@ -63,10 +63,10 @@ impl Proxy {
         mcp: &Mcp,
         call: &mut Call,
     ) -> Result<(), Stop> {
-        let route = call.route;
         let Some(tables) = &self.mcp else {
             return Ok(());
         };
+        let route = self.identities.of(call.route);
         let limit = &mcp.limit;
         let address = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
         let who = |key: &McpKey| self.who(key, head, call, &address).key();
