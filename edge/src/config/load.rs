@@ -12,6 +12,9 @@ use super::source::Source;
 use super::{Action, Config};
 use crate::files::{Disk, Files};
 
+/// No chain, key or bundle of authorities comes near this.
+const PEM_BYTES_MAX: u64 = 4 << 20;
+
 /// A configuration with what is worth saying about it, and the means to say more.
 #[derive(Debug)]
 pub struct Loaded {
@@ -50,6 +53,11 @@ impl Config {
             }
         }
         files.extend(self.secret_files());
+        for tls in self.upstreams.iter().filter_map(|one| one.tls.as_ref()) {
+            files.extend(tls.ca.as_deref());
+            let identity = tls.identity.iter();
+            files.extend(identity.flat_map(|(chain, key)| [&**chain, &**key]));
+        }
         files.sort_unstable();
         files.dedup();
         files
@@ -85,6 +93,26 @@ impl Config {
         for route in routes {
             if let Action::Files(files) = &mut route.action {
                 files.directory = opened.get(&files.root).cloned();
+            }
+        }
+        failed
+    }
+
+    /// Reads what is named for TLS to upstreams; what cannot be read, with the reason.
+    pub fn read_upstream_files(&mut self, files: &dyn Files) -> Vec<(PathBuf, io::Error)> {
+        let mut failed = Vec::new();
+        let mut read = |path: &Path| match files.read(path, PEM_BYTES_MAX) {
+            Ok(bytes) => Some(Arc::from(bytes)),
+            Err(error) => {
+                failed.push((path.to_owned(), error));
+                None
+            }
+        };
+        for tls in self.upstreams.iter_mut().filter_map(|one| one.tls.as_mut()) {
+            tls.content.ca = tls.ca.as_deref().and_then(&mut read);
+            if let Some((chain, key)) = &tls.identity {
+                let both = read(chain).zip(read(key));
+                tls.content.identity = both.map(|(chain, key)| [chain, key]);
             }
         }
         failed

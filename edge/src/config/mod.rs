@@ -35,7 +35,8 @@ pub use types::{
     NamedLimit, PasswordHash, PathMatch, Penalty, Piece, Policy, ProxyAction, Quic, Rate,
     RedirectAction, RequestLimit, RequestPart, RespondAction, RetryPolicy, Rewrite, Route,
     RouteMatch, Secrets, Shield, ShieldMode, Steer, Template, Timeouts, Tls, TlsVersion, ToolLimit,
-    Tracing, Upstream, UpstreamAddr, UpstreamId, UpstreamServer, Users, Variable, Weights,
+    Tracing, Upstream, UpstreamAddr, UpstreamId, UpstreamServer, UpstreamTls, UpstreamTlsContent,
+    Users, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

@@ -23,7 +23,7 @@ pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
 pub(super) use limits::{LIMIT, LIMITS, PENALTY, SHIELD};
 pub(super) use mcp::{MCP, MCP_AUTH, MCP_LIMIT, MCP_TOOL};
-pub(super) use upstreams::{CHECK, SERVER, UPSTREAM};
+pub(super) use upstreams::{CHECK, SERVER, UPSTREAM, UPSTREAM_TLS};
 
 use super::value::quote;
 
@@ -58,6 +58,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     UPSTREAM,
     SERVER,
     CHECK,
+    UPSTREAM_TLS,
     TIMEOUTS,
     BOUNDS,
     LIMIT,

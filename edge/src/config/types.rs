@@ -24,6 +24,7 @@ mod template;
 mod tls;
 mod trace;
 mod upstream;
+mod upstream_tls;
 mod users;
 
 pub use api_keys::KeyNames;
@@ -43,6 +44,7 @@ pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
 pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};
 pub use upstream::{Check, Ejection, Policy, Upstream, UpstreamAddr, UpstreamServer};
+pub use upstream_tls::{UpstreamTls, UpstreamTlsContent};
 pub use users::{Argon2id, PasswordHash, Users};
 
 pub use route::{

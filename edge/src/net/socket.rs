@@ -91,10 +91,14 @@ impl Socket {
         }
     }
 
-    /// Takes back what was queued, if no byte of anything was ever sent.
-    pub fn take_unsent(&mut self) -> Option<BytesMut> {
-        let nothing_sent = self.sent == 0 && self.sending.is_none();
-        nothing_sent.then(|| self.out.split())
+    /// Takes back what was queued since `sent` bytes had left, if the kernel has taken none of it.
+    pub fn take_unsent(&mut self, sent: u64) -> Option<BytesMut> {
+        self.is_untouched(sent).then(|| self.out.split())
+    }
+
+    /// Whether the kernel has taken nothing, and is about to take nothing, since `sent` bytes had left.
+    pub fn is_untouched(&self, sent: u64) -> bool {
+        self.sent == sent && self.sending.is_none()
     }
 
     /// Whether the peer has closed or sent something although nothing is due. Leaves a receive
@@ -171,9 +175,11 @@ impl Transport for Socket {
                 self.sending = None;
                 self.sending_bytes = 0;
                 let n = match outcome {
-                    Ok(0) if !buf.is_empty() => return self.fail(io::ErrorKind::WriteZero.into()),
+                    Ok(0) if !buf.is_empty() => {
+                        return self.fail(buf, io::ErrorKind::WriteZero.into());
+                    }
                     Ok(n) => n,
-                    Err(error) => return self.fail(error),
+                    Err(error) => return self.fail(buf, error),
                 };
                 self.sent += n as u64;
                 buf.advance(n);
@@ -210,9 +216,11 @@ impl Socket {
         self.sending = Some(op::send(&self.fd, buf));
     }
 
-    fn fail(&mut self, error: io::Error) -> Poll<io::Result<()>> {
+    /// What could not be sent stays, for whoever wants to send it over another connection.
+    fn fail(&mut self, mut unsent: BytesMut, error: io::Error) -> Poll<io::Result<()>> {
         self.send_failed = Some(error.kind());
-        self.out = BytesMut::new();
+        unsent.extend_from_slice(&self.out);
+        self.out = unsent;
         Poll::Ready(Err(error))
     }
 }

@@ -94,6 +94,7 @@ fn upstream(name: &str, port: u16) -> Upstream {
             addresses: vec![UpstreamAddr::Tcp(([127, 0, 0, 1], port).into())],
             weight: 1,
             backup: false,
+            tls: false,
         }],
         policy: Policy::LeastOfTwo,
         connect_timeout: timeout,
@@ -112,5 +113,6 @@ fn upstream(name: &str, port: u16) -> Upstream {
         slow_start: Duration::ZERO,
         resolve: None,
         check: None,
+        tls: None,
     }
 }

@@ -168,7 +168,15 @@ impl Proxy {
 
         let unsent = match &end {
             End::Upstream(UpstreamError::Broken(_) | UpstreamError::Closed) if reused => {
-                lease.conn().take_unsent()
+                let no_body = head.length == BodyLength::Empty || !request_ended;
+                match lease.conn().take_unsent() {
+                    Some(bytes) => Some(Unsent::Bytes(bytes)),
+                    // Sealed, so it has to be made anew.
+                    None if lease.conn().is_untouched() && progress.bytes_in == 0 && no_body => {
+                        Some(Unsent::Head)
+                    }
+                    None => None,
+                }
             }
             _ => None,
         };
@@ -207,7 +215,10 @@ impl Proxy {
             Ok(lease) => lease,
             Err(error) => return End::Upstream(error),
         };
-        fresh.conn().resume(dead.lease.conn(), dead.unsent);
+        match dead.unsent {
+            Unsent::Bytes(bytes) => fresh.conn().resume(dead.lease.conn(), bytes),
+            Unsent::Head => fresh.conn().start(head, head.sent_host().as_str()),
+        }
         drop(dead.lease);
         record.leased(&fresh);
         if let Some(call) = &mut call {
@@ -233,10 +244,18 @@ impl Proxy {
 /// A connection that was closed before it took a byte, and the request that it should have taken.
 struct Dead {
     lease: Lease,
-    unsent: BytesMut,
+    unsent: Unsent,
     progress: Progress,
     request_ended: bool,
     is_pinned: bool,
+}
+
+/// What the closed connection did not take.
+enum Unsent {
+    /// All that was queued for it.
+    Bytes(BytesMut),
+    /// The head, and nothing of a body.
+    Head,
 }
 
 /// What an exchange says of the server's health. A head is an answer, whatever came after it, and a

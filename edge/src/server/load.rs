@@ -1,7 +1,7 @@
 //! A configuration with its certificates: what would be served.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Config, ConfigErrors, Diagnostic, Loaded, Severity};
 use crate::files::Files;
@@ -12,6 +12,7 @@ use crate::tls;
 pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>), ConfigErrors> {
     let mut loaded = Loaded::load_from(path, files)?;
     let unopened = loaded.config.open_directories(files);
+    let about_upstreams = upstream_tls(&mut loaded, files);
     let (errors, warnings) = tls::check(&loaded.config.hosts, files);
     let about_directories = unopened.iter().map(|(path, error)| {
         let shown = path.display();
@@ -22,6 +23,7 @@ pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>),
         .iter()
         .map(|error| loaded.about_file(file(error), Severity::Error, with_causes(error)))
         .chain(about_directories)
+        .chain(about_upstreams)
         .collect();
     ConfigErrors::none_of(errors)?;
     let about_certificates = warnings.iter().map(|warning| {
@@ -36,6 +38,41 @@ pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>),
         .chain(about_certificates)
         .collect();
     Ok((loaded.config, warnings))
+}
+
+/// Reads the files for TLS to upstreams, and says what is wrong with them.
+fn upstream_tls(loaded: &mut Loaded, files: &dyn Files) -> Vec<Diagnostic> {
+    let mut wrong: Vec<(Option<PathBuf>, String)> = Vec::new();
+    for (path, error) in loaded.config.read_upstream_files(files) {
+        let message = format!("file {} cannot be read: {error}", path.display());
+        wrong.push((Some(path), message));
+    }
+    if wrong.is_empty() {
+        for upstream in &loaded.config.upstreams {
+            let Some(settings) = &upstream.tls else {
+                continue;
+            };
+            if let Err(error) = tls::Client::new(settings) {
+                let identity = settings.identity.as_ref();
+                let path = match error {
+                    tls::ClientError::Authority(_) => settings.ca.as_ref(),
+                    tls::ClientError::NoKey => identity.map(|(_, key)| key),
+                    tls::ClientError::Identity(_) => identity.map(|(chain, _)| chain),
+                    tls::ClientError::NoRoots => None,
+                    tls::ClientError::NoCertificate => {
+                        let ca = settings.ca.as_ref().filter(|_| identity.is_none());
+                        ca.or(identity.map(|(chain, _)| chain))
+                    }
+                };
+                let name = path.map_or(String::new(), |path| format!("file {} ", path.display()));
+                wrong.push((path.cloned(), format!("{name}{error}")));
+            }
+        }
+    }
+    let about = |(path, message): (Option<PathBuf>, String)| {
+        loaded.about_file(path.as_deref(), Severity::Error, message)
+    };
+    wrong.into_iter().map(about).collect()
 }
 
 /// Writes warnings to the program's log.

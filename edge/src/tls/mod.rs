@@ -8,6 +8,7 @@
 
 mod check;
 mod choosing;
+mod client;
 mod clients;
 mod config;
 mod error;
@@ -23,6 +24,7 @@ mod stream;
 mod testing;
 
 pub use check::{Expiry, Report, check, inspect};
+pub use client::{Client, ClientError, ClientStream, distrust};
 pub use clients::ClientCertificate;
 pub use config::{EarlySessions, Tickets, for_quic, server_config};
 pub use error::{Error, Role, Warning};

@@ -1,7 +1,6 @@
 //! Records appended to growing buffers, which the library writes to fixed ones.
 
 use bytes::BytesMut;
-use rustls::server::ServerConnectionData;
 use rustls::unbuffered::{
     EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, WriteTraffic,
 };
@@ -15,10 +14,7 @@ const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
 const RECORD_OVERHEAD_MAX: usize = 5 + 8 + 16;
 
 /// Appends a handshake or alert record.
-pub(super) fn append_queued(
-    data: &mut EncodeTlsData<'_, ServerConnectionData>,
-    out: &mut BytesMut,
-) {
+pub(super) fn append_queued<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut BytesMut) {
     let start = out.len();
     let mut room = 0;
     loop {
@@ -35,8 +31,8 @@ pub(super) fn append_queued(
 }
 
 /// Appends `plaintext` as application data.
-pub(super) fn append_data(
-    traffic: &mut WriteTraffic<'_, ServerConnectionData>,
+pub(super) fn append_data<Data>(
+    traffic: &mut WriteTraffic<'_, Data>,
     plaintext: &[u8],
     out: &mut BytesMut,
 ) -> Result<(), SessionError> {
@@ -52,8 +48,8 @@ pub(super) fn append_data(
 }
 
 /// Appends a `close_notify`.
-pub(super) fn append_close_notify(
-    traffic: &mut WriteTraffic<'_, ServerConnectionData>,
+pub(super) fn append_close_notify<Data>(
+    traffic: &mut WriteTraffic<'_, Data>,
     out: &mut BytesMut,
 ) -> Result<(), SessionError> {
     // Two bytes of alert (RFC 8446 §6), and in TLS 1.3 the type of the content.

@@ -3,13 +3,18 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::{ClientConnection, StreamOwned};
+use rustls_pki_types::ServerName;
 
 use http::{Method, StatusCode};
 
 use crate::clock::monotonic_ns;
 use crate::config::{Check, UpstreamAddr};
 use crate::message::h1::{HeadScan, parse_response};
+use crate::tls::Client;
 
 /// A health page's head is short.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -22,18 +27,24 @@ pub(super) enum CheckError {
     Io(#[from] io::Error),
     #[error("no answer in time")]
     Late,
+    #[error("TLS is not prepared")]
+    Unprepared,
     #[error("the answer is not HTTP")]
     Malformed,
     #[error("it answered {0}")]
     Status(StatusCode),
 }
 
+/// Whom to believe, and who it should be.
+pub(super) type Secured<'a> = Option<(&'a Client, &'a ServerName<'static>)>;
+
 /// Asks a server whether it is well.
-pub(super) fn ask(addr: &UpstreamAddr, check: &Check) -> Result<(), CheckError> {
+pub(super) fn ask(addr: &UpstreamAddr, tls: Secured<'_>, check: &Check) -> Result<(), CheckError> {
     let deadline = Deadline(monotonic_ns().saturating_add(check.timeout.as_nanos() as u64));
-    let host = check.host.clone().unwrap_or_else(|| match addr {
-        UpstreamAddr::Tcp(addr) => addr.to_string(),
-        UpstreamAddr::Unix(_) => "localhost".to_owned(),
+    let host = check.host.clone().unwrap_or_else(|| match (addr, tls) {
+        (_, Some((_, ServerName::DnsName(name)))) => name.as_ref().to_owned(),
+        (UpstreamAddr::Tcp(addr), _) => addr.to_string(),
+        (UpstreamAddr::Unix(_), _) => "localhost".to_owned(),
     });
     let request = format!(
         "GET {} HTTP/1.1\r\nhost: {host}\r\nuser-agent: edge-check\r\nconnection: close\r\n\r\n",
@@ -41,12 +52,22 @@ pub(super) fn ask(addr: &UpstreamAddr, check: &Check) -> Result<(), CheckError> 
     );
     let status = match addr {
         UpstreamAddr::Tcp(addr) => {
-            let mut stream = TcpStream::connect_timeout(addr, deadline.left()?)?;
-            exchange(&mut stream, &request, |stream| {
+            let stream = TcpStream::connect_timeout(addr, deadline.left()?)?;
+            let arm = |stream: &TcpStream| {
                 let left = deadline.left()?;
                 stream.set_write_timeout(Some(left))?;
                 Ok(stream.set_read_timeout(Some(left))?)
-            })?
+            };
+            match tls {
+                None => exchange(&mut { stream }, &request, arm)?,
+                Some((client, name)) => {
+                    let config = Arc::clone(client.config());
+                    let connection =
+                        ClientConnection::new(config, name.clone()).map_err(io::Error::other)?;
+                    let mut stream = StreamOwned::new(connection, stream);
+                    exchange(&mut stream, &request, |stream| arm(&stream.sock))?
+                }
+            }
         }
         UpstreamAddr::Unix(path) => {
             let mut stream = UnixStream::connect(path)?;
@@ -147,7 +168,7 @@ mod tests {
             healthy: 1,
             unhealthy: 1,
         };
-        let outcome = ask(&UpstreamAddr::Tcp(addr), &check);
+        let outcome = ask(&UpstreamAddr::Tcp(addr), None, &check);
         let request = server.join().expect("it does not panic");
         let line = format!("GET /health?x HTTP/1.1\r\nhost: {addr}\r\n");
         assert!(request.starts_with(&line), "{request}");
@@ -188,7 +209,7 @@ mod tests {
             healthy: 1,
             unhealthy: 1,
         };
-        let outcome = ask(&UpstreamAddr::Tcp(addr), &check);
+        let outcome = ask(&UpstreamAddr::Tcp(addr), None, &check);
         assert!(matches!(outcome, Err(CheckError::Io(_))), "{outcome:?}");
     }
 }

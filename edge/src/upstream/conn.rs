@@ -7,12 +7,13 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
 
 use super::UpstreamError;
+use super::channel::Channel;
 use crate::config::Bounds;
 use crate::message::h1::{self, BodyDecoder, Decoded, HeadScan};
 use crate::message::{
     BodyLength, Fields, Frame, Name, RequestHead, ResponseHead, Upgrade, websocket_accept,
 };
-use crate::net::{Expect, Socket, Transport as _};
+use crate::net::{Expect, Transport as _};
 
 /// 100 and 103 come in ones; a server that goes on and on is broken.
 const INTERIM_MAX: u8 = 16;
@@ -30,7 +31,7 @@ pub enum Reply {
 
 /// A connection, idle or with an exchange on it.
 pub struct Conn {
-    socket: Socket,
+    socket: Channel,
     input: BytesMut,
     scan: HeadScan,
     method: Method,
@@ -41,14 +42,15 @@ pub struct Conn {
     accept: Option<String>,
     interim: u8,
     keep_alive: bool,
-    exchange_start_bytes: u64,
+    /// What had been sent when the exchange began.
+    exchange_start_sent: u64,
     head_bytes_max: usize,
     head_fields_max: usize,
 }
 
 impl Conn {
-    /// Wraps a connected socket.
-    pub fn new(socket: Socket, bounds: &Bounds) -> Conn {
+    /// Wraps an open connection.
+    pub fn new(socket: Channel, bounds: &Bounds) -> Conn {
         Conn {
             socket,
             input: BytesMut::new(),
@@ -59,7 +61,7 @@ impl Conn {
             accept: None,
             interim: 0,
             keep_alive: true,
-            exchange_start_bytes: 0,
+            exchange_start_sent: 0,
             head_bytes_max: bounds.head_bytes,
             head_fields_max: bounds.head_fields,
         }
@@ -75,7 +77,7 @@ impl Conn {
         self.accept = websocket.then(|| {
             websocket_accept(head.fields.value(Name::SecWebsocketKey).unwrap_or_default())
         });
-        self.exchange_start_bytes = self.socket.received();
+        self.exchange_start_sent = self.socket.sent();
         h1::request_head(
             self.socket.out(),
             &head.method,
@@ -235,11 +237,6 @@ impl Conn {
         }
     }
 
-    /// Whether a byte of the answer to the current request has arrived.
-    pub fn has_answered(&self) -> bool {
-        self.socket.received() > self.exchange_start_bytes
-    }
-
     /// Whether the response has ended.
     pub fn response_done(&self) -> bool {
         self.response.as_ref().is_some_and(BodyDecoder::is_ended)
@@ -247,7 +244,12 @@ impl Conn {
 
     /// Takes back the queued request if the kernel has accepted none of it.
     pub fn take_unsent(&mut self) -> Option<BytesMut> {
-        self.socket.take_unsent()
+        self.socket.take_unsent(self.exchange_start_sent)
+    }
+
+    /// Whether the kernel has accepted nothing of the request.
+    pub fn is_untouched(&self) -> bool {
+        self.socket.is_untouched(self.exchange_start_sent)
     }
 
     /// Queues a request taken back from another connection.
@@ -255,7 +257,7 @@ impl Conn {
         self.method = failed.method.clone();
         self.accept.clone_from(&failed.accept);
         self.request = failed.request;
-        self.exchange_start_bytes = self.socket.received();
+        self.exchange_start_sent = self.socket.sent();
         self.socket.send_owned(unsent);
     }
 

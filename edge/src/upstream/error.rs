@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::message::h1::{BodyError, ResponseError};
+use crate::tls::distrust;
 
 /// A failure of the upstream or of the way to it.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,9 @@ pub enum UpstreamError {
     /// Every server has as many connections in use as it may have, and none came back in time.
     #[error("no connection free in time")]
     Full,
+    /// TLS with the server failed, or it did not prove to be the one that was meant.
+    #[error("TLS failed: {0}")]
+    Tls(#[source] std::io::Error),
     /// Connecting took too long.
     #[error("connecting timed out")]
     ConnectTimeout,
@@ -63,6 +67,7 @@ impl UpstreamError {
     pub fn reason(&self) -> &'static str {
         match self {
             UpstreamError::Connect(_) => "upstream_connect",
+            UpstreamError::Tls(error) => distrust(error).unwrap_or("upstream_tls"),
             UpstreamError::Gone => "upstream_gone",
             UpstreamError::Full => "upstream_full",
             UpstreamError::ConnectTimeout => "upstream_connect_timeout",

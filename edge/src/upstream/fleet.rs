@@ -7,10 +7,13 @@ use std::net::ToSocketAddrs as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls_pki_types::ServerName;
+
 use super::health::Health;
 use crate::clock::monotonic_ns;
 use crate::config::{Upstream, UpstreamAddr, UpstreamServer, usable_addresses};
 use crate::observe::metrics::ServerSample;
+use crate::tls::Client;
 
 /// The servers of a whole configuration.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Fleet {
 #[derive(Debug)]
 pub(super) struct Roster {
     pub(super) settings: Upstream,
+    /// How connections are secured, where they are.
+    pub(super) tls: Option<Client>,
     generation: AtomicU64,
     /// In the order of the file, each with the number of its entry there.
     members: Mutex<Vec<(usize, Arc<Member>)>>,
@@ -34,6 +39,8 @@ pub(super) struct Roster {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) addr: UpstreamAddr,
+    /// Whom its certificate must be for, where it speaks TLS.
+    pub(super) server_name: Option<ServerName<'static>>,
     pub(super) weight: u32,
     pub(super) backup: bool,
     pub(super) health: Arc<Health>,
@@ -101,10 +108,17 @@ impl Roster {
             .iter()
             .enumerate()
             .flat_map(|(entry, server)| {
-                let members = members_of(server, &server.addresses, &known);
+                let members = members_of(settings, server, &server.addresses, &known);
                 members.into_iter().map(move |member| (entry, member))
             });
+        let kept = previous.filter(|previous| previous.settings.tls == settings.tls);
+        let tls = settings.tls.as_ref().and_then(|tls| match kept {
+            Some(previous) => previous.tls.clone(),
+            // It has been made before, when the configuration was checked.
+            None => Client::new(tls).ok(),
+        });
         Roster {
+            tls,
             members: Mutex::new(members.collect()),
             generation: AtomicU64::new(0),
             settings: settings.clone(),
@@ -176,7 +190,7 @@ impl Roster {
         if same || free.is_empty() {
             return;
         }
-        let now = members_of(server, &free, &before);
+        let now = members_of(&self.settings, server, &free, &before);
         members.retain(|(of, _)| *of != entry);
         members.extend(now.into_iter().map(|member| (entry, member)));
         members.sort_by_key(|(entry, _)| *entry);
@@ -194,6 +208,7 @@ impl Roster {
 }
 
 fn members_of(
+    settings: &Upstream,
     server: &UpstreamServer,
     addresses: &[UpstreamAddr],
     known: &[Arc<Member>],
@@ -202,6 +217,7 @@ fn members_of(
         let same = known.iter().find(|known| known.addr == *addr);
         Arc::new(Member {
             addr: addr.clone(),
+            server_name: server_name(settings, server, addr),
             weight: server.weight,
             backup: server.backup,
             health: same
@@ -214,6 +230,23 @@ fn members_of(
         })
     };
     addresses.iter().map(member).collect()
+}
+
+fn server_name(
+    settings: &Upstream,
+    server: &UpstreamServer,
+    addr: &UpstreamAddr,
+) -> Option<ServerName<'static>> {
+    let tls = settings.tls.as_ref()?;
+    let name = tls
+        .name
+        .as_ref()
+        .or(server.name.as_ref().map(|(name, _)| name));
+    match (name, addr) {
+        (Some(name), _) => ServerName::try_from(name.clone()).ok(),
+        (None, UpstreamAddr::Tcp(addr)) => Some(addr.ip().into()),
+        (None, UpstreamAddr::Unix(_)) => None,
+    }
 }
 
 #[cfg(test)]
@@ -234,6 +267,7 @@ mod tests {
             addresses: addresses(&[1, 2]),
             weight: 3,
             backup: false,
+            tls: false,
         }];
         let fleet = Fleet::new(&[settings.clone()], None);
         let roster = &fleet.rosters()[0];

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::UpstreamError;
+use super::channel::Channel;
 use super::choice::{hash, least_of_two, next_random, rendezvous, round_robin};
 use super::conn::Conn;
 use super::fleet::Roster;
@@ -239,18 +240,35 @@ impl Group {
         server: &Rc<Server>,
         slot: Option<Slot>,
     ) -> Result<Lease, UpstreamError> {
-        let connecting = net::connect(&server.member.addr);
+        let connecting = self.open(server);
         let timeout = self.roster.settings.connect_timeout;
         let error = match tokio::time::timeout(timeout, connecting).await {
-            Ok(Ok(socket)) => {
-                let conn = Conn::new(socket, &self.bounds);
+            Ok(Ok(channel)) => {
+                let conn = Conn::new(channel, &self.bounds);
                 return Ok(Lease::new(conn, false, server, slot));
             }
-            Ok(Err(error)) => UpstreamError::Connect(error),
+            Ok(Err(error)) => error,
             Err(_) => UpstreamError::ConnectTimeout,
         };
         server.failed(&self.roster.settings, true, &error);
         Err(error)
+    }
+
+    async fn open(&self, server: &Server) -> Result<Channel, UpstreamError> {
+        let socket = net::connect(&server.member.addr)
+            .await
+            .map_err(UpstreamError::Connect)?;
+        if self.roster.settings.tls.is_none() {
+            return Ok(Channel::Plain(socket));
+        }
+        let (Some(client), Some(name)) = (&self.roster.tls, &server.member.server_name) else {
+            // Never in the clear instead.
+            return Err(UpstreamError::Tls(std::io::ErrorKind::Unsupported.into()));
+        };
+        // Apart: what a handshake needs is not held by requests that need none.
+        let connecting = Box::pin(client.connect(socket, name.clone()));
+        let stream = connecting.await.map_err(UpstreamError::Tls)?;
+        Ok(Channel::Tls(stream))
     }
 
     /// Waits for a connection to come back; an error once the deadline has passed.
@@ -353,7 +371,9 @@ impl Group {
         // More than the set of those tried can hold would be more than the file may name.
         let members = self.roster.members().into_iter().take(SERVERS_MAX);
         let servers = members.map(|member| {
-            let same = known.iter().find(|known| known.member.addr == member.addr);
+            let same = known.iter().find(|known| {
+                known.member.addr == member.addr && known.member.server_name == member.server_name
+            });
             match same {
                 Some(same) if Arc::ptr_eq(&same.member, &member) => Rc::clone(same),
                 same => Rc::new(Server::new(member, settings, same.map(|same| &**same))),

@@ -18,9 +18,11 @@ impl Upstreams {
     pub fn new(fleet: &Fleet, bounds: &Bounds, previous: Option<&Upstreams>) -> Upstreams {
         let known = previous.map_or(&[][..], |previous| &previous.groups);
         let groups = fleet.rosters().iter().map(|roster| {
-            let same = known
-                .iter()
-                .find(|group| group.name() == roster.settings.name && group.bounds == *bounds);
+            let same = known.iter().find(|group| {
+                group.name() == roster.settings.name
+                    && group.bounds == *bounds
+                    && group.roster.settings.tls == roster.settings.tls
+            });
             Rc::new(Group::new(roster, bounds, same.map(|group| &**group)))
         });
         Upstreams {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::check::ask;
+use super::check::{CheckError, ask};
 use super::fleet::{Fleet, Member, Roster};
 use super::health::Change;
 use crate::clock::monotonic_ns;
@@ -127,14 +127,19 @@ async fn nap(fleet: &Weak<Fleet>, time: Duration) -> bool {
 async fn check_all(roster: &Arc<Roster>, check: &Check) {
     let mut asked = JoinSet::new();
     for member in roster.members() {
-        let (check, upstream) = (check.clone(), roster.settings.name.clone());
-        asked.spawn_blocking(move || check_one(&member, &check, &upstream));
+        let (check, roster) = (check.clone(), Arc::clone(roster));
+        asked.spawn_blocking(move || check_one(&member, &check, &roster));
     }
     while asked.join_next().await.is_some() {}
 }
 
-fn check_one(member: &Member, check: &Check, upstream: &str) {
-    let outcome = ask(&member.addr, check);
+fn check_one(member: &Member, check: &Check, roster: &Roster) {
+    let upstream = &*roster.settings.name;
+    let tls = roster.tls.as_ref().zip(member.server_name.as_ref());
+    let outcome = match (&roster.settings.tls, tls) {
+        (Some(_), None) => Err(CheckError::Unprepared),
+        (_, tls) => ask(&member.addr, tls, check),
+    };
     let change = member
         .health
         .checked(outcome.is_ok(), check, monotonic_ns());

@@ -1,6 +1,7 @@
 //! Upstream servers: what is known of their health, choice among them, per-worker keep-alive pools,
 //! HTTP/1.1.
 
+mod channel;
 mod check;
 mod choice;
 mod conn;

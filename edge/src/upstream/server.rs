@@ -66,7 +66,11 @@ impl Server {
             let seconds = time.as_secs_f64();
             match alone {
                 // There is no other to go to, so it is asked all the same.
-                true => tracing::debug!(upstream, server, %error, "a server fails"),
+                true if !matches!(error, UpstreamError::Tls(_)) => {
+                    tracing::debug!(upstream, server, %error, "a server fails");
+                }
+                // Somebody has to see to its certificate.
+                true => tracing::warn!(upstream, server, %error, "a server fails"),
                 false => {
                     tracing::warn!(upstream, server, %error, seconds, "a server is left alone")
                 }

@@ -42,5 +42,6 @@ mod startup;
 mod streaming;
 mod streams;
 mod traces;
+mod upstream_tls;
 mod upstreams;
 mod websocket;

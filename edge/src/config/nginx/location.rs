@@ -166,7 +166,7 @@ impl<'c> Routes<'c> {
         }
         let rest = url
             .strip_prefix("http://")
-            .ok_or("upstreams are reached over plain HTTP")?;
+            .ok_or("TLS to a server is written by hand: `https://` and [upstream.NAME.tls]")?;
         // nginx writes `unix:/path:/uri`.
         let (server, uri) = match rest.strip_prefix("unix:") {
             Some(path) => match path.split_once(':') {

@@ -35,6 +35,7 @@ mod tls;
 mod top;
 mod trace;
 mod upstream;
+mod upstream_tls;
 
 pub(super) use machine::Machine;
 pub(super) use tls::Places;

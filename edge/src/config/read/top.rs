@@ -35,7 +35,9 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
 
     let mut upstreams = Upstreams::read(&top, machine, &sockets);
     let limits = Limits::read(&top);
-    let (hosts, places) = hosts.finish(&limits, &mut upstreams, &sockets);
+    let (hosts, mut places) = hosts.finish(&limits, &mut upstreams, &sockets);
+    let (upstreams, named) = upstreams.finish();
+    places.extend(named);
 
     let forwarding = forwarding::read(&top.table("forwarding", FORWARDING));
     sockets.check_trusted(&listen_table, &forwarding.trusted);
@@ -47,7 +49,7 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
         listen: sockets.into_listen(),
         forwarding,
         hosts,
-        upstreams: upstreams.finish(),
+        upstreams,
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),
         tls: tls::read(&top.table("tls", TLS)),
         quic: quic::read(&top.table("quic", QUIC)),

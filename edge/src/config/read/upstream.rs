@@ -7,6 +7,8 @@ use super::Machine;
 use super::balance::{check, ejection, policy};
 use super::listen::Sockets;
 use super::server::{server, servers};
+use super::tls::Places;
+use super::upstream_tls;
 use crate::config::item::Item;
 use crate::config::schema::UPSTREAM;
 use crate::config::suggest::nearest;
@@ -26,6 +28,8 @@ pub(super) struct Upstreams<'a> {
     named: Vec<Table<'a>>,
     used: Vec<bool>,
     machine: Machine,
+    /// Where its tables name files.
+    places: Places,
 }
 
 impl<'a> Upstreams<'a> {
@@ -37,6 +41,7 @@ impl<'a> Upstreams<'a> {
             named: Vec::new(),
             used: Vec::new(),
             machine,
+            places: Places::new(),
         };
         for (key, table) in top.named_tables("upstream", UPSTREAM) {
             let name = key.get_ref();
@@ -44,7 +49,8 @@ impl<'a> Upstreams<'a> {
                 top.report().error(key.span(), invalid.to_string());
             }
             let servers = servers(&table, machine, sockets);
-            upstreams.add(name, upstream(name, servers, &table));
+            let upstream = upstream(name, servers, &table, &mut upstreams.places);
+            upstreams.add(name, upstream);
             upstreams.named.push(table);
         }
         upstreams
@@ -59,12 +65,18 @@ impl<'a> Upstreams<'a> {
             None if is_server(text) => {
                 let server = server(item, self.machine, sockets)?;
                 // Two spellings of one server share its connections.
-                let name = server.addresses[0].to_string();
+                let address = server.addresses[0].to_string();
+                let name = match (server.tls, &server.name) {
+                    (false, _) => address,
+                    (true, None) => format!("https://{address}"),
+                    (true, Some((host, port))) => format!("https://{host}:{port}"),
+                };
                 match self.by_name.get(&name) {
                     Some(id) => *id,
                     None => {
                         let defaults = Table::absent(UPSTREAM, item.report());
-                        self.add(&name, upstream(&name, vec![server], &defaults))
+                        let upstream = upstream(&name, vec![server], &defaults, &mut self.places);
+                        self.add(&name, upstream)
                     }
                 }
             }
@@ -77,15 +89,15 @@ impl<'a> Upstreams<'a> {
         Some(id)
     }
 
-    /// Warns of upstreams that no route names, and hands out the list.
-    pub(super) fn finish(self) -> Vec<Upstream> {
+    /// Warns of upstreams that no route names, and hands out the list, and where files are named.
+    pub(super) fn finish(self) -> (Vec<Upstream>, Places) {
         for ((table, upstream), used) in self.named.iter().zip(&self.list).zip(&self.used) {
             if !used {
                 let message = format!("no route goes to upstream `{}`", upstream.name);
                 table.report().warning(table.span(), message);
             }
         }
-        self.list
+        (self.list, self.places)
     }
 
     fn add(&mut self, name: &str, upstream: Upstream) -> UpstreamId {
@@ -112,11 +124,17 @@ impl<'a> Upstreams<'a> {
     }
 }
 
-fn upstream(name: &str, servers: Vec<UpstreamServer>, table: &Table<'_>) -> Upstream {
+fn upstream(
+    name: &str,
+    servers: Vec<UpstreamServer>,
+    table: &Table<'_>,
+    places: &mut Places,
+) -> Upstream {
     let duration =
         |name, default_s, most| table.duration(name, Duration::from_secs(default_s), LEAST..=most);
     Upstream {
         name: name.to_owned(),
+        tls: upstream_tls::read(table, &servers, places),
         servers,
         policy: policy(table),
         connect_timeout: duration("connect_timeout", 5, HOUR),

@@ -104,6 +104,12 @@ pub(in crate::config) const UPSTREAM: Schema = Schema {
             "names are looked up again this often",
         ),
         key(
+            "tls",
+            Kind::Table(&UPSTREAM_TLS),
+            Nothing,
+            "of servers written https://",
+        ),
+        key(
             "check",
             Kind::Table(&CHECK),
             Nothing,
@@ -165,6 +171,37 @@ pub(in crate::config) const CHECK: Schema = Schema {
             Kind::Integer(1, 100),
             Is("3"),
             "bad checks in a row until it is out",
+        ),
+    ],
+};
+
+pub(in crate::config) const UPSTREAM_TLS: Schema = Schema {
+    title: "[upstream.NAME.tls]",
+    keys: &[
+        key(
+            "name",
+            Kind::Text,
+            Depends("that of each server's address"),
+            "asked for, and looked for in certificates",
+        ),
+        key(
+            "ca",
+            Kind::Text,
+            Depends("the authorities that the machine trusts"),
+            "PEM file of the authorities that are trusted",
+        ),
+        key(
+            "certificate",
+            Kind::Text,
+            Nothing,
+            "chain in a PEM file, shown to servers that ask",
+        ),
+        key("key", Kind::Text, Nothing, "its private key in a PEM file"),
+        key(
+            "insecure",
+            Kind::Flag,
+            Is("false"),
+            "believe whoever answers: no name and no authority is looked at",
         ),
     ],
 };

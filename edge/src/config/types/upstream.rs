@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::UpstreamTls;
+
 /// A named group of servers that can answer the same requests.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -37,6 +39,8 @@ pub struct Upstream {
     pub resolve: Option<Duration>,
     /// Requests that ask whether a server is well.
     pub check: Option<Check>,
+    /// TLS to the servers; `None` for plain HTTP.
+    pub tls: Option<UpstreamTls>,
 }
 
 /// A server of a group.
@@ -50,6 +54,8 @@ pub struct UpstreamServer {
     pub weight: u32,
     /// Asked only when no other can be.
     pub backup: bool,
+    /// It is written `https://`.
+    pub tls: bool,
 }
 
 /// Where an upstream server listens.

@@ -1,5 +1,5 @@
 //! Upstream servers: `"127.0.0.1:8000"`, `"localhost:8000"`, `"http://127.0.0.1:8000"`,
-//! `"unix:/run/mcp.sock"`.
+//! `"https://tools.internal"`, `"unix:/run/mcp.sock"`.
 //!
 //! A name is looked up when the file is read, and again while it is served. Its IPv4 addresses win,
 //! because a server on `127.0.0.1` is far more common than one on `::1` where `localhost` names both.
@@ -47,22 +47,16 @@ pub(in crate::config) fn parse_server(
     }
     let (authority, default_port) = match text.split_once("://") {
         Some(("http", authority)) => (authority, Some(80)),
-        Some(("https", authority)) => {
-            return Err(
-                invalid("asks for TLS to the upstream, which edge does not speak").fix(format!(
-                    "write {} and let edge end TLS",
-                    quote(&format!("http://{authority}"))
-                )),
-            );
-        }
+        Some(("https", authority)) => (authority, Some(443)),
         Some((scheme, _)) => {
             return Err(
                 invalid(&format!("has the unknown scheme {}", quote(scheme)))
-                    .fix("use http:// or unix:"),
+                    .fix("use http://, https:// or unix:"),
             );
         }
         None => (text, None),
     };
+    let tls = text.starts_with("https://");
     let (authority, path) = match authority.find(['/', '?', '#']) {
         Some(at) => authority.split_at(at),
         None => (authority, ""),
@@ -86,7 +80,11 @@ pub(in crate::config) fn parse_server(
             return Err(invalid("is an address to listen on, not to connect to")
                 .fix(format!("write \"127.0.0.1:{port}\"")));
         }
-        return Ok(alone(UpstreamAddr::Tcp(SocketAddr::new(address, port))));
+        let address = UpstreamAddr::Tcp(SocketAddr::new(address, port));
+        return Ok(UpstreamServer {
+            tls,
+            ..alone(address)
+        });
     }
     let name = host
         .bytes()
@@ -105,6 +103,7 @@ pub(in crate::config) fn parse_server(
         addresses,
         weight: 1,
         backup: false,
+        tls,
     })
 }
 
@@ -114,6 +113,7 @@ fn alone(address: UpstreamAddr) -> UpstreamServer {
         addresses: vec![address],
         weight: 1,
         backup: false,
+        tls: false,
     }
 }
 
@@ -212,8 +212,7 @@ mod tests {
     #[test]
     fn what_is_wrong() {
         let why = |text: &str| parse(text).unwrap_err().to_string();
-        insta::assert_snapshot!(why("https://127.0.0.1:8000"), @r#""https://127.0.0.1:8000" asks for TLS to the upstream, which edge does not speak; write "http://127.0.0.1:8000" and let edge end TLS"#);
-        insta::assert_snapshot!(why("ftp://127.0.0.1"), @r#""ftp://127.0.0.1" has the unknown scheme "ftp"; use http:// or unix:"#);
+        insta::assert_snapshot!(why("ftp://127.0.0.1"), @r#""ftp://127.0.0.1" has the unknown scheme "ftp"; use http://, https:// or unix:"#);
         insta::assert_snapshot!(why("http://127.0.0.1:8000/"), @r#""http://127.0.0.1:8000/" has a path; requests keep their own path: write "http://127.0.0.1:8000""#);
         insta::assert_snapshot!(why("127.0.0.1:8000/mcp"), @r#""127.0.0.1:8000/mcp" has a path; requests keep their own path: write "127.0.0.1:8000""#);
         insta::assert_snapshot!(why("/run/mcp.sock"), @r#""/run/mcp.sock" is a path; a Unix socket is written "unix:/run/mcp.sock""#);

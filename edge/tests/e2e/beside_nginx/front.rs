@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Authority, Process, edge_binary, wait_until};
+use crate::support::{Authority, Process, edge_binary, nginx_command, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -152,14 +152,7 @@ impl Scene {
         }
         let (file, dir) = (self.dir.path().join("nginx.conf"), self.dir.path());
         write(&file, &text);
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(dir).arg("-c").arg(&file).arg("-g");
-        command.arg(format!(
-            "daemon off; user root; pid {}; error_log {};",
-            dir.join("nginx.pid").display(),
-            dir.join("nginx-error.log").display()
-        ));
-        self.running(ip, Process::start("nginx", command))
+        self.running(ip, Process::start("nginx", nginx_command(dir, &file)))
     }
 
     fn edge(&self, kind: Kind, ip: Ipv4Addr, toml: &str) -> Front {

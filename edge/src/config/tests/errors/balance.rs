@@ -28,6 +28,25 @@ fn servers() {
 }
 
 #[test]
+fn tls_to_servers() {
+    let tls = |lines: &str| {
+        upstream(&format!(
+            "servers = [\"https://127.0.0.1:1\"]\n[upstream.a.tls]\n{lines}"
+        ))
+    };
+    insta::assert_snapshot!(tls("name = \"a b\""), @r#"`name`: "a b" is neither a DNS name nor an address"#);
+    insta::assert_snapshot!(tls("ca = 5"), @"`ca`: must be the path of a PEM file, not the number 5");
+    insta::assert_snapshot!(tls("certificate = \"c.pem\""), @r#"`certificate`: its private key is missing; add `key = "client.key"`"#);
+    insta::assert_snapshot!(tls("key = \"c.key\""), @r#"`key`: its certificate is missing; add `certificate = "client.pem"`"#);
+    insta::assert_snapshot!(tls("insecure = \"yes\""), @r#"`insecure`: must be true or false, not the text "yes""#);
+    insta::assert_snapshot!(tls("insecure = true\nca = \"ca.pem\""), @"`ca`: means nothing where `insecure = true` believes whoever answers");
+    insta::assert_snapshot!(tls("verify = false"), @"unknown key `verify` in [upstream.NAME.tls]; it belongs in [host.route.mcp]");
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\n[upstream.a.tls]\nname = \"a\"")), @r#"`tls`: no server of this upstream is written "https://HOST:PORT""#);
+    insta::assert_snapshot!(upstream("servers = [\"https://127.0.0.1:1\", \"127.0.0.1:2\"]"), @"`servers`: some are https:// and some are not; requests are encrypted always or never");
+    insta::assert_snapshot!(upstream("servers = [\"https://127.0.0.1:1/x\"]"), @r#"`servers`: "https://127.0.0.1:1/x" has a path; requests keep their own path: write "https://127.0.0.1:1""#);
+}
+
+#[test]
 fn policies_and_checks() {
     insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hsah\"")), @r#"`policy`: "hsah" is not one of "least_of_two", "round_robin", "hash"; did you mean "hash"?"#);
     insta::assert_snapshot!(upstream(&format!("{SERVERS}\nhash_field = \"X-User\"")), @r#"`hash_field`: is of use with `policy = "hash"` only"#);

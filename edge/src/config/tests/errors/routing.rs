@@ -137,11 +137,6 @@ fn upstreams() {
        4 | upstream = "tools"
          |            ^^^^^^^
     "#);
-    insta::assert_snapshot!(route("upstream = \"https://127.0.0.1:8000\""), @r#"
-    edge.toml:4:12: `upstream`: "https://127.0.0.1:8000" asks for TLS to the upstream, which edge does not speak; write "http://127.0.0.1:8000" and let edge end TLS
-       4 | upstream = "https://127.0.0.1:8000"
-         |            ^^^^^^^^^^^^^^^^^^^^^^^^
-    "#);
     insta::assert_snapshot!(route("upstream = \"http://elsewhere:8000\""), @r#"
     edge.toml:4:12: `upstream`: "http://elsewhere:8000" cannot be looked up (no such name)
        4 | upstream = "http://elsewhere:8000"
