@@ -14,7 +14,7 @@ use super::mcp;
 use super::reply::Reply;
 use super::router::{Match, Site};
 use crate::clock::monotonic_ns;
-use crate::config::{Access, Route};
+use crate::config::{Access, Action, Route};
 use crate::limit::{ClientKey, Offence};
 use crate::message::{BodyLength, RequestHead, Upgrade, WEBSOCKET_VERSION, is_valid_opening};
 
@@ -70,6 +70,7 @@ impl Proxy {
             return Err(reply.into());
         }
         let (number, route) = check_route(head, found)?;
+        check_websocket(route, head)?;
         check_access(&route.access, peer)?;
         check_body(route, head)?;
         let passed = match route.auth.is_none() {
@@ -216,6 +217,17 @@ fn check_access(access: &Access, peer: &Peer) -> Result<(), Refusal> {
             reason: Some("denied"),
         }),
         false => Ok(()),
+    }
+}
+
+/// A route that leads to no WebSocket says so before anything is sent upstream.
+fn check_websocket(route: &Route, head: &RequestHead) -> Result<(), Refusal> {
+    match (&route.action, head.upgrade) {
+        (Action::Proxy(action), Some(Upgrade::WebSocket)) if !action.websocket => Err(Refusal {
+            reply: Some(Reply::new(StatusCode::FORBIDDEN)),
+            reason: Some("websocket_off"),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -56,6 +56,7 @@ const OF_ACTION: &[(&str, &[&str])] = &[
             "keep_alive",
             "response_timeout",
             "buffer_request",
+            "websocket",
             "cache",
             "mcp",
         ],
@@ -301,6 +302,7 @@ fn action(
                     table.duration("response_timeout", RESPONSE_TIMEOUT_LEAST, bounds)
                 }),
                 buffer_request: table.flag("buffer_request").unwrap_or(false),
+                websocket: table.flag("websocket").unwrap_or(true),
                 cache: stored(table, mcp.is_some()).map(Arc::new),
                 mcp,
             }))

@@ -191,6 +191,13 @@ pub(in crate::config) const ROUTE: Schema = Schema {
             "the body is read whole before the upstream is asked",
         )
         .with("upstream"),
+        key(
+            "websocket",
+            Kind::Flag,
+            Is("true"),
+            "clients may open a WebSocket",
+        )
+        .with("upstream"),
         key("redirect", Kind::Text, Nothing, "where to send the client"),
         key(
             "files",

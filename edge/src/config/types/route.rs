@@ -118,6 +118,8 @@ pub struct ProxyAction {
     pub response_timeout: Option<Duration>,
     /// The request body is read whole before the upstream is asked.
     pub buffer_request: bool,
+    /// Clients may open a WebSocket.
+    pub websocket: bool,
     /// What is stored of its answers; `None` nothing.
     pub cache: Option<Arc<CacheRules>>,
     /// What the edge does for MCP on this route.
@@ -206,6 +208,7 @@ impl ProxyAction {
             keep_alive: None,
             response_timeout: None,
             buffer_request: false,
+            websocket: true,
             cache: None,
             mcp: None,
         }

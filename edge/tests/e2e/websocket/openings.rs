@@ -9,6 +9,23 @@ use crate::support::{Answer, End, Setup, Upstream, light};
 const LIMIT: Duration = Duration::from_secs(5);
 
 #[test]
+fn a_route_without_websocket_opens_none() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .route("websocket = false")
+        .start();
+    let mut client = edge.plain();
+    assert_eq!(client.exchange(opening("/")).status, 403);
+    let line = edge.log_line(|line| line["status"] == 403);
+    assert_eq!(line["error"], "websocket_off");
+    assert_eq!(upstream.received(), "");
+    // Anything else passes, on the same connection.
+    let plain = client.exchange("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(plain.status, 200);
+}
+
+#[test]
 fn what_is_no_opening_reaches_no_upstream() {
     let _machine = light();
     let upstream = Upstream::ok();

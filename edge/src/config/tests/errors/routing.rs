@@ -184,7 +184,7 @@ fn actions() {
         &["edge.toml:5:12: `redirect`: there is `upstream` already"],
     );
     let shown = route(
-        "redirect = \"https://a.example{query}\"\nkeep_alive = \"15s\"\nresponse_timeout = \"5s\"",
+        "redirect = \"https://a.example{query}\"\nkeep_alive = \"15s\"\nresponse_timeout = \"5s\"\nwebsocket = false",
     );
     says(
         &shown,
@@ -192,6 +192,7 @@ fn actions() {
             "so a client could choose where it leads",
             "`keep_alive`: has no meaning without `upstream`",
             "`response_timeout`: has no meaning without `upstream`",
+            "`websocket`: has no meaning without `upstream`",
         ],
     );
     let shown = route("redirect = \"//a.example\"");
