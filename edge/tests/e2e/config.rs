@@ -43,12 +43,6 @@ fn the_schema_takes_every_example_and_nothing_else() {
         write("python.toml", &read("edge/tests/nginx/python.toml")),
         write("test.toml", &Setup::new("127.0.0.1:1").render()),
     ];
-    // Files that the page names.
-    write(
-        "users.htpasswd",
-        "alice:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n",
-    );
-    write("keys.txt", "builder 0123456789abcdef0123456789abcdef\n");
     let page = read("docs/configuration.md");
     for (index, block) in page.split("```toml\n").skip(1).enumerate() {
         let (block, _) = block.split_once("```").expect("blocks end");
