@@ -69,6 +69,16 @@ pub(super) fn is_answer(
         && answer[END..] == body[END..]
 }
 
+/// Whether the server says that no further request will be served on the connection of this answer
+/// (RFC 9112 §9.6).
+pub(super) fn is_last(received: &[u8]) -> bool {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let Ok(Some((head, _))) = parse(received, &mut fields) else {
+        return false;
+    };
+    field(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"))
+}
+
 /// Whether the head of an event stream is whole, and its length.
 pub(super) fn check_events(received: &[u8]) -> Result<Option<usize>, Fault> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
@@ -130,6 +140,8 @@ mod tests {
             assert_eq!(part, Ok(false), "{end} bytes");
         }
         assert_eq!(check_call(&answer, NONCE, &answer_body()), Ok(true));
+        assert!(!is_last(&answer));
+        assert!(is_last(b"HTTP/1.1 200 OK\r\nConnection: Close\r\n\r\n"));
     }
 
     #[test]

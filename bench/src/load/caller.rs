@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail, ensure};
 use rustls::ClientConfig;
 
-use super::answer::{RECEIVE_BYTES, check_call};
+use super::answer::{RECEIVE_BYTES, check_call, is_last};
 use super::call::{self, CALL_BYTES};
 use super::tls::{SERVER_NAME, Tls};
 use crate::clock::monotonic_ns;
@@ -28,6 +28,8 @@ pub(super) struct Caller {
 /// A call that was answered.
 pub(super) struct Answered {
     pub(super) latency_ns: u64,
+    /// No further call will be answered on this connection.
+    pub(super) is_last: bool,
 }
 
 impl Caller {
@@ -115,6 +117,7 @@ impl Caller {
         self.since_ns = None;
         Ok(Some(Answered {
             latency_ns: monotonic_ns().saturating_sub(since_ns),
+            is_last: is_last(&self.received[..self.filled]),
         }))
     }
 

@@ -186,6 +186,10 @@ impl Fleet {
                 {
                     caller.close();
                 }
+                if answered.is_last && self.way == Way::Reconnect {
+                    slice.reconnected += 1;
+                    return self.renew(token.index, slice, owner, reactor);
+                }
                 self.again(token.index, slice, owner, reactor);
             }
             Err(_) if !waited && self.way == Way::Reconnect => {
