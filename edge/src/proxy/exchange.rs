@@ -148,7 +148,7 @@ pub trait Downstream {
 
     /// Nobody wants the rest of the request body. Where it is in the way of the next request and has
     /// not all come, the answer says that there will be none.
-    fn drop_body(&mut self) {}
+    fn drop_body(&mut self);
 
     /// Queues an interim response head (1xx).
     fn send_interim(&mut self, head: &ResponseHead);

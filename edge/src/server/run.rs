@@ -20,6 +20,7 @@ use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
 use super::reload::{self, Reloader, Watch};
 use super::shield;
+use super::signals;
 use super::steer::{self, Steering};
 use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
@@ -44,6 +45,7 @@ const JOBS_MAX: usize = 4;
 
 /// Serves until a signal ends it; a reload reads `path` again.
 pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
+    signals::unblock();
     let keeper = Keeper::start(&path)?;
     let files = keeper.files()?;
     let tickets = Tickets::new()?;

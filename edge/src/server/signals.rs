@@ -7,6 +7,7 @@
 
 use std::io;
 
+use nix::sys::signal::{SigSet, Signal as Number};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -22,6 +23,20 @@ pub enum Phase {
     Drain,
     /// Ending everything at once.
     Stop,
+}
+
+/// Lets the signals through that are listened to: a parent may have handed down a mask that blocks
+/// them (signal(7)). Call it before there are threads, which inherit the mask.
+pub fn unblock() {
+    let heard = [
+        Number::SIGTERM,
+        Number::SIGINT,
+        Number::SIGHUP,
+        Number::SIGUSR1,
+    ];
+    SigSet::from_iter(heard)
+        .thread_unblock()
+        .expect("signals that exist can be let through");
 }
 
 /// The signals that are listened to.

@@ -143,6 +143,9 @@ impl Downstream for Stream {
         reset.map(|_| ())
     }
 
+    /// A stream of its own is in nobody's way.
+    fn drop_body(&mut self) {}
+
     fn send_interim(&mut self, head: &ResponseHead) {
         // The client may have gone meanwhile; the final head will tell.
         let _ = self

@@ -265,6 +265,9 @@ impl Downstream for Stream {
         stopped.as_mut().poll(cx).map(|_| ())
     }
 
+    /// A stream of its own is in nobody's way.
+    fn drop_body(&mut self) {}
+
     fn send_interim(&mut self, head: &ResponseHead) {
         self.append(|out| request::encode_head(head, false, out));
     }

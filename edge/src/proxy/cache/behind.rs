@@ -102,6 +102,8 @@ impl Downstream for Nobody {
         Poll::Pending
     }
 
+    fn drop_body(&mut self) {}
+
     fn send_interim(&mut self, _: &ResponseHead) {}
 
     fn send_head(&mut self, _: &ResponseHead) {}
