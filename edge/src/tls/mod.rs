@@ -9,8 +9,10 @@
 mod check;
 mod choosing;
 mod client;
+mod client_stream;
 mod clients;
 mod config;
+mod drive;
 mod error;
 mod load;
 mod records;
@@ -19,12 +21,14 @@ mod server;
 mod session;
 mod session_error;
 mod stream;
+mod trust;
 
 #[cfg(test)]
 mod testing;
 
 pub use check::{Expiry, Report, check, inspect};
-pub use client::{Client, ClientError, ClientStream, distrust};
+pub use client::{Client, ClientError};
+pub use client_stream::ClientStream;
 pub use clients::ClientCertificate;
 pub use config::{EarlySessions, Tickets, for_quic, server_config};
 pub use error::{Error, Role, Warning};
@@ -32,3 +36,4 @@ pub use server::Server;
 pub use session::{Session, Version};
 pub use session_error::SessionError;
 pub use stream::{HandshakeError, TlsStream};
+pub use trust::distrust;

@@ -11,15 +11,16 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, UnbufferedStatus, WriteTraffic};
+use rustls::unbuffered::WriteTraffic;
 use rustls::{HandshakeKind, NamedGroup, ProtocolVersion, ServerConfig};
 
 use super::choosing::{Choice, Choosing};
 use super::clients::ClientCertificate;
+use super::drive::Flow;
 use super::error::Error;
-use super::records::{append_close_notify, append_data, append_queued};
+use super::records::{append_close_notify, append_data};
 use super::resolve::{Asked, take_asked};
 use super::server::Server;
 use super::session_error::SessionError;
@@ -36,17 +37,12 @@ const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// The server's side of a TLS connection.
 pub struct Session {
     connection: UnbufferedServerConnection,
-    /// Ciphertext not yet understood.
-    incoming: BytesMut,
-    plaintext: BytesMut,
-    /// Handshake and alert bytes in the order they must be sent.
-    outgoing: BytesMut,
+    flow: Flow,
     server_name: Option<Box<str>>,
     /// Until the client hello has said which configuration it will be.
     choosing: Option<Box<Choosing>>,
     client_auth: Option<Arc<ClientAuth>>,
     state: State,
-    peer_closed: bool,
 }
 
 #[derive(Debug)]
@@ -81,14 +77,11 @@ impl Session {
     pub fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
         Ok(Self {
             connection: UnbufferedServerConnection::new(config)?,
-            incoming: BytesMut::new(),
-            plaintext: BytesMut::new(),
-            outgoing: BytesMut::new(),
+            flow: Flow::default(),
             server_name: None,
             choosing: None,
             client_auth: None,
             state: State::Open,
-            peer_closed: false,
         })
     }
 
@@ -103,14 +96,10 @@ impl Session {
 
     /// Takes ciphertext that arrived; moved, not copied, when none is left from before.
     pub fn receive(&mut self, chunk: BytesMut) {
-        if self.peer_closed || !matches!(self.state, State::Open) {
+        if self.flow.peer_closed || !matches!(self.state, State::Open) {
             return;
         }
-        if self.incoming.is_empty() {
-            self.incoming = chunk;
-        } else {
-            self.incoming.extend_from_slice(&chunk);
-        }
+        self.flow.receive(chunk);
     }
 
     /// Works through all that arrived.
@@ -128,17 +117,17 @@ impl Session {
 
     /// What was decrypted since the last call; never more than what arrived.
     pub fn take_plaintext(&mut self) -> BytesMut {
-        std::mem::take(&mut self.plaintext)
+        std::mem::take(&mut self.flow.plaintext)
     }
 
     /// Whether there are handshake or alert bytes to send.
     pub fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        !self.flow.outgoing.is_empty()
     }
 
     /// Appends handshake and alert bytes that must be sent.
     pub fn drain_outgoing(&mut self, out: &mut BytesMut) {
-        let outgoing = std::mem::take(&mut self.outgoing);
+        let outgoing = std::mem::take(&mut self.flow.outgoing);
         if out.is_empty() && out.capacity() < outgoing.len() {
             *out = outgoing;
         } else {
@@ -178,7 +167,7 @@ impl Session {
             if closed.is_ok() {
                 self.state = State::Closed;
             }
-            self.incoming = BytesMut::new();
+            self.flow.incoming = BytesMut::new();
         }
         self.drain_outgoing(out);
     }
@@ -190,7 +179,7 @@ impl Session {
 
     /// Whether the client has said that it will send nothing more.
     pub fn peer_closed(&self) -> bool {
-        self.peer_closed
+        self.flow.peer_closed
     }
 
     /// The protocol agreed by ALPN, once the handshake got that far.
@@ -238,9 +227,9 @@ impl Session {
             return Ok(());
         };
         // What is too long or no client hello is for the library to refuse.
-        let chosen = match self.incoming.len() > UNFINISHED_BYTES_MAX {
+        let chosen = match self.flow.incoming.len() > UNFINISHED_BYTES_MAX {
             true => Choice::Open,
-            false => choosing.choose(&self.incoming),
+            false => choosing.choose(&self.flow.incoming),
         };
         match chosen {
             Choice::Later => return Ok(()),
@@ -260,57 +249,10 @@ impl Session {
     /// application data may be sent, and gets the buffer of what must be sent before.
     fn run<R>(
         &mut self,
-        mut write: impl FnMut(WriteTraffic<'_, ServerConnectionData>, &mut BytesMut) -> R,
+        write: impl FnMut(WriteTraffic<'_, ServerConnectionData>, &mut BytesMut) -> R,
     ) -> Result<Option<R>, SessionError> {
-        let arrived = self.incoming.len();
         let handshaking = self.connection.is_handshaking();
-        let result = loop {
-            let UnbufferedStatus { discard, state } =
-                self.connection.process_tls_records(&mut self.incoming);
-            let mut discard = discard;
-            let step = match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    if self.plaintext.is_empty() {
-                        // One allocation for all that arrived: plaintext is shorter than records.
-                        self.plaintext.reserve(arrived);
-                    }
-                    loop {
-                        match traffic.next_record() {
-                            Some(Ok(record)) => {
-                                discard += record.discard;
-                                self.plaintext.extend_from_slice(record.payload);
-                            }
-                            Some(Err(error)) => break Some(Err(error)),
-                            None => break None,
-                        }
-                    }
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append_queued(&mut data, &mut self.outgoing);
-                    None
-                }
-                // Sent, as far as the library is concerned: our buffer keeps it, and the order.
-                Ok(ConnectionState::TransmitTlsData(data)) => {
-                    data.done();
-                    None
-                }
-                Ok(ConnectionState::PeerClosed) => {
-                    self.peer_closed = true;
-                    None
-                }
-                Ok(ConnectionState::WriteTraffic(traffic)) => {
-                    Some(Ok(Some(write(traffic, &mut self.outgoing))))
-                }
-                Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => Some(Ok(None)),
-                // Early data is refused by the configuration; other states do not exist yet.
-                Ok(_) => Some(Err(rustls::Error::General("unexpected state".to_owned()))),
-                Err(error) => Some(Err(error)),
-            };
-            self.incoming.advance(discard);
-            if let Some(result) = step {
-                break result;
-            }
-        };
+        let result = self.flow.drive(&mut self.connection, write);
         let asked = if handshaking { take_asked() } else { None };
         let result = result.map_err(|error| match &asked {
             Some(Asked {
@@ -324,34 +266,21 @@ impl Session {
         }
         let written = result.map_err(|error| self.fail(error))?;
 
-        if self.incoming.len() > UNFINISHED_BYTES_MAX {
+        if self.flow.incoming.len() > UNFINISHED_BYTES_MAX {
             return Err(self.fail(SessionError::Oversized(UNFINISHED_BYTES_MAX)));
-        }
-        if self.incoming.is_empty() || self.peer_closed {
-            self.incoming = BytesMut::new();
         }
         Ok(written)
     }
 
     /// Ends the session: collects the alert for the client and lets go of the input.
     fn fail(&mut self, error: SessionError) -> SessionError {
-        // Only queued bytes are asked for: going on to the input would fail again.
-        while self.connection.wants_write() {
-            let UnbufferedStatus { state, .. } =
-                self.connection.process_tls_records(&mut self.incoming);
-            match state {
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append_queued(&mut data, &mut self.outgoing);
-                }
-                _ => break,
-            }
-        }
-        if matches!(error, SessionError::UnknownName(_)) && self.outgoing.ends_with(&ACCESS_DENIED)
+        self.flow.fail(&mut self.connection);
+        if matches!(error, SessionError::UnknownName(_))
+            && self.flow.outgoing.ends_with(&ACCESS_DENIED)
         {
-            let start = self.outgoing.len() - ACCESS_DENIED.len();
-            self.outgoing[start..].copy_from_slice(&UNRECOGNIZED_NAME);
+            let start = self.flow.outgoing.len() - ACCESS_DENIED.len();
+            self.flow.outgoing[start..].copy_from_slice(&UNRECOGNIZED_NAME);
         }
-        self.incoming = BytesMut::new();
         self.state = State::Failed(error.clone());
         error
     }

@@ -2,6 +2,7 @@
 //!
 //! Each default and each bound stands here once, beside the key it belongs to.
 
+mod action;
 mod auth;
 mod auth_request;
 mod authentication;
@@ -9,6 +10,7 @@ mod balance;
 mod bounds;
 mod cache;
 mod compress;
+mod conditions;
 mod credentials;
 mod error_page;
 mod files;
@@ -26,6 +28,8 @@ mod mcp;
 mod output;
 mod quic;
 mod rate;
+mod redirect;
+mod respond;
 mod route;
 mod server;
 mod shield;

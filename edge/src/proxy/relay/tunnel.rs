@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Deadline, Overdue, Phase, Relay};
+use super::deadline::{Deadline, Overdue};
+use super::{Phase, Relay};
 use crate::clock::monotonic_ns;
 use crate::message::{BodyLength, Name, ResponseHead, Version};
 use crate::proxy::exchange::Downstream;

@@ -98,13 +98,13 @@ fn an_endless_handshake_message_is_cut_off() {
             error = Some(found);
             break;
         }
-        assert!(session.incoming.len() <= UNFINISHED_BYTES_MAX);
+        assert!(session.flow.incoming.len() <= UNFINISHED_BYTES_MAX);
         fragment = vec![22, 3, 1, 0, 1, 0];
     }
     let error = error.expect("the bound was met");
     assert!(matches!(error, SessionError::Oversized(_)));
     assert!(error.is_peer_fault());
-    assert_eq!(session.incoming.capacity(), 0);
+    assert_eq!(session.flow.incoming.capacity(), 0);
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn what_follows_a_close_is_dropped_unread() {
     wire.feed(&bytes).unwrap();
     assert!(wire.session.peer_closed());
     wire.feed(&[0xff; 1000]).unwrap();
-    assert_eq!(wire.session.incoming.capacity(), 0);
+    assert_eq!(wire.session.flow.incoming.capacity(), 0);
 
     let mut wire = connected(Client::default());
     wire.session.close(&mut BytesMut::new());
     wire.feed(&[0xff; 1000]).unwrap();
-    assert_eq!(wire.session.incoming.capacity(), 0);
+    assert_eq!(wire.session.flow.incoming.capacity(), 0);
 }
 
 #[test]

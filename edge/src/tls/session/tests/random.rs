@@ -28,7 +28,7 @@ proptest! {
         }
         prop_assert!(wire.got == all);
         prop_assert!(wire.client_got == all);
-        prop_assert_eq!(wire.session.incoming.capacity(), 0);
+        prop_assert_eq!(wire.session.flow.incoming.capacity(), 0);
     }
 }
 
@@ -36,16 +36,16 @@ proptest! {
 fn survives(session: &mut Session, pieces: &[Vec<u8>]) {
     let mut failed = false;
     for piece in pieces {
-        let before = session.incoming.len();
+        let before = session.flow.incoming.len();
         session.receive(BytesMut::from(&piece[..]));
         let result = session.process();
         assert!(!failed || result.is_err(), "a failed session came back");
         failed = result.is_err();
         assert!(session.take_plaintext().len() <= before + piece.len());
-        assert!(session.incoming.len() <= UNFINISHED_BYTES_MAX);
-        assert!(session.outgoing.len() <= UNFINISHED_BYTES_MAX);
+        assert!(session.flow.incoming.len() <= UNFINISHED_BYTES_MAX);
+        assert!(session.flow.outgoing.len() <= UNFINISHED_BYTES_MAX);
         if failed {
-            assert_eq!(session.incoming.capacity(), 0);
+            assert_eq!(session.flow.incoming.capacity(), 0);
         }
     }
     session.close(&mut BytesMut::new());
