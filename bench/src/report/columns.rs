@@ -3,117 +3,50 @@
 use super::record::Record;
 use super::table::Table;
 
-/// A column of a table.
-struct Column {
-    header: &'static str,
-    cell: fn(&Record) -> Option<String>,
-}
+/// A column of a table: its header, and what a record has in it.
+type Column = (&'static str, fn(&Record) -> Option<String>);
+
+/// The header of the column of ratios, whose cells are long.
+pub(super) const RATIOS: &str = "ratio to";
 
 const COLUMNS: &[Column] = &[
-    Column {
-        header: "CPU µs/request",
-        cell: |r| decimals(r.cpu_us_per_request, 2),
-    },
-    Column {
-        header: "CPU s/GB",
-        cell: |r| decimals(r.cpu_s_per_gb, 3),
-    },
-    Column {
-        header: "ns/packet",
-        cell: |r| decimals(r.ns_per_packet, 0),
-    },
-    Column {
-        header: "start ms",
-        cell: |r| decimals(r.startup_ms, 1),
-    },
-    Column {
-        header: "spread",
-        cell: |r| decimals(r.spread, 2),
-    },
-    Column {
-        header: "ratio to",
-        cell: ratios,
-    },
-    Column {
-        header: "per s",
-        cell: |r| decimals(r.requests_per_s, 0),
-    },
-    Column {
-        header: "p50 µs",
-        cell: |r| number(r.p50_us),
-    },
-    Column {
-        header: "p99 µs",
-        cell: |r| number(r.p99_us),
-    },
-    Column {
-        header: "p99.9 µs",
-        cell: |r| number(r.p999_us),
-    },
-    Column {
-        header: "max µs",
-        cell: |r| number(r.max_us),
-    },
-    Column {
-        header: "streams",
-        cell: |r| number(r.streams),
-    },
-    Column {
-        header: "B/stream",
-        cell: |r| number(r.rss_bytes_per_stream),
-    },
-    Column {
-        header: "at rest",
-        cell: |r| mebibytes(r.rss_bytes_at_rest),
-    },
-    Column {
-        header: "program",
-        cell: |r| mebibytes(r.binary_bytes),
-    },
-    Column {
-        header: "resumed",
-        cell: |r| percent(r.resumed),
-    },
-    Column {
-        header: "reconnected",
-        cell: |r| number(r.reconnected),
-    },
-    Column {
-        header: "slow",
-        cell: |r| number(r.slow),
-    },
-    Column {
-        header: "datagrams/send",
-        cell: |r| decimals(r.datagrams_per_send, 1),
-    },
-    Column {
-        header: "datagrams/receive",
-        cell: |r| decimals(r.datagrams_per_receive, 1),
-    },
-    Column {
-        header: "proxy busy",
-        cell: |r| percent(r.proxy_busy),
-    },
-    Column {
-        header: "others busy",
-        cell: |r| percent(r.others_busy),
-    },
-    Column {
-        header: "errors",
-        cell: |r| (r.errors > 0).then(|| r.errors.to_string()),
-    },
+    ("CPU µs/request", |r| decimals(r.cpu_us_per_request, 2)),
+    ("CPU s/GB", |r| decimals(r.cpu_s_per_gb, 3)),
+    ("ns/packet", |r| decimals(r.ns_per_packet, 0)),
+    ("start ms", |r| decimals(r.startup_ms, 1)),
+    ("spread", |r| decimals(r.spread, 2)),
+    (RATIOS, ratios),
+    ("per s", |r| decimals(r.requests_per_s, 0)),
+    ("p50 µs", |r| number(r.p50_us)),
+    ("p99 µs", |r| number(r.p99_us)),
+    ("p99.9 µs", |r| number(r.p999_us)),
+    ("max µs", |r| number(r.max_us)),
+    ("streams", |r| number(r.streams)),
+    ("B/stream", |r| number(r.rss_bytes_per_stream)),
+    ("at rest", |r| mebibytes(r.rss_bytes_at_rest)),
+    ("program", |r| mebibytes(r.binary_bytes)),
+    ("resumed", |r| percent(r.resumed)),
+    ("reconnected", |r| number(r.reconnected)),
+    ("slow", |r| number(r.slow)),
+    ("datagrams/send", |r| decimals(r.datagrams_per_send, 1)),
+    ("datagrams/receive", |r| {
+        decimals(r.datagrams_per_receive, 1)
+    }),
+    ("proxy busy", |r| percent(r.proxy_busy)),
+    ("others busy", |r| percent(r.others_busy)),
+    ("errors", |r| (r.errors > 0).then(|| r.errors.to_string())),
 ];
 
 /// A table of records of one workload: the columns that any of them fills.
 pub(crate) fn table(records: &[&Record]) -> Table {
-    let filled = |column: &&Column| records.iter().any(|record| (column.cell)(record).is_some());
+    let filled = |(_, cell): &&Column| records.iter().any(|record| cell(record).is_some());
     let columns: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
     let has_cases = records.iter().any(|record| !record.case.is_empty());
     let mut header = vec!["proxy".to_owned()];
     if has_cases {
         header.insert(0, "case".to_owned());
     }
-    header.extend(columns.iter().map(|column| column.header.to_owned()));
+    header.extend(columns.iter().map(|(name, _)| (*name).to_owned()));
     let mut table = Table::new(header);
     for record in records {
         let mut row = vec![record.proxy.clone()];
@@ -123,7 +56,7 @@ pub(crate) fn table(records: &[&Record]) -> Table {
         row.extend(
             columns
                 .iter()
-                .map(|column| (column.cell)(record).unwrap_or_default()),
+                .map(|(_, cell)| cell(record).unwrap_or_default()),
         );
         table.row(row);
     }

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use super::Title;
-use super::columns::table;
+use super::columns::{RATIOS, table};
 use super::machine::Run;
 use super::markdown::versions;
-use super::plot::{Bar, Curve, bars, curves};
+use super::plot::{Bar, Curve, Group, bars, curves};
 use super::record::Record;
+use super::summary::summary;
 
 /// A plot of one field.
 struct Plot {
@@ -44,6 +45,15 @@ const PLOTS: &[Plot] = &[
         has_spread: true,
     },
     Plot {
+        caption: "99th percentile of latency, ms",
+        value: |r| {
+            let us = r.p99_us.filter(|_| r.ratio_of == "p99_us")?;
+            Some(us as f64 / 1e3)
+        },
+        shown: |value| format!("{value:.2} ms"),
+        has_spread: false,
+    },
+    Plot {
         caption: "Memory per stream, KiB",
         value: |r| r.rss_bytes_per_stream.map(|bytes| bytes as f64 / 1024.0),
         shown: |value| format!("{value:.1} KiB"),
@@ -67,35 +77,37 @@ pub(crate) fn html(run: &Run, sections: &[(Title, Vec<Record>, Vec<String>)]) ->
          <title>edge bench {date}</title>\n<style>\n{STYLE}</style>\n\
          <h1>edge and its peers</h1>\n<dl><dt>Date<dd>{date}<dt>Command<dd><code>{command}</code>\
          <dt>Machine<dd>{machine}<dt>Versions<dd>{versions}</dl>\n\
-         <p>Bars show medians, whiskers the distance between the quartiles. A question mark behind a \
-         ratio: the spread is larger than the difference, no verdict.</p>\n",
+         <p>All proxies are alive at once and take turns on one CPU, in short slices in random order. \
+         Bars show medians, whiskers the distance between the quartiles. Latency counts from the \
+         time at which a request was to be sent.</p>\n",
         date = escape(&run.date),
         command = escape(&run.command),
         machine = escape(&run.machine),
         versions = escape(&versions(sections)),
     );
-    let mut names: Vec<&str> = Vec::new();
+    page.push_str(&summary(sections));
     for (title, records, judged) in sections {
-        for record in records {
-            if !names.contains(&record.proxy.as_str()) {
-                names.push(&record.proxy);
-            }
-        }
         let _ = write!(
             page,
-            "<section>\n<h2>{}: {}</h2>\n<p>{}</p>\n",
+            "<section>\n<h2>{}<code>{}</code></h2>\n<p>{}</p>\n",
+            escape(&capital(title.title)),
             escape(title.name),
-            escape(title.title),
             escape(title.about)
         );
-        for line in judged {
-            let _ = writeln!(page, "<p class=\"verdict\">{}</p>", escape(line));
+        if !judged.is_empty() {
+            page.push_str("<ul class=\"verdicts\">\n");
+            for line in judged {
+                let _ = writeln!(page, "<li>{}</li>", escape(line));
+            }
+            page.push_str("</ul>\n");
         }
         let records: Vec<&Record> = records.iter().collect();
+        page.push_str("<div class=\"figures\">\n");
         for plot in PLOTS {
-            page.push_str(&plot.draw(&records, &names));
+            page.push_str(&plot.draw(&records));
         }
-        page.push_str(&latency(&records, &names));
+        page.push_str(&latency(&records));
+        page.push_str("</div>\n");
         page.push_str(&tabulate(&records));
         page.push_str("</section>\n");
     }
@@ -103,43 +115,50 @@ pub(crate) fn html(run: &Run, sections: &[(Title, Vec<Record>, Vec<String>)]) ->
 }
 
 impl Plot {
-    fn draw(&self, records: &[&Record], names: &[&str]) -> String {
-        let bar = |record: &&Record| {
-            Some(Bar {
-                label: match record.case.as_str() {
-                    "" => record.proxy.clone(),
-                    case => format!("{case} {}", record.proxy),
-                },
-                value: (self.value)(record)?,
-                spread: record.spread.filter(|_| self.has_spread).unwrap_or(0.0),
-                colour: colour(names, &record.proxy),
-            })
-        };
-        let drawn: Vec<Bar> = records.iter().filter_map(bar).collect();
-        match drawn.is_empty() {
+    fn draw(&self, records: &[&Record]) -> String {
+        let groups = cases(records).into_iter().map(|case| {
+            let of_case = records.iter().filter(|record| record.case == case);
+            let bars = of_case.filter_map(|record| {
+                Some(Bar {
+                    proxy: &record.proxy,
+                    value: (self.value)(record)?,
+                    spread: record.spread.filter(|_| self.has_spread).unwrap_or(0.0),
+                })
+            });
+            Group {
+                name: case,
+                bars: bars.collect(),
+            }
+        });
+        let groups: Vec<Group<'_>> = groups.filter(|group| !group.bars.is_empty()).collect();
+        match groups.is_empty() {
             true => String::new(),
-            false => figure(self.caption, &bars(self.caption, &drawn, self.shown)),
+            false => figure(self.caption, &bars(self.caption, &groups, self.shown)),
         }
     }
 }
 
-/// One plot for each case.
-fn latency(records: &[&Record], names: &[&str]) -> String {
+/// The parts of a workload, in their order.
+fn cases<'a>(records: &[&'a Record]) -> Vec<&'a str> {
     let mut cases: Vec<&str> = Vec::new();
     for record in records {
         if !cases.contains(&record.case.as_str()) {
             cases.push(&record.case);
         }
     }
+    cases
+}
+
+/// One plot for each case.
+fn latency(records: &[&Record]) -> String {
     let mut plots = String::new();
-    for case in cases {
+    for case in cases(records) {
         let of_case = records.iter().filter(|record| record.case == case);
         let drawn: Vec<Curve<'_>> = of_case
             .filter(|record| record.latency_curve.len() > 1)
             .map(|record| Curve {
-                label: &record.proxy,
+                proxy: &record.proxy,
                 points: &record.latency_curve,
-                colour: colour(names, &record.proxy),
             })
             .collect();
         if drawn.is_empty() {
@@ -154,6 +173,14 @@ fn latency(records: &[&Record], names: &[&str]) -> String {
     plots
 }
 
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
 fn figure(caption: &str, svg: &str) -> String {
     let caption = escape(caption);
     format!("<figure><figcaption>{caption}</figcaption>{svg}</figure>\n")
@@ -161,20 +188,23 @@ fn figure(caption: &str, svg: &str) -> String {
 
 fn tabulate(records: &[&Record]) -> String {
     let mut html = "<div class=\"scroll\"><table>\n".to_owned();
-    for (number, row) in table(records).rows().iter().enumerate() {
+    let table = table(records);
+    let header = &table.rows()[0];
+    for (number, row) in table.rows().iter().enumerate() {
         let tag = if number == 0 { "th" } else { "td" };
         html.push_str("<tr>");
-        for cell in row {
-            let _ = write!(html, "<{tag}>{}</{tag}>", escape(cell));
+        for (cell, name) in row.iter().zip(header) {
+            let class = match name.as_str() {
+                // Six ratios in a cell help nobody; those of edge stand at the top of the page.
+                RATIOS => continue,
+                "case" | "proxy" => " class=\"text\"",
+                _ => "",
+            };
+            let _ = write!(html, "<{tag}{class}>{}</{tag}>", escape(cell));
         }
         html.push_str("</tr>\n");
     }
     html + "</table></div>\n"
-}
-
-/// The same for a proxy all over the page; there are colours for six.
-fn colour(names: &[&str], proxy: &str) -> usize {
-    names.iter().position(|name| *name == proxy).unwrap_or(0) % 6
 }
 
 /// Text as it stands in HTML and SVG.
@@ -220,6 +250,7 @@ mod tests {
         let page = html(&run, &[(title, records, vec!["met.".into()])]);
         assert_eq!(page.matches("<svg").count(), 3, "bars and two curves");
         assert!(page.contains("cargo xtask bench &lt;x&gt;"));
+        assert!(page.contains("<h2>Calls<code>rate</code></h2>"));
         for outside in ["http://", "https://", "<script", "src=", "url("] {
             assert!(!page.contains(outside), "{outside}");
         }

@@ -8,6 +8,7 @@ mod machine;
 mod markdown;
 mod plot;
 mod record;
+mod summary;
 mod table;
 
 pub(crate) use columns::table;
