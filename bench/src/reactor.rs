@@ -21,6 +21,12 @@ pub(crate) struct Token {
     pub(crate) index: u32,
 }
 
+impl Token {
+    fn data(self) -> u64 {
+        u64::from(self.owner) << 32 | u64::from(self.index)
+    }
+}
+
 /// Level-triggered readiness to read.
 pub(crate) struct Reactor {
     epoll: Epoll,
@@ -37,9 +43,19 @@ impl Reactor {
 
     /// Reports `token` whenever there is something to read; closing the socket ends it.
     pub(crate) fn watch(&self, socket: impl AsFd, token: Token) -> nix::Result<()> {
-        let data = u64::from(token.owner) << 32 | u64::from(token.index);
         self.epoll
-            .add(socket, EpollEvent::new(EpollFlags::EPOLLIN, data))
+            .add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token.data()))
+    }
+
+    /// From now on also reports, or no more, whenever there is room to send.
+    pub(crate) fn watch_room(&self, socket: impl AsFd, token: Token, on: bool) -> nix::Result<()> {
+        let room = if on {
+            EpollFlags::EPOLLOUT
+        } else {
+            EpollFlags::empty()
+        };
+        let mut event = EpollEvent::new(EpollFlags::EPOLLIN | room, token.data());
+        self.epoll.modify(socket, &mut event)
     }
 
     /// A descriptor that can be read from whenever [`Reactor::wait`] would not have to wait.

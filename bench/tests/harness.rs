@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// Everything but the shield, which the end-to-end tests measure in their own way.
-const WORKLOADS: [&str; 11] = [
+const WORKLOADS: [&str; 13] = [
     "https1",
     "https2",
     "https3",
@@ -25,6 +25,8 @@ const WORKLOADS: [&str; 11] = [
     "startup",
     "scaling",
     "mcp",
+    "websocket",
+    "slow",
 ];
 
 /// The program, of whichever build is named.
@@ -81,8 +83,9 @@ fn a_quick_run_measures_every_workload_through_every_proxy() {
                 "{record}"
             );
         }
-        if workload == "sse" {
+        if workload == "sse" || workload == "slow" && record["case"] != "alone" {
             assert!(number(record, "rss_bytes_per_stream") >= 0.0);
+            assert!(number(record, "streams") >= 10.0);
         }
         // Others lose calls when they reload; that is a result.
         if workload != "reload" || proxy == "edge" {
@@ -148,6 +151,19 @@ fn a_server_that_stalls_shows_in_the_tail_of_calls_at_a_fixed_rate() {
     // Two connections were stuck, but every call that was due in that time waited: half of it
     // and more for a good part of them, not for two.
     assert!(number(&record, "p99_us") >= 300_000.0, "{record}");
+}
+
+#[test]
+fn threads_of_a_load_add_up_to_one() {
+    let workloads = ["https1", "https2", "websocket", "handshake"];
+    let arguments = [&workloads[..], &["--proxies", "nginx", "--threads", "2"]].concat();
+    let records = results(&arguments);
+    assert_eq!(records.len(), 5, "handshakes are full and resumed");
+    for record in &records {
+        assert_eq!(record["errors"], 0, "{record}");
+        assert!(number(record, "requests_per_s") > 0.0, "{record}");
+        assert!(number(record, "p50_us") <= number(record, "p99_us"));
+    }
 }
 
 #[test]

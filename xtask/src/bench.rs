@@ -10,10 +10,10 @@ use crate::{build, setup, shell};
 /// Measure edge against its peers on this machine.
 ///
 /// Builds the release programs and runs workloads: https1, https2, https3, handshake, sse, bulk, rate,
-/// shield, attack, reload, startup, scaling, mcp; all of them when none is named. Everything that
-/// follows is handed on: `cargo xtask bench -- --help` lists the options, such as --quick, --json,
-/// --slices, --duration, --proxies, --html FILE and --markdown FILE, and the commands beside the
-/// workloads, such as `compare OLD NEW`.
+/// shield, attack, reload, startup, scaling, mcp, websocket, slow; all of them when none is named.
+/// Everything that follows is handed on: `cargo xtask bench -- --help` lists the options, such as
+/// --quick, --json, --slices, --duration, --proxies, --html FILE and --markdown FILE, and the commands
+/// beside the workloads, such as `compare OLD NEW`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Workloads, commands and options of the harness

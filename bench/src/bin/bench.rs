@@ -8,8 +8,8 @@ use clap::Parser;
 /// Measures edge against other proxies on this machine: the proxies on one CPU, their load on
 /// another, in short slices by turns.
 ///
-/// Without arguments everything is measured, which takes about a quarter of an hour; `--quick` takes
-/// a minute and shows that it works. Proxies that are not installed are skipped.
+/// Without arguments everything is measured, which takes about half an hour; `--quick` takes two
+/// minutes and shows that it works. Proxies that are not installed are skipped.
 #[derive(Parser)]
 #[command(version, name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Args {

@@ -16,14 +16,16 @@ pub(super) enum Fault {
     Malformed,
     #[error("status {0}")]
     Status(u16),
-    #[error("no Content-Length of {ANSWER_BYTES}")]
-    Length,
+    #[error("no Content-Length of {0}")]
+    OtherLength(u64),
     #[error("the body is not the one that belongs to this request")]
     Body,
     #[error("more bytes than one answer")]
     Excess,
     #[error("not an event stream")]
     NotEvents,
+    #[error("no agreement to a WebSocket")]
+    NoUpgrade,
 }
 
 /// Whether `received` is the whole answer to the call with `nonce`, or the beginning of one.
@@ -34,15 +36,9 @@ pub(super) fn check_call(
     nonce: &[u8; NONCE_BYTES],
     body: &[u8; ANSWER_BYTES],
 ) -> Result<bool, Fault> {
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let Some((head, head_bytes)) = parse(received, &mut fields)? else {
+    let Some(head_bytes) = check_body(received, ANSWER_BYTES as u64)? else {
         return Ok(false);
     };
-    let length = field(&head, "content-length")
-        .and_then(|value| str::from_utf8(value).ok()?.parse::<usize>().ok());
-    if length != Some(ANSWER_BYTES) {
-        return Err(Fault::Length);
-    }
     let answer = &received[head_bytes..];
     if answer.len() > ANSWER_BYTES {
         return Err(Fault::Excess);
@@ -73,7 +69,7 @@ pub(super) fn is_answer(
 /// (RFC 9112 §9.6).
 pub(super) fn is_last(received: &[u8]) -> bool {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let Ok(Some((head, _))) = parse(received, &mut fields) else {
+    let Ok(Some((head, _))) = parse(received, 200, &mut fields) else {
         return false;
     };
     field(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case(b"close"))
@@ -82,7 +78,7 @@ pub(super) fn is_last(received: &[u8]) -> bool {
 /// Whether the head of an event stream is whole, and its length.
 pub(super) fn check_events(received: &[u8]) -> Result<Option<usize>, Fault> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let Some((head, head_bytes)) = parse(received, &mut fields)? else {
+    let Some((head, head_bytes)) = parse(received, 200, &mut fields)? else {
         return Ok(None);
     };
     match field(&head, "content-type") {
@@ -91,8 +87,36 @@ pub(super) fn check_events(received: &[u8]) -> Result<Option<usize>, Fault> {
     }
 }
 
+/// Whether the head that agrees to a WebSocket (RFC 6455 §4.1) is whole, and its length.
+pub(super) fn check_upgrade(received: &[u8], accept: &[u8]) -> Result<Option<usize>, Fault> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let Some((head, head_bytes)) = parse(received, 101, &mut fields)? else {
+        return Ok(None);
+    };
+    let agrees = field(&head, "upgrade").is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"))
+        && field(&head, "sec-websocket-accept") == Some(accept);
+    match agrees {
+        true => Ok(Some(head_bytes)),
+        false => Err(Fault::NoUpgrade),
+    }
+}
+
+/// Whether the head of a body of `bytes` is whole, and its length.
+pub(super) fn check_body(received: &[u8], bytes: u64) -> Result<Option<usize>, Fault> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let Some((head, head_bytes)) = parse(received, 200, &mut fields)? else {
+        return Ok(None);
+    };
+    let length = field(&head, "content-length").and_then(|value| str::from_utf8(value).ok());
+    match length.and_then(|length| length.parse().ok()) == Some(bytes) {
+        true => Ok(Some(head_bytes)),
+        false => Err(Fault::OtherLength(bytes)),
+    }
+}
+
 fn parse<'b, 'h>(
     received: &'b [u8],
+    wanted: u16,
     fields: &'h mut [httparse::Header<'b>],
 ) -> Result<Option<(httparse::Response<'h, 'b>, usize)>, Fault> {
     let mut head = httparse::Response::new(fields);
@@ -102,7 +126,7 @@ fn parse<'b, 'h>(
         Err(_) => return Err(Fault::Malformed),
     };
     match head.code {
-        Some(200) => Ok(Some((head, bytes))),
+        Some(status) if status == wanted => Ok(Some((head, bytes))),
         status => Err(Fault::Status(status.unwrap_or(0))),
     }
 }
@@ -159,8 +183,12 @@ mod tests {
         let gone = b"HTTP/1.1 502 Bad Gateway\r\n\r\n";
         assert_eq!(check(gone), Err(Fault::Status(502)));
         let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        assert_eq!(check(chunked), Err(Fault::Length));
+        assert_eq!(check(chunked), Err(Fault::OtherLength(ANSWER_BYTES as u64)));
         assert_eq!(check(b"SSH-2.0\r\n\r\n"), Err(Fault::Malformed));
         assert_eq!(check_events(&whole()), Err(Fault::NotEvents));
+        assert_eq!(check_body(&whole(), 7), Err(Fault::OtherLength(7)));
+        let upgrade = b"HTTP/1.1 101 x\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: x\r\n\r\n";
+        assert_eq!(check_upgrade(upgrade, b"x"), Ok(Some(upgrade.len())));
+        assert_eq!(check_upgrade(upgrade, b"y"), Err(Fault::NoUpgrade));
     }
 }

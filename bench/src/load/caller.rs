@@ -1,76 +1,88 @@
-//! A connection that calls, waits for the answer, checks it and calls again.
+//! A connection that calls, waits for answers, checks them and calls again.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use rustls::ClientConfig;
 
-use super::answer::{RECEIVE_BYTES, check_call, is_last};
-use super::call::{self, CALL_BYTES};
-use super::tls::{SERVER_NAME, Tls};
-use crate::clock::monotonic_ns;
-use crate::origin::{ANSWER_BYTES, NONCE_AT, NONCE_BYTES};
+use super::speech::{Language, Speech};
+use super::tls::{SERVER_NAME, Tls, WIRE_BYTES};
+use crate::origin::ANSWER_BYTES;
 
-/// A connection with one call under way at most.
+/// A connection.
 pub(super) struct Caller {
     tls: Tls,
-    request: Vec<u8>,
-    nonce: [u8; NONCE_BYTES],
-    received: Box<[u8; RECEIVE_BYTES]>,
-    filled: usize,
-    /// When the call under way was to be sent.
-    since_ns: Option<u64>,
+    speech: Box<dyn Speech>,
+    /// What is to be said, for [`Caller::flush`] to encrypt and send as one.
+    out: Vec<u8>,
 }
 
-/// A call that was answered.
-pub(super) struct Answered {
-    pub(super) latency_ns: u64,
-    /// No further call will be answered on this connection.
-    pub(super) is_last: bool,
+/// What all connections of a thread use in turn.
+pub(super) struct Scratch {
+    pub(super) wire: Vec<u8>,
+    /// When the calls were to be made whose answers have come.
+    pub(super) done: Vec<u64>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            wire: vec![0; WIRE_BYTES],
+            done: Vec::new(),
+        }
+    }
+}
+
+/// What a server on this port is called.
+pub(super) fn authority(address: SocketAddr) -> String {
+    format!("{SERVER_NAME}:{}", address.port())
 }
 
 impl Caller {
-    /// A connection whose handshake is done.
-    pub(super) fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
-        Ok(Self::over(Tls::connect(address, config)?, address))
+    /// A connection whose handshake is done; what opens it is on its way.
+    pub(super) fn connect(
+        address: SocketAddr,
+        config: &Arc<ClientConfig>,
+        language: Language,
+    ) -> Result<Self> {
+        let mut caller = Self::over(Tls::connect(address, config)?, address, language);
+        caller.flush()?;
+        caller.tls.do_not_wait()?;
+        Ok(caller)
     }
 
     /// A connection whose handshake goes on with the first call.
     pub(super) fn start(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
-        Ok(Self::over(Tls::start(address, config)?, address))
+        let tls = Tls::start(address, config)?;
+        Ok(Self::over(tls, address, Language::Http1))
     }
 
-    fn over(tls: Tls, address: SocketAddr) -> Self {
-        let mut head = format!(
-            "POST /mcp HTTP/1.1\r\nhost: {SERVER_NAME}:{}\r\n",
-            address.port()
-        );
-        for (name, value) in call::FIELDS {
-            let _ = write!(head, "{name}: {value}\r\n");
-        }
-        let _ = write!(head, "content-length: {CALL_BYTES}\r\n\r\n");
-        let mut request = head.into_bytes();
-        request.extend_from_slice(&call::body(&[b'0'; NONCE_BYTES]));
-        Self {
-            tls,
-            request,
-            nonce: [0; NONCE_BYTES],
-            received: Box::new([0; RECEIVE_BYTES]),
-            filled: 0,
-            since_ns: None,
-        }
+    fn over(tls: Tls, address: SocketAddr, language: Language) -> Self {
+        let mut speech = language.speak(&authority(address));
+        let mut out = Vec::new();
+        speech.open(&mut out);
+        Self { tls, speech, out }
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
         self.tls.socket()
     }
 
-    /// Whether a call is under way or prepared.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.since_ns.is_some()
+    /// Whether calls can be made on it.
+    pub(super) fn is_open(&self) -> bool {
+        self.speech.is_open()
+    }
+
+    /// Calls that are under way or prepared.
+    pub(super) fn under_way(&self) -> usize {
+        self.speech.under_way()
+    }
+
+    /// No further call will be answered on this connection.
+    pub(super) fn is_last(&self) -> bool {
+        self.speech.is_last()
     }
 
     /// Whether the handshake went without certificates.
@@ -78,47 +90,28 @@ impl Caller {
         self.tls.is_resumed()
     }
 
-    /// Makes and encrypts the call number `serial`, for [`Caller::flush`] to send; its latency
-    /// counts from `since_ns`.
+    /// Makes the call number `serial`, for [`Caller::flush`] to send; its latency counts from
+    /// `since_ns`.
     pub(super) fn prepare(&mut self, serial: u64, since_ns: u64) -> Result<()> {
-        self.nonce = call::nonce(serial);
-        let nonce_at = self.request.len() - CALL_BYTES + NONCE_AT;
-        self.request[nonce_at..nonce_at + NONCE_BYTES].copy_from_slice(&self.nonce);
-        self.filled = 0;
-        self.since_ns = Some(since_ns);
-        self.tls.queue(&self.request)?;
-        Ok(())
+        self.speech.call(serial, since_ns, &mut self.out)
     }
 
     /// Sends what there is to send.
     pub(super) fn flush(&mut self) -> Result<()> {
+        if !self.out.is_empty() {
+            self.tls.queue(&self.out)?;
+            self.out.clear();
+        }
         Ok(self.tls.flush()?)
     }
 
-    /// Reads what has come; once the answer is whole and right, says so.
-    pub(super) fn ready(&mut self, body: &[u8; ANSWER_BYTES]) -> Result<Option<Answered>> {
-        let room = &mut self.received[self.filled..];
-        ensure!(
-            !room.is_empty(),
-            "an answer larger than {RECEIVE_BYTES} bytes"
-        );
-        let count = self.tls.receive(room)?;
-        if count == 0 {
-            // A TLS message without data, such as a session ticket.
-            return Ok(None);
-        }
-        let Some(since_ns) = self.since_ns else {
-            bail!("{count} bytes that nobody asked for");
-        };
-        self.filled += count;
-        if !check_call(&self.received[..self.filled], &self.nonce, body)? {
-            return Ok(None);
-        }
-        self.since_ns = None;
-        Ok(Some(Answered {
-            latency_ns: monotonic_ns().saturating_sub(since_ns),
-            is_last: is_last(&self.received[..self.filled]),
-        }))
+    /// Reads what has come; `scratch.done` gets the calls whose answers are whole and right.
+    pub(super) fn ready(&mut self, body: &[u8; ANSWER_BYTES], scratch: &mut Scratch) -> Result<()> {
+        let Self { tls, speech, out } = self;
+        let done = &mut scratch.done;
+        tls.receive(&mut scratch.wire, |plain| {
+            speech.read(plain, body, done, out)
+        })
     }
 
     /// Ends the connection as a polite client does.

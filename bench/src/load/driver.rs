@@ -7,14 +7,19 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use rustls::ClientConfig;
 
+use super::caller::Scratch;
 use super::fleet::{Fleet, Way};
 use super::schedule::Schedule;
 use super::slice::Slice;
+use super::slow::Pattern;
+use super::speech::Language;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
 use crate::measure::check_interrupt;
@@ -23,7 +28,7 @@ use crate::origin::{ANSWER_BYTES, Origin, answer_body};
 use crate::reactor::{Reactor, Token};
 
 /// How long outstanding answers are waited for at the end of a slice.
-const GRACE_NS: u64 = 5_000_000_000;
+const GRACE_NS: u64 = 10_000_000_000;
 /// Longest wait between two looks at whether to go on at all.
 const LOOK: Duration = Duration::from_millis(100);
 /// Streams whose opening is under way at once.
@@ -52,6 +57,9 @@ pub(crate) struct Driver {
     origin: Origin,
     fleets: Vec<Fleet>,
     body: [u8; ANSWER_BYTES],
+    scratch: Scratch,
+    /// Whether another thread takes turns with this one on its CPU.
+    gives_way: bool,
     /// Longest wait of a closed loop: none, so that no proxy pays for waking this thread.
     wait: Duration,
 }
@@ -65,6 +73,8 @@ impl Driver {
             origin: Origin::new(ORIGIN),
             fleets: Vec::new(),
             body: answer_body(),
+            scratch: Scratch::default(),
+            gives_way: false,
             wait: Duration::ZERO,
         })
     }
@@ -74,10 +84,25 @@ impl Driver {
         self.wait = LOOK;
     }
 
+    /// From now on lets others on this CPU have a turn after each of its own: who polls would keep
+    /// them from theirs for milliseconds.
+    pub(crate) fn give_way(&mut self) {
+        self.gives_way = true;
+    }
+
+    /// Whether it has nothing to serve.
+    pub(super) fn is_idle(&self) -> bool {
+        self.origin.is_idle() && self.fleets.is_empty()
+    }
+
     /// Has the origin listen on a free port of the loopback, for one proxy.
     pub(crate) fn origin(&mut self) -> Result<SocketAddr> {
-        let any = (Ipv4Addr::LOCALHOST, 0).into();
-        Ok(self.origin.bind(any, &self.reactor)?)
+        self.origin_at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same on this address, beside other threads.
+    pub(crate) fn origin_at(&mut self, address: SocketAddr) -> Result<SocketAddr> {
+        Ok(self.origin.bind(address, &self.reactor)?)
     }
 
     /// The same inside a network namespace.
@@ -104,10 +129,47 @@ impl Driver {
         Endpoint(self.fleets.len() as u32)
     }
 
+    /// What is spoken with an endpoint, if not HTTP/1.1; for connections that are opened later.
+    pub(crate) fn speak(&mut self, endpoint: Endpoint, language: Language) {
+        self.fleets[endpoint.0 as usize - 1].language = language;
+    }
+
     /// Opens connections for [`Driver::run`].
     pub(crate) fn connect(&mut self, endpoint: Endpoint, count: usize) -> Result<()> {
         let owner = endpoint.0;
-        self.fleets[owner as usize - 1].connect(count, owner, &self.reactor)
+        let number = owner as usize - 1;
+        self.fleets[number].connect(count, owner, &self.reactor)?;
+        // What opens a WebSocket comes from the origin, which is served here.
+        let until_ns = monotonic_ns() + GRACE_NS;
+        while !self.fleets[number].is_open() {
+            if monotonic_ns() > until_ns {
+                bail!("a connection does not get as far as its first call");
+            }
+            self.idle(Duration::from_millis(1))?;
+        }
+        Ok(())
+    }
+
+    /// Has slow clients come, who stay and go on whenever this thread does anything.
+    pub(crate) fn slow(
+        &mut self,
+        endpoint: Endpoint,
+        pattern: Pattern,
+        count: usize,
+    ) -> Result<()> {
+        for _ in 0..count {
+            let fleet = &mut self.fleets[endpoint.0 as usize - 1];
+            let (address, tls) = (fleet.address, Arc::clone(&fleet.tls));
+            fleet.slow.add(address, &tls, pattern, monotonic_ns())?;
+            // So that they do not all do the same at the same time.
+            self.idle(Duration::from_millis(1))?;
+        }
+        Ok(())
+    }
+
+    /// Has them leave.
+    pub(crate) fn no_more_slow(&mut self, endpoint: Endpoint) {
+        self.fleets[endpoint.0 as usize - 1].slow.clear();
     }
 
     /// From now on each call of this endpoint has a connection of its own, `count` at once.
@@ -158,6 +220,9 @@ impl Driver {
             self.turn(wait, &mut slice)?;
         }
         slice.wall_ns = monotonic_ns() - start_ns;
+        if let Some(error) = self.fleets[owner as usize - 1].slow.fault() {
+            slice.failed(&error);
+        }
         Ok(slice)
     }
 
@@ -190,36 +255,57 @@ impl Driver {
         }
     }
 
-    /// Sends `per_s` events a second on the streams of an endpoint, whose proxy knows the origin by
-    /// the address `origin`, each in turn; a request is an event, its latency the delay from the
-    /// origin to the client.
-    pub(crate) fn tick(
+    /// Sends `per_s` events a second on all streams of the proxy that knows the origin by this
+    /// address, each in turn, for `duration`; returns how many it were.
+    pub(crate) fn send_events(
         &mut self,
-        endpoint: Endpoint,
         origin: SocketAddr,
         per_s: f64,
         duration: Duration,
-    ) -> Result<Slice> {
+    ) -> Result<u64> {
+        self.origin.start_pace(origin, per_s);
+        let mut slice = Slice::default();
+        let until_ns = monotonic_ns() + duration.as_nanos() as u64;
+        while monotonic_ns() < until_ns {
+            self.turn(Duration::ZERO, &mut slice)?;
+        }
+        Ok(self.origin.stop_pace())
+    }
+
+    /// Serves streams until as many events have come as `sent` says at its end, whose latency is the
+    /// delay from the origin to here. Until then `sent` is [`u64::MAX`].
+    pub(crate) fn receive_events(&mut self, endpoint: Endpoint, sent: &AtomicU64) -> Result<Slice> {
         let mut slice = Slice::default();
         let start_ns = monotonic_ns();
-        self.fleets[endpoint.0 as usize - 1].delays_us.reset();
-        self.origin.start_pace(origin, per_s);
-        self.poll_for(duration, &mut slice)?;
-        let sent = self.origin.stop_pace();
-        let until_ns = monotonic_ns() + GRACE_NS;
-        while self.fleets[endpoint.0 as usize - 1].delays_us.len() < sent {
-            if monotonic_ns() > until_ns {
-                let came = self.fleets[endpoint.0 as usize - 1].delays_us.len();
+        let number = endpoint.0 as usize - 1;
+        let mut until_ns = u64::MAX;
+        loop {
+            self.turn(Duration::ZERO, &mut slice)?;
+            let sent = sent.load(Ordering::Acquire);
+            let came = self.fleets[number].delays_us.len();
+            if came >= sent {
+                break;
+            }
+            let now_ns = monotonic_ns();
+            if sent < u64::MAX && until_ns == u64::MAX {
+                until_ns = now_ns + GRACE_NS;
+            }
+            if now_ns > until_ns {
                 slice.failed(&anyhow!("{came} of {sent} events came"));
                 break;
             }
-            self.turn(Duration::ZERO, &mut slice)?;
         }
-        let delays_us = &self.fleets[endpoint.0 as usize - 1].delays_us;
+        let delays_us = &mut self.fleets[number].delays_us;
         slice.requests = delays_us.len();
-        slice.latency_us.add(delays_us)?;
+        slice.latency_us.add(&*delays_us)?;
+        delays_us.reset();
         slice.wall_ns = monotonic_ns() - start_ns;
         Ok(slice)
+    }
+
+    /// Waits once for something to serve.
+    pub(super) fn serve_once(&mut self, timeout: Duration) -> Result<()> {
+        self.turn(timeout, &mut Slice::default())
     }
 
     /// Closes the event streams.
@@ -243,31 +329,38 @@ impl Driver {
         }
     }
 
-    fn poll_for(&mut self, duration: Duration, slice: &mut Slice) -> Result<()> {
-        let until_ns = monotonic_ns() + duration.as_nanos() as u64;
-        while monotonic_ns() < until_ns {
-            self.turn(Duration::ZERO, slice)?;
-        }
-        Ok(())
-    }
-
     /// Waits for readiness and serves it.
     fn turn(&mut self, timeout: Duration, slice: &mut Slice) -> Result<()> {
         check_interrupt()?;
-        let timeout = timeout.min(LOOK);
-        let timeout = self.origin.tick().map_or(timeout, |due| due.min(timeout));
+        if self.gives_way {
+            thread::yield_now();
+        }
+        let mut timeout = timeout.min(LOOK);
+        timeout = self.origin.tick().map_or(timeout, |due| due.min(timeout));
+        let now_ns = monotonic_ns();
+        for fleet in &mut self.fleets {
+            fleet.slow.step(now_ns, &self.body, &mut self.scratch);
+            timeout = fleet
+                .slow
+                .wait(now_ns)
+                .map_or(timeout, |due| due.min(timeout));
+        }
         self.reactor.wait(timeout, &mut self.ready)?;
         for token in &self.ready {
             match token.owner {
                 ORIGIN => self.origin.ready(token.index, &self.reactor)?,
-                owner => {
-                    self.fleets[owner as usize - 1].ready(*token, &self.body, slice, &self.reactor)
-                }
+                owner => self.fleets[owner as usize - 1].ready(
+                    *token,
+                    &self.body,
+                    slice,
+                    &self.reactor,
+                    &mut self.scratch,
+                ),
             }
         }
         for token in &self.ready {
             match token.owner {
-                ORIGIN => self.origin.flush(token.index),
+                ORIGIN => self.origin.flush(token.index, &self.reactor),
                 owner => self.fleets[owner as usize - 1].flush(*token, slice, &self.reactor),
             }
         }

@@ -1,5 +1,6 @@
 //! All connections to one proxy.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,9 +8,11 @@ use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 use rustls::ClientConfig;
 
-use super::caller::Caller;
+use super::caller::{Caller, Scratch};
 use super::schedule::Schedule;
 use super::slice::{LATENCY_US_MAX, Slice};
+use super::slow::Slow;
+use super::speech::Language;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
 use crate::netns::enter;
@@ -32,6 +35,9 @@ pub(super) struct Fleet {
     pub(super) address: SocketAddr,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) way: Way,
+    pub(super) language: Language,
+    /// Clients that take or give little at a time, whatever the others do.
+    pub(super) slow: Slow,
     pub(super) schedule: Schedule,
     pub(super) streams: Vec<Option<Stream>>,
     /// From the origin to the client, of events.
@@ -39,8 +45,10 @@ pub(super) struct Fleet {
     /// The network namespace that connections come from, if not this one.
     pub(super) netns: Option<String>,
     callers: Vec<Option<Caller>>,
-    /// Places of callers that have nothing to do.
+    /// Places of callers that can make a call, once for each call that they can make.
     free: Vec<u32>,
+    /// Room for those that have just been given a call.
+    prepared: Vec<u32>,
     outstanding: usize,
     /// Numbers calls.
     serial: u64,
@@ -52,12 +60,15 @@ impl Fleet {
             address,
             tls,
             way: Way::KeepAlive,
+            language: Language::default(),
+            slow: Slow::default(),
             schedule: Schedule::default(),
             streams: Vec::new(),
             delays_us: Histogram::new_with_max(LATENCY_US_MAX, 3).expect("valid constants"),
             netns: None,
             callers: Vec::new(),
             free: Vec::new(),
+            prepared: Vec::new(),
             outstanding: 0,
             serial: 0,
         }
@@ -66,7 +77,7 @@ impl Fleet {
     pub(super) fn connect(&mut self, count: usize, owner: u32, reactor: &Reactor) -> Result<()> {
         let _away = self.netns.as_deref().map(enter).transpose()?;
         for _ in 0..count {
-            let caller = Caller::connect(self.address, &self.tls)?;
+            let caller = Caller::connect(self.address, &self.tls, self.language)?;
             let index = self.callers.len() as u32;
             reactor.watch(caller.socket(), Token { owner, index })?;
             self.callers.push(Some(caller));
@@ -87,6 +98,11 @@ impl Fleet {
         self.outstanding == 0 && (self.schedule.is_over(now_ns) || self.free.is_empty())
     }
 
+    /// Whether calls can be made on every connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.callers.iter().flatten().all(Caller::is_open)
+    }
+
     pub(super) fn streams_begun(&self) -> usize {
         let streams = self.streams.iter().flatten();
         streams.filter(|stream| stream.has_begun()).count()
@@ -96,11 +112,19 @@ impl Fleet {
     pub(super) fn begin(&mut self, slice: &mut Slice, owner: u32, reactor: &Reactor) {
         self.outstanding = 0;
         self.free.clear();
+        // Each connection gets its first call before any gets its second.
+        for _ in 0..self.language.calls_max() {
+            self.free.extend((0..self.callers.len() as u32).rev());
+        }
         for index in (0..self.callers.len() as u32).rev() {
             match (&self.callers[index as usize], self.way) {
-                (Some(_), _) | (None, Way::EachTime) => self.free.push(index),
-                (None, Way::Reconnect) => self.renew(index, slice, owner, reactor),
+                (Some(_), _) | (None, Way::EachTime) => {}
+                (None, Way::Reconnect) => {
+                    self.free.retain(|&free| free != index);
+                    self.renew(index, slice, owner, reactor);
+                }
                 (None, Way::KeepAlive) => {
+                    self.free.retain(|&free| free != index);
                     slice.failed(&anyhow!("a connection was lost before"));
                 }
             }
@@ -110,7 +134,7 @@ impl Fleet {
     /// At the end of a slice that had no end: what hangs is not waited for in the next one.
     pub(super) fn give_up(&mut self) {
         for place in &mut self.callers {
-            place.take_if(|caller| caller.is_waiting());
+            place.take_if(|caller| caller.under_way() > 0);
         }
         self.schedule = Schedule::default();
         self.outstanding = 0;
@@ -125,17 +149,24 @@ impl Fleet {
         reactor: &Reactor,
     ) {
         self.schedule.advance(now_ns);
+        let mut prepared = mem::take(&mut self.prepared);
         while let Some(index) = self.free.pop() {
             let Some(since_ns) = self.schedule.take(now_ns) else {
                 self.free.push(index);
-                return;
+                break;
             };
-            match self.call(index, since_ns, owner, reactor) {
-                Ok(()) => self.outstanding += 1,
+            if let Err(error) = self.call(index, since_ns, owner, reactor) {
+                self.lost(index, &error, slice, owner, reactor);
                 // Who cannot connect now need not try again at once.
-                Err(error) => return self.lost(index, &error, slice, owner, reactor),
+                break;
             }
+            prepared.push(index);
         }
+        // Calls that share a connection are sent as one.
+        for index in prepared.drain(..) {
+            self.flush(Token { owner, index }, slice, reactor);
+        }
+        self.prepared = prepared;
     }
 
     fn call(&mut self, index: u32, since_ns: u64, owner: u32, reactor: &Reactor) -> Result<()> {
@@ -149,7 +180,8 @@ impl Fleet {
         }
         let caller = place.as_mut().context("no connection")?;
         caller.prepare(self.serial, since_ns)?;
-        caller.flush()
+        self.outstanding += 1;
+        Ok(())
     }
 
     /// Takes what has come on a connection.
@@ -159,13 +191,14 @@ impl Fleet {
         body: &[u8; ANSWER_BYTES],
         slice: &mut Slice,
         reactor: &Reactor,
+        scratch: &mut Scratch,
     ) {
         let (owner, index) = (token.owner, token.index as usize);
         if let Some(Some(stream)) = self.streams.get_mut(index) {
             let delays_us = &mut self.delays_us;
             let now_us = monotonic_ns() / 1000;
             let seen = |sent_us| delays_us.saturating_record(now_us.saturating_sub(sent_us));
-            if let Err(error) = stream.ready(seen) {
+            if let Err(error) = stream.ready(&mut scratch.wire, seen) {
                 slice.failed(&error.context("an event stream"));
                 self.streams[index] = None;
             }
@@ -174,25 +207,35 @@ impl Fleet {
         let Some(Some(caller)) = self.callers.get_mut(index) else {
             return;
         };
-        let waited = caller.is_waiting();
-        match caller.ready(body) {
-            Ok(None) => {}
-            Ok(Some(answered)) => {
-                slice.answered(answered.latency_ns);
-                slice.resumed += u64::from(caller.is_resumed());
-                self.outstanding -= 1;
+        let under_way = caller.under_way();
+        scratch.done.clear();
+        let read = caller.ready(body, scratch);
+        let (is_last, is_resumed) = (caller.is_last(), caller.is_resumed());
+        if !scratch.done.is_empty() {
+            let now_ns = monotonic_ns();
+            for since_ns in &scratch.done {
+                slice.answered(now_ns.saturating_sub(*since_ns));
+                slice.resumed += u64::from(is_resumed);
+            }
+            self.outstanding -= scratch.done.len();
+        }
+        match read {
+            Ok(()) if scratch.done.is_empty() => {}
+            Ok(()) => {
                 if self.way == Way::EachTime
                     && let Some(caller) = self.callers[index].take()
                 {
                     caller.close();
                 }
-                if answered.is_last && self.way == Way::Reconnect {
+                if is_last && self.way == Way::Reconnect {
                     slice.reconnected += 1;
                     return self.renew(token.index, slice, owner, reactor);
                 }
-                self.again(token.index, slice, owner, reactor);
+                for _ in 0..scratch.done.len() {
+                    self.again(token.index, slice, owner, reactor);
+                }
             }
-            Err(_) if !waited && self.way == Way::Reconnect => {
+            Err(_) if under_way == 0 && self.way == Way::Reconnect => {
                 slice.reconnected += 1;
                 self.callers[index] = None;
                 if let Some(at) = self.free.iter().position(|&free| free as usize == index) {
@@ -200,11 +243,7 @@ impl Fleet {
                     self.renew(token.index, slice, owner, reactor);
                 }
             }
-            Err(error) => {
-                self.outstanding -= usize::from(waited);
-                self.free.retain(|&free| free as usize != index);
-                self.lost(token.index, &error, slice, owner, reactor);
-            }
+            Err(error) => self.lost(token.index, &error, slice, owner, reactor),
         }
     }
 
@@ -242,13 +281,11 @@ impl Fleet {
         if let Some(Some(caller)) = self.callers.get_mut(index)
             && let Err(error) = caller.flush()
         {
-            self.outstanding -= usize::from(caller.is_waiting());
-            self.free.retain(|&free| free as usize != index);
             self.lost(token.index, &error, slice, token.owner, reactor);
         }
     }
 
-    /// A call has failed with its connection.
+    /// A connection has failed, with all calls on it.
     fn lost(
         &mut self,
         index: u32,
@@ -258,7 +295,10 @@ impl Fleet {
         reactor: &Reactor,
     ) {
         slice.failed(error);
-        self.callers[index as usize] = None;
+        if let Some(caller) = self.callers[index as usize].take() {
+            self.outstanding -= caller.under_way();
+        }
+        self.free.retain(|&free| free != index);
         match self.way {
             Way::KeepAlive => {}
             Way::EachTime => self.free.push(index),

@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 type Send = h3::client::SendRequest<OpenStreams, Bytes>;
 
+/// Its name in ALPN.
+pub(crate) const ALPN: &str = "h3";
+
 /// One connection, whose streams are requests.
 #[derive(Clone)]
 pub(super) struct Client {

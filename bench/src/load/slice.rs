@@ -56,6 +56,14 @@ impl Slice {
         Ok(())
     }
 
+    /// Adds a slice of the same proxy from the same time, of another thread.
+    pub(crate) fn add_beside(&mut self, other: Self) -> Result<()> {
+        let wall_ns = self.wall_ns.max(other.wall_ns);
+        self.add(other)?;
+        self.wall_ns = wall_ns;
+        Ok(())
+    }
+
     pub(super) fn answered(&mut self, latency_ns: u64) {
         self.requests += 1;
         self.latency_us.saturating_record(latency_ns / 1000);
@@ -64,5 +72,28 @@ impl Slice {
     pub(crate) fn failed(&mut self, error: &anyhow::Error) {
         self.errors += 1;
         self.first_error.get_or_insert_with(|| format!("{error:#}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_added_up_and_their_time_is_not() {
+        let slice = |requests: u64, wall_ns, latency_ns| {
+            let mut slice = Slice::default();
+            (0..requests).for_each(|_| slice.answered(latency_ns));
+            slice.wall_ns = wall_ns;
+            slice
+        };
+        let mut sum = slice(30, 1_000, 10_000);
+        sum.add_beside(slice(10, 1_100, 90_000))
+            .expect("same bounds");
+        assert_eq!((sum.requests, sum.wall_ns), (40, 1_100));
+        let at = |quantile| sum.latency_us.value_at_quantile(quantile);
+        assert_eq!((at(0.5), at(0.75), at(0.76)), (10, 10, 90));
+        sum.add(slice(1, 900, 1)).expect("same bounds");
+        assert_eq!(sum.wall_ns, 2_000);
     }
 }

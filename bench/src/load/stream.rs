@@ -7,8 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use rustls::ClientConfig;
 
-use super::answer::{RECEIVE_BYTES, check_events};
-use super::tls::{SERVER_NAME, Tls};
+use super::answer::check_events;
+use super::caller::authority;
+use super::tls::Tls;
 
 /// An open event stream.
 pub(super) struct Stream {
@@ -26,9 +27,9 @@ impl Stream {
         let mut tls = Tls::start(address, config)?;
         let request = format!(
             "GET /sse?interval_ms=0 HTTP/1.1\r\n\
-             host: {SERVER_NAME}:{}\r\n\
+             host: {}\r\n\
              accept: text/event-stream\r\n\r\n",
-            address.port()
+            authority(address)
         );
         tls.queue(request.as_bytes())?;
         tls.flush()?;
@@ -54,12 +55,14 @@ impl Stream {
         self.tls.socket()
     }
 
-    /// Reads what has come; hands the time at which each event was sent to `seen`, in microseconds.
+    /// Reads what has come, with `wire` as room for it; hands the time at which each event was sent to `seen`, in microseconds.
     /// Comments do not count, and events have to come in order, each once.
-    pub(super) fn ready(&mut self, mut seen: impl FnMut(u64)) -> Result<()> {
-        let mut piece = [0; RECEIVE_BYTES];
-        let count = self.tls.receive(&mut piece)?;
-        self.partial.extend_from_slice(&piece[..count]);
+    pub(super) fn ready(&mut self, wire: &mut [u8], mut seen: impl FnMut(u64)) -> Result<()> {
+        let partial = &mut self.partial;
+        self.tls.receive(wire, |plain| {
+            partial.extend_from_slice(plain);
+            Ok(())
+        })?;
         let mut from = 0;
         if !self.open {
             let Some(head_bytes) = check_events(&self.partial)? else {

@@ -1,4 +1,4 @@
-//! Generator and origin as tasks of one thread, for protocols whose clients are libraries.
+//! Generator and origin as tasks of one thread, for HTTP/3, whose client is a library.
 //!
 //! The origin's epoll is one more descriptor of the runtime's. While there is load a task that does
 //! nothing keeps the runtime from sleeping, so that no proxy pays for waking it.
@@ -17,16 +17,16 @@ use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::bulk::Direction;
-use super::call::{self, CALL_BYTES};
+use super::call;
+use super::h3;
 use super::slice::Slice;
-use super::{h2, h3};
 use crate::clock::monotonic_ns;
 use crate::measure::check_interrupt;
 use crate::origin::{ANSWER_BYTES, NONCE_BYTES, Origin, answer_body};
 use crate::reactor::Reactor;
 
 /// For what is under way at the end of a slice.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(10);
 /// For a large body.
 const BULK_PATIENCE: Duration = Duration::from_secs(300);
 /// Token owner of the origin.
@@ -34,52 +34,14 @@ const ORIGIN: u32 = 0;
 /// Longest wait between two looks at whether to go on at all.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What connections speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    H2,
-    H3,
-}
-
-impl Protocol {
-    /// Its name in ALPN.
-    pub(crate) fn alpn(self) -> &'static str {
-        match self {
-            Self::H2 => "h2",
-            Self::H3 => "h3",
-        }
-    }
-}
-
-/// A connection.
-#[derive(Clone)]
-enum Client {
-    H2(h2::Client),
-    H3(h3::Client),
-}
-
-impl Client {
-    async fn call(
-        &mut self,
-        body: [u8; CALL_BYTES],
-        answer: &mut [u8; ANSWER_BYTES],
-    ) -> Result<usize> {
-        match self {
-            Self::H2(client) => client.call(body, answer).await,
-            Self::H3(client) => client.call(body, answer).await,
-        }
-    }
-}
-
 /// The origin and the connections to every proxy.
 pub(crate) struct Tasks {
     runtime: Runtime,
     local: LocalSet,
     origin: Rc<RefCell<(Origin, Reactor)>>,
     /// By proxy.
-    fleets: Vec<Vec<Client>>,
+    fleets: Vec<Vec<h3::Client>>,
     serial: Rc<Cell<u64>>,
-    sleeps: bool,
 }
 
 impl Tasks {
@@ -101,13 +63,7 @@ impl Tasks {
             origin,
             fleets: Vec::new(),
             serial: Rc::default(),
-            sleeps: false,
         })
-    }
-
-    /// From now on waits in its sleep, as other generators do, for others on this CPU.
-    pub(crate) fn sleep(&mut self) {
-        self.sleeps = true;
     }
 
     /// Has the origin listen on a free port of the loopback, for one proxy.
@@ -120,25 +76,15 @@ impl Tasks {
     /// Opens connections to a proxy; returns its number.
     pub(crate) fn connect(
         &mut self,
-        protocol: Protocol,
         address: SocketAddr,
         tls: &ClientConfig,
         count: usize,
     ) -> Result<usize> {
         let clients = self.local.block_on(&self.runtime, async {
+            let endpoint = h3::endpoint(tls)?;
             let mut clients = Vec::new();
-            match protocol {
-                Protocol::H2 => {
-                    for _ in 0..count {
-                        clients.push(Client::H2(h2::connect(address, tls).await?));
-                    }
-                }
-                Protocol::H3 => {
-                    let endpoint = h3::endpoint(tls)?;
-                    for _ in 0..count {
-                        clients.push(Client::H3(h3::connect(&endpoint, address).await?));
-                    }
-                }
+            for _ in 0..count {
+                clients.push(h3::connect(&endpoint, address).await?);
             }
             anyhow::Ok(clients)
         })?;
@@ -170,7 +116,7 @@ impl Tasks {
             })
         });
         let loops: Vec<_> = loops.collect();
-        let done = Rc::new(Cell::new(self.sleeps));
+        let done = Rc::new(Cell::new(false));
         let awake = Rc::clone(&done);
         let whole = self.local.block_on(&self.runtime, async {
             spawn_local(async move {
@@ -194,7 +140,7 @@ impl Tasks {
     /// Moves a body of `bytes` over the first connection to a proxy.
     pub(crate) fn bulk(&mut self, fleet: usize, direction: Direction, bytes: u64) -> Result<Slice> {
         check_interrupt()?;
-        let Some(Client::H3(client)) = self.fleets[fleet].first_mut() else {
+        let Some(client) = self.fleets[fleet].first_mut() else {
             bail!("no HTTP/3 connection");
         };
         let start_ns = monotonic_ns();
@@ -211,7 +157,7 @@ impl Tasks {
 }
 
 async fn call_until(
-    mut client: Client,
+    mut client: h3::Client,
     until_ns: u64,
     serial: &Cell<u64>,
     slice: &RefCell<Slice>,
@@ -258,7 +204,7 @@ async fn serve(origin: &RefCell<(Origin, Reactor)>) -> Result<()> {
                 origin.ready(token.index, reactor)?;
             }
             for token in &ready {
-                origin.flush(token.index);
+                origin.flush(token.index, reactor);
             }
         }
         guard.clear_ready();

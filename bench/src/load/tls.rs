@@ -1,6 +1,6 @@
 //! TLS over a non-blocking socket, with the bytes in our hands.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, version};
+use socket2::{Domain, Socket, Type};
 
 /// For a connection and its handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,39 +44,59 @@ pub(crate) fn resuming(config: &ClientConfig) -> ClientConfig {
     config
 }
 
-/// A client connection after its handshake.
+/// What is read from a socket at a time; one buffer for all of a thread's connections.
+pub(super) const WIRE_BYTES: usize = 64 << 10;
+
+/// A client connection.
 pub(super) struct Tls {
     socket: TcpStream,
     tls: ClientConnection,
 }
 
 impl Tls {
-    /// Connects and shakes hands, waiting for both.
+    /// Connects and shakes hands, waiting for both; reading goes on waiting until
+    /// [`Tls::do_not_wait`].
     pub(super) fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
-        let mut socket = TcpStream::connect_timeout(&address, PATIENCE)
-            .with_context(|| format!("cannot connect to {address}"))?;
-        socket.set_nodelay(true)?;
+        Self::shake(socket(address, None)?, address, config)
+    }
+
+    /// The same with a receive buffer of this size, for who reads slowly: the rest waits elsewhere.
+    pub(super) fn connect_narrow(
+        address: SocketAddr,
+        config: &Arc<ClientConfig>,
+        bytes: usize,
+    ) -> Result<Self> {
+        Self::shake(socket(address, Some(bytes))?, address, config)
+    }
+
+    fn shake(
+        mut socket: TcpStream,
+        address: SocketAddr,
+        config: &Arc<ClientConfig>,
+    ) -> Result<Self> {
         socket.set_read_timeout(Some(PATIENCE))?;
-        let name = ServerName::try_from(SERVER_NAME).expect("the name is valid");
-        let mut tls = ClientConnection::new(Arc::clone(config), name)?;
+        let mut tls = client(config)?;
         while tls.is_handshaking() {
             tls.complete_io(&mut socket)
                 .with_context(|| format!("TLS handshake with {address}"))?;
         }
-        socket.set_nonblocking(true)?;
         Ok(Self { socket, tls })
     }
 
     /// Connects and has the first message of the handshake ready to be sent; the rest is up to
     /// [`Tls::receive`] and [`Tls::flush`].
     pub(super) fn start(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Self> {
-        let socket = TcpStream::connect_timeout(&address, PATIENCE)
-            .with_context(|| format!("cannot connect to {address}"))?;
-        socket.set_nodelay(true)?;
-        socket.set_nonblocking(true)?;
-        let name = ServerName::try_from(SERVER_NAME).expect("the name is valid");
-        let tls = ClientConnection::new(Arc::clone(config), name)?;
-        Ok(Self { socket, tls })
+        let tls = Self {
+            socket: socket(address, None)?,
+            tls: client(config)?,
+        };
+        tls.do_not_wait()?;
+        Ok(tls)
+    }
+
+    /// From now on nothing waits for the socket.
+    pub(super) fn do_not_wait(&self) -> io::Result<()> {
+        self.socket.set_nonblocking(true)
     }
 
     pub(super) fn is_resumed(&self) -> bool {
@@ -96,7 +117,7 @@ impl Tls {
         self.tls.writer().write_all(bytes)
     }
 
-    /// Sends what is queued, all of it, or fails: there is never more than one request under way.
+    /// Sends what is queued, all of it, or fails: there is never more under way than a socket takes.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut self.socket)?;
@@ -104,20 +125,54 @@ impl Tls {
         Ok(())
     }
 
-    /// Reads once from the socket and puts what it means into `into`; returns how many bytes that
-    /// is, which may be none. The end of the connection is an error.
-    pub(super) fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self.tls.read_tls(&mut self.socket) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+    /// Reads once from the socket, as much as `wire` holds, and hands on what it means, which may be
+    /// nothing. The end of the connection is an error.
+    pub(super) fn receive(
+        &mut self,
+        wire: &mut [u8],
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let count = match self.socket.read(wire) {
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut rest = &wire[..count];
+        // A read of the socket may be several of the session's, whose own buffer is small.
+        while !rest.is_empty() {
+            self.tls.read_tls(&mut rest)?;
+            self.tls.process_new_packets().map_err(io::Error::other)?;
+            let mut reader = self.tls.reader();
+            loop {
+                let plain = match reader.fill_buf() {
+                    Ok([]) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                    Ok(plain) => plain,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.into()),
+                };
+                let length = plain.len();
+                take(plain)?;
+                reader.consume(length);
+            }
         }
-        self.tls.process_new_packets().map_err(io::Error::other)?;
-        match self.tls.reader().read(into) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            result => result,
-        }
+        Ok(())
     }
+}
+
+fn socket(address: SocketAddr, receive_bytes: Option<usize>) -> Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if let Some(bytes) = receive_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket
+        .connect_timeout(&address.into(), PATIENCE)
+        .with_context(|| format!("cannot connect to {address}"))?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket.into())
+}
+
+fn client(config: &Arc<ClientConfig>) -> Result<ClientConnection> {
+    let name = ServerName::try_from(SERVER_NAME).expect("the name is valid");
+    Ok(ClientConnection::new(Arc::clone(config), name)?)
 }

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 /// Unit of /proc/stat: the same on every Linux, whatever the kernel's own tick.
 const USER_HZ: u64 = 100;
 
-/// The CPUs of a measurement: the first for the proxies, the last for their load.
+/// The CPUs of a measurement: the first for the proxies, the last for what starts and loads them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cpus {
     proxy: Vec<usize>,
@@ -37,6 +37,17 @@ impl Cpus {
     /// Whether the load has a CPU that no proxy uses.
     pub(crate) fn are_apart(&self) -> bool {
         !self.proxy.contains(&self.load)
+    }
+
+    /// Those that no proxy uses, for threads that load them; the last, where there are none.
+    pub(crate) fn load(&self) -> Vec<usize> {
+        let all = ALL.get().map(Vec::as_slice).unwrap_or_default();
+        let left = all.iter().copied().filter(|cpu| !self.proxy.contains(cpu));
+        let left: Vec<usize> = left.collect();
+        match left.is_empty() {
+            true => vec![self.load],
+            false => left,
+        }
     }
 
     /// How long the proxies' CPUs have been idle since the machine started, all of them together,
@@ -74,6 +85,11 @@ fn idle_ticks(stat: &str, cpu: usize) -> Option<u64> {
     let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
     let mut fields = line.split_whitespace().skip(3);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+/// Restricts the calling thread to one CPU.
+pub(crate) fn give_cpu(cpu: usize) -> Result<()> {
+    pin(&[cpu])
 }
 
 fn pin(cpus: &[usize]) -> Result<()> {

@@ -6,7 +6,7 @@ mod process;
 mod ratio;
 mod stats;
 
-pub(crate) use cpus::Cpus;
+pub(crate) use cpus::{Cpus, give_cpu};
 pub(crate) use interrupt::{check_interrupt, watch_interrupt};
 pub(crate) use process::{Memory, ProcessTree};
 pub(crate) use ratio::Ratio;

@@ -22,7 +22,7 @@ pub fn serve(address: SocketAddr) -> Result<()> {
         reactor.wait(timeout, &mut ready)?;
         for token in &ready {
             origin.ready(token.index, &reactor)?;
-            origin.flush(token.index);
+            origin.flush(token.index, &reactor);
         }
     }
 }

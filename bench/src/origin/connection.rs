@@ -2,11 +2,18 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
-use super::request::{EVENTS_HEAD, Request, answer, parse, write_event};
+use super::bulk::{PATTERN_BYTES, pattern};
+use super::request::{
+    ANSWER_BYTES, EVENTS_HEAD, NONCE_BYTES, Refusal, Request, answer, parse, write_event,
+};
+use super::websocket::{ANSWER_HEAD, agreement, message};
 
 /// Largest request head and body together.
 const REQUEST_MAX: usize = 16 << 10;
+/// Of a large body, what is sent in a turn, so that others have theirs.
+const BODY_TURN_BYTES: usize = 4 * PATTERN_BYTES;
 
 /// What a turn of a connection came to.
 pub(super) enum Turn {
@@ -22,7 +29,30 @@ pub(super) enum Turn {
 pub(super) struct Scratch {
     received: Vec<u8>,
     answer: Vec<u8>,
+    body_at: usize,
     nonce_at: usize,
+}
+
+/// What a flush came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    Whole,
+    /// The rest when the socket takes more.
+    Partly,
+}
+
+/// What a connection is used for.
+enum Talk {
+    Calls,
+    /// It is an event stream; so many were sent.
+    Events(u64),
+    Messages,
+}
+
+/// A body that is being sent.
+struct Body {
+    sent: u64,
+    bytes: u64,
 }
 
 impl Default for Scratch {
@@ -30,6 +60,7 @@ impl Default for Scratch {
         let (answer, nonce_at) = answer();
         Self {
             received: vec![0; REQUEST_MAX],
+            body_at: answer.len() - ANSWER_BYTES,
             answer,
             nonce_at,
         }
@@ -43,8 +74,8 @@ pub(super) struct Connection {
     partial: Vec<u8>,
     /// Answers for [`Connection::flush`] to send.
     out: Vec<u8>,
-    /// Events sent, if it is a stream.
-    events: Option<u64>,
+    talk: Talk,
+    body: Option<Body>,
 }
 
 impl Connection {
@@ -53,13 +84,18 @@ impl Connection {
             socket,
             partial: Vec::new(),
             out: Vec::new(),
-            events: None,
+            talk: Talk::Calls,
+            body: None,
         }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// Whether it is an event stream.
     pub(super) fn is_stream(&self) -> bool {
-        self.events.is_some()
+        matches!(self.talk, Talk::Events(_))
     }
 
     /// Reads what has come and prepares the answers, for [`Connection::flush`] to send.
@@ -80,23 +116,13 @@ impl Connection {
         }
         let mut turn = Turn::Kept;
         while !rest.is_empty() {
-            match parse(rest) {
-                Ok(Some((request, bytes))) => {
-                    rest = &rest[bytes..];
-                    match request {
-                        Request::Call { nonce } => {
-                            let start = self.out.len() + scratch.nonce_at;
-                            self.out.extend_from_slice(&scratch.answer);
-                            self.out[start..start + nonce.len()].copy_from_slice(&nonce);
-                        }
-                        Request::Events { interval_ms } => {
-                            self.out.extend_from_slice(EVENTS_HEAD);
-                            write_event(&mut self.out, 0, now_us());
-                            self.events = Some(1);
-                            turn = Turn::Streaming { interval_ms };
-                        }
-                    }
-                }
+            // Nobody may ask for more before the body before it is through.
+            let taken = match self.body {
+                Some(_) => Err(Refusal::Body),
+                None => self.take(rest, scratch, &now_us, &mut turn),
+            };
+            match taken {
+                Ok(Some(bytes)) => rest = &rest[bytes..],
                 Ok(None) if rest.len() < REQUEST_MAX => {
                     self.partial = rest.to_vec();
                     break;
@@ -107,26 +133,96 @@ impl Connection {
         turn
     }
 
-    /// Sends the answers that were prepared.
+    /// Prepares the answer to what is at the start of `bytes`; returns its length, or nothing if more
+    /// has to come.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        scratch: &Scratch,
+        now_us: impl Fn() -> u64,
+        turn: &mut Turn,
+    ) -> Result<Option<usize>, Refusal> {
+        if let Talk::Messages = self.talk {
+            let Some((nonce, length)) = message(bytes)? else {
+                return Ok(None);
+            };
+            self.out.extend_from_slice(&ANSWER_HEAD);
+            self.answer(scratch, scratch.body_at, &nonce);
+            return Ok(Some(length));
+        }
+        let Some((request, length)) = parse(bytes)? else {
+            return Ok(None);
+        };
+        match request {
+            Request::Call { nonce } => self.answer(scratch, 0, &nonce),
+            Request::Events { interval_ms } => {
+                self.out.extend_from_slice(EVENTS_HEAD);
+                write_event(&mut self.out, 0, now_us());
+                self.talk = Talk::Events(1);
+                *turn = Turn::Streaming { interval_ms };
+            }
+            Request::Body { bytes } => {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n");
+                self.out.extend_from_slice(head.as_bytes());
+                self.body = Some(Body { sent: 0, bytes });
+            }
+            Request::WebSocket { accept } => {
+                self.out.extend_from_slice(agreement(&accept).as_bytes());
+                self.talk = Talk::Messages;
+            }
+        }
+        Ok(Some(length))
+    }
+
+    /// The answer to a call from its byte `from` on.
+    fn answer(&mut self, scratch: &Scratch, from: usize, nonce: &[u8; NONCE_BYTES]) {
+        let start = self.out.len() + scratch.nonce_at - from;
+        self.out.extend_from_slice(&scratch.answer[from..]);
+        self.out[start..start + nonce.len()].copy_from_slice(nonce);
+    }
+
+    /// Sends the answers that were prepared, and of a large body as much as the socket takes.
     ///
-    /// A peer that takes less than all of them at once does not belong to a measurement.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    /// A peer that takes less than all of the rest at once does not belong to a measurement.
+    pub(super) fn flush(&mut self) -> io::Result<Flushed> {
         let whole = self.out.is_empty() || self.socket.write(&self.out)? == self.out.len();
         self.out.clear();
-        match whole {
-            true => Ok(()),
-            false => Err(io::ErrorKind::WriteZero.into()),
+        if !whole {
+            return Err(io::ErrorKind::WriteZero.into());
         }
+        let Some(body) = &mut self.body else {
+            return Ok(Flushed::Whole);
+        };
+        let mut room = BODY_TURN_BYTES;
+        while body.sent < body.bytes {
+            let left = usize::try_from(body.bytes - body.sent).unwrap_or(usize::MAX);
+            let piece = &pattern(body.sent)[..left.min(PATTERN_BYTES).min(room)];
+            if piece.is_empty() {
+                return Ok(Flushed::Partly);
+            }
+            match self.socket.write(piece) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    body.sent += count as u64;
+                    room -= count;
+                }
+                Err(error) if is_transient(&error) => return Ok(Flushed::Partly),
+                Err(error) => return Err(error),
+            }
+        }
+        self.body = None;
+        Ok(Flushed::Whole)
     }
 
     /// Sends the next event of a stream; an error ends it.
     pub(super) fn send_event(&mut self, now_us: u64) -> io::Result<()> {
-        let Some(seq) = &mut self.events else {
+        let Talk::Events(seq) = &mut self.talk else {
             return Ok(());
         };
         write_event(&mut self.out, *seq, now_us);
         *seq += 1;
-        self.flush()
+        self.flush()?;
+        Ok(())
     }
 }
 

@@ -8,8 +8,10 @@ mod pace;
 mod request;
 mod server;
 mod ticker;
+mod websocket;
 
 pub use alone::serve;
 pub(crate) use bulk::{BulkOrigin, PATTERN_BYTES, pattern, receive, send};
 pub(crate) use request::{ANSWER_BYTES, NONCE_AT, NONCE_BYTES, answer_body};
 pub(crate) use server::Origin;
+pub(crate) use websocket::accept_of;

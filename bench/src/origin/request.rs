@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
+use super::websocket::accept_of;
+
 /// Body of the answer to a call.
 pub(crate) const ANSWER_BYTES: usize = 1024;
 /// The id of a call comes back in its answer, so that the client can tell its own answer from any
@@ -24,6 +26,10 @@ pub(super) enum Request {
     Call { nonce: [u8; NONCE_BYTES] },
     /// `GET /sse?interval_ms=`: wants an event stream; 0 means one event and then silence.
     Events { interval_ms: u64 },
+    /// `GET ?bytes=`: wants a body of the pattern.
+    Body { bytes: u64 },
+    /// `GET` with an upgrade: wants a WebSocket, proven by this word.
+    WebSocket { accept: String },
 }
 
 /// Why a connection is closed instead of answered.
@@ -47,18 +53,25 @@ pub(super) fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, Refusal> 
     match head.method {
         Some("GET") => {
             let target = head.path.unwrap_or_default();
-            let interval_ms = target
-                .split_once("interval_ms=")
-                .and_then(|(_, value)| value.split('&').next()?.parse().ok())
-                .unwrap_or(0);
-            Ok(Some((Request::Events { interval_ms }, head_bytes)))
+            let number = |name: &str| -> Option<u64> {
+                let (_, value) = target.split_once(name)?;
+                value.split('&').next()?.parse().ok()
+            };
+            let key = find(head.headers, "sec-websocket-key");
+            let request = match (key, number("?bytes=")) {
+                (Some(key), _) => Request::WebSocket {
+                    accept: accept_of(key),
+                },
+                (None, Some(bytes)) => Request::Body { bytes },
+                (None, None) => Request::Events {
+                    interval_ms: number("interval_ms=").unwrap_or(0),
+                },
+            };
+            Ok(Some((request, head_bytes)))
         }
         Some("POST") => {
-            let length = head
-                .headers
-                .iter()
-                .find(|field| field.name.eq_ignore_ascii_case("content-length"))
-                .and_then(|field| str::from_utf8(field.value).ok()?.parse().ok())
+            let length = find(head.headers, "content-length")
+                .and_then(|value| str::from_utf8(value).ok()?.parse().ok())
                 .filter(|length| (NONCE_AT + NONCE_BYTES..=BODY_MAX).contains(length))
                 .ok_or(Refusal::Body)?;
             let Some(body) = buffer[head_bytes..].get(..length) else {
@@ -70,6 +83,13 @@ pub(super) fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, Refusal> 
         }
         _ => Err(Refusal::Malformed),
     }
+}
+
+fn find<'b>(fields: &[httparse::Header<'b>], name: &str) -> Option<&'b [u8]> {
+    let field = fields
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case(name))?;
+    Some(field.value)
 }
 
 /// The body of every answer, but for the id.
@@ -141,12 +161,17 @@ mod tests {
 
     #[test]
     fn streams_carry_their_interval() {
-        for (target, interval_ms) in [("/sse", 0), ("/sse?interval_ms=250&n=1", 250)] {
+        for (target, wanted) in [
+            ("/sse", Request::Events { interval_ms: 0 }),
+            (
+                "/sse?interval_ms=250&n=1",
+                Request::Events { interval_ms: 250 },
+            ),
+            ("/?bytes=70000", Request::Body { bytes: 70_000 }),
+        ] {
             let request = format!("GET {target} HTTP/1.1\r\n\r\n");
-            assert_eq!(
-                parse(request.as_bytes()),
-                Ok(Some((Request::Events { interval_ms }, request.len())))
-            );
+            let parsed = parse(request.as_bytes());
+            assert_eq!(parsed, Ok(Some((wanted, request.len()))));
         }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use super::connection::{Connection, Scratch, Turn};
+use super::connection::{Connection, Flushed, Scratch, Turn};
 use super::pace::Pace;
 use super::ticker::Ticker;
 use crate::clock::monotonic_ns;
@@ -24,6 +24,8 @@ struct Place {
     generation: u32,
     /// Which listener it came in by.
     group: usize,
+    /// Whether it is watched for room to send.
+    sending: bool,
 }
 
 /// An HTTP/1.1 server driven by whoever owns the [`Reactor`].
@@ -65,6 +67,8 @@ impl Origin {
             None,
         )?;
         listener.set_reuse_address(true)?;
+        // Threads of a load listen on one address.
+        listener.set_reuse_port(true)?;
         listener.bind(&address.into())?;
         // Thousands of streams are opened as fast as can be.
         listener.listen(4096)?;
@@ -76,6 +80,11 @@ impl Origin {
         let address = listener.local_addr()?;
         self.listeners.push(listener);
         Ok(address)
+    }
+
+    /// Whether it serves nobody, and will not.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.listeners.is_empty()
     }
 
     /// Reads from the socket behind a token of this origin; [`Origin::flush`] sends the answers.
@@ -169,10 +178,23 @@ impl Origin {
     }
 
     /// Sends what [`Origin::ready`] prepared for this token.
-    pub(crate) fn flush(&mut self, index: u32) {
-        let place = self.places.get_mut(index as usize);
-        let connection = place.and_then(|place| place.connection.as_mut());
-        if connection.is_some_and(|connection| connection.flush().is_err()) {
+    pub(crate) fn flush(&mut self, index: u32, reactor: &Reactor) {
+        let Some(place) = self.places.get_mut(index as usize) else {
+            return;
+        };
+        let Some(connection) = &mut place.connection else {
+            return;
+        };
+        let owner = self.owner;
+        let flushed = connection.flush().and_then(|flushed| {
+            let sending = flushed == Flushed::Partly;
+            if sending != place.sending {
+                reactor.watch_room(connection.socket(), Token { owner, index }, sending)?;
+                place.sending = sending;
+            }
+            Ok(())
+        });
+        if flushed.is_err() {
             self.close(index);
         }
     }
@@ -196,6 +218,7 @@ impl Origin {
             let place = &mut self.places[index as usize];
             place.connection = Some(Connection::new(socket));
             place.group = group;
+            place.sending = false;
         }
     }
 

@@ -4,8 +4,10 @@ mod counters;
 mod identity;
 mod proxy;
 mod running;
+mod setup;
 
 pub(crate) use counters::quic_counters;
 pub(crate) use identity::Identity;
-pub(crate) use proxy::{Peer, Proxy, Setup};
+pub(crate) use proxy::Proxy;
 pub(crate) use running::Running;
+pub(crate) use setup::{Peer, Setup};

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::proxy::{Peer, Proxy, Setup};
+use super::proxy::Proxy;
+use super::setup::{Peer, Setup, Watched};
 use crate::clock::{monotonic_ns, pause};
 use crate::measure::{ProcessTree, check_interrupt};
 use crate::netns::enter;
@@ -38,12 +39,15 @@ pub(crate) struct Running {
     /// With its configuration, logs and sockets.
     pub(crate) dir: PathBuf,
     child: Child,
+    /// What it takes over by itself when it changes.
+    watched: Option<Watched>,
 }
 
 impl Running {
     pub(super) fn start(
         peer: &Peer,
         mut command: Command,
+        watched: Option<Watched>,
         [address, metrics]: [SocketAddr; 2],
         setup: &Setup<'_>,
     ) -> Result<Self> {
@@ -66,6 +70,7 @@ impl Running {
             start_ns: 0,
             dir,
             child,
+            watched,
         };
         let netns = setup.netns.map(enter).transpose()?;
         running.wait_until_ready(&complaints)?;
@@ -81,6 +86,10 @@ impl Running {
         match self.proxy {
             Proxy::Edge | Proxy::Nginx => kill(main, Signal::SIGHUP)?,
             Proxy::Haproxy => kill(main, Signal::SIGUSR2)?,
+            Proxy::Traefik | Proxy::Envoy => {
+                let watched = self.watched.as_ref().context("it watches a file")?;
+                watched.put(monotonic_ns())?;
+            }
             Proxy::Caddy => {
                 // The command ends when the new configuration is in force; nobody waits for it.
                 let mut command = Command::new(self.proxy.program()?);

@@ -19,12 +19,12 @@ fn line(line: &str) -> Option<Count> {
     let mut fields = line.split(',');
     let number = fields.next()?.parse().ok().filter(|&number| number > 0)?;
     let event = fields.nth(1)?;
-    let what = match event.strip_prefix("syscalls:sys_enter_") {
-        Some(call) => call.to_owned(),
-        None => match event {
-            "io_uring:io_uring_submit_req" => "ring entries".to_owned(),
-            other => other.replace('-', " "),
-        },
+    let what = match event.split_once(':') {
+        Some(("syscalls", call)) => call.trim_start_matches("sys_enter_").to_owned(),
+        Some(("io_uring", "io_uring_submit_req")) => "ring entries".to_owned(),
+        // A probe of ours, whose group is named after this process.
+        Some((_, probe)) => probe.replace('_', " "),
+        None => event.replace('-', " "),
     };
     Some(Count { what, number })
 }
@@ -40,6 +40,7 @@ mod tests {
             12,,syscalls:sys_enter_epoll_wait,1000,100.00,,\n\
             40,,io_uring:io_uring_submit_req,1000,100.00,,\n\
             <not counted>,,page-faults,0,0.00,,\n\
+            7,,edge_bench_17:allocations_in_C,1000,100.00,,\n\
             3,,context-switches,1000,100.00,,\n";
         let counts = parse(text);
         let shown: Vec<_> = counts.iter().map(|c| (c.what.as_str(), c.number)).collect();
@@ -48,6 +49,7 @@ mod tests {
             [
                 ("ring entries", 40),
                 ("epoll_wait", 12),
+                ("allocations in C", 7),
                 ("context switches", 3)
             ]
         );

@@ -1,8 +1,10 @@
 //! Where the time goes: what `perf` sees of a proxy during one slice of a workload.
 //!
 //! The first slice is sampled, for a flame graph; the second is counted, for system calls and ring
-//! entries per request. Counting leaves the speed nearly as it is, unlike tracing.
+//! entries per request, which leaves the speed nearly as it is, unlike tracing; in the third
+//! allocations are counted, which does not.
 
+mod allocations;
 mod count;
 mod flame;
 mod fold;
@@ -21,7 +23,8 @@ use nix::unistd::Pid;
 use crate::clock::pause;
 use crate::load::Slice;
 
-pub(crate) use count::Count;
+use allocations::Probes;
+use count::Count;
 
 /// For `perf` to have opened its counters.
 const ATTACH: Duration = Duration::from_millis(700);
@@ -32,12 +35,17 @@ static PROFILE: OnceLock<Mutex<Profile>> = OnceLock::new();
 struct Profile {
     dir: PathBuf,
     slices: usize,
-    counts: Vec<Count>,
-    requests: u64,
+    /// How often something came per request.
+    counts: Vec<(String, f64)>,
+    /// Where allocations can be counted.
+    probes: Option<Probes>,
 }
 
-/// From now on slices are profiled; what `perf` writes goes to `dir`.
-pub(crate) fn begin(dir: &Path) -> Result<()> {
+/// Slices that a profile takes.
+pub(crate) const SLICES: u32 = 3;
+
+/// From now on slices are profiled, in which this program serves; what `perf` writes goes to `dir`.
+pub(crate) fn begin(dir: &Path, program: &Path) -> Result<()> {
     let usable = Command::new("perf")
         .args(["stat", "-e", "raw_syscalls:sys_enter", "true"])
         .output()
@@ -49,11 +57,18 @@ pub(crate) fn begin(dir: &Path) -> Result<()> {
         );
     }
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let probes = match Probes::set(program) {
+        Ok(probes) => Some(probes),
+        Err(error) => {
+            eprintln!("allocations are not counted: {error:#}");
+            None
+        }
+    };
     let profile = Profile {
         dir: dir.to_owned(),
         slices: 0,
         counts: Vec::new(),
-        requests: 0,
+        probes,
     };
     if PROFILE.set(Mutex::new(profile)).is_err() {
         bail!("there is a profile already");
@@ -91,7 +106,7 @@ pub(crate) fn tap(processes: &[Pid]) -> Result<Option<Tap>> {
             .arg(profile.dir.join("perf.data")),
         1 => perf
             .args(["stat", "-x", ",", "-o"])
-            .arg(profile.dir.join("counts.csv"))
+            .arg(profile.counts_of(number))
             .args([
                 "-e",
                 "syscalls:sys_enter_*",
@@ -99,6 +114,13 @@ pub(crate) fn tap(processes: &[Pid]) -> Result<Option<Tap>> {
                 "io_uring:io_uring_submit_req",
             ])
             .args(["-e", "context-switches", "-e", "page-faults"]),
+        2 => match &profile.probes {
+            Some(probes) => perf
+                .args(["stat", "-x", ",", "-o"])
+                .arg(profile.counts_of(number))
+                .args(["-e", &probes.events()]),
+            None => return Ok(None),
+        },
         _ => return Ok(None),
     };
     perf.args(["-p", &names.join(",")])
@@ -117,27 +139,36 @@ impl Tap {
         self.perf.wait()?;
         let profile = PROFILE.get().context("a tap is part of a profile")?;
         let mut profile = profile.lock().expect("nobody panics with it");
-        if self.number == 1 {
-            let path = profile.dir.join("counts.csv");
+        if self.number > 0 {
+            let path = profile.counts_of(self.number);
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("perf has not written {}", path.display()))?;
-            profile.counts = count::parse(&text);
-            profile.requests = slice.requests;
+            let requests = slice.requests.max(1) as f64;
+            let counts = count::parse(&text).into_iter();
+            let counts = counts.map(|Count { what, number }| (what, number as f64 / requests));
+            profile.counts.extend(counts);
         }
         Ok(())
     }
 }
 
-/// Makes the flame graph; returns what was counted, per request, the most frequent first.
+impl Profile {
+    /// Where the counts of a slice are written.
+    fn counts_of(&self, slice: usize) -> PathBuf {
+        self.dir.join(format!("counts-{slice}.csv"))
+    }
+}
+
+/// Makes the flame graph; returns what was counted, per request: system calls and ring entries, the
+/// most frequent first, then allocations.
 pub(crate) fn finish() -> Result<(PathBuf, Vec<(String, f64)>)> {
     let profile = PROFILE.get().context("no profile was begun")?;
-    let profile = profile.lock().expect("nobody panics with it");
+    let mut profile = profile.lock().expect("nobody panics with it");
     let folded = sample::read(&profile.dir.join("perf.data"))?;
     let path = profile.dir.join("flame.svg");
     fs::write(&path, flame::draw(&folded))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    let requests = profile.requests.max(1) as f64;
-    let counts = profile.counts.iter();
-    let counts = counts.map(|count| (count.what.clone(), count.number as f64 / requests));
-    Ok((path, counts.collect()))
+    // Here, because what a process keeps to its end is never dropped.
+    drop(profile.probes.take());
+    Ok((path, std::mem::take(&mut profile.counts)))
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::measure::Memory;
+
 /// What one proxy did under one workload. What a workload does not measure is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -99,6 +101,14 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Notes by how much the memory has grown with so many streams.
+    pub(crate) fn grown(&mut self, rest: Memory, full: Memory, streams: usize) {
+        let growth = |full: u64, rest: u64| Some(full.saturating_sub(rest) / streams as u64);
+        self.streams = Some(streams as u64);
+        self.rss_bytes_per_stream = growth(full.rss_bytes, rest.rss_bytes);
+        self.pss_bytes_per_stream = growth(full.pss_bytes, rest.pss_bytes);
+    }
+
     /// What is compared, in the unit of `spread`.
     pub(crate) fn main_value(&self) -> Option<f64> {
         match self.ratio_of.as_str() {

@@ -12,15 +12,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::command::Options;
-use super::progress::Progress;
-use super::rounds::{Cost, Seen, records};
+use super::rounds::{Cost, Seen, in_turn, records};
 use super::scene::{HOST, SENDER, Scene};
 use super::shell;
 use super::shield::binary;
 use super::stage::{peers, prepare};
 use crate::clock::{monotonic_ns, pause};
 use crate::load::{Driver, Pace, client_config};
-use crate::measure::{check_interrupt, shuffle};
+use crate::measure::check_interrupt;
 use crate::peers::{Proxy, Setup};
 use crate::report::{Record, Title};
 
@@ -85,34 +84,27 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
         let version = running.proxy.version()?;
         seen.push(Seen::new(running.label.clone(), Cost::Tail, version));
     }
-    let mut order: Vec<usize> = (0..cases.len()).collect();
-    let mut seed = monotonic_ns() | 1;
     let count = options.slices(SLICES);
-    let mut progress = Progress::new(TITLE.name, u64::from(count) * order.len() as u64);
-    for _ in 0..count {
-        shuffle(&mut order, &mut seed);
-        for &number in &order {
-            check_interrupt()?;
-            progress.step();
-            let (case, i) = cases[number];
-            let (scene, running, endpoint) = &scenes[i];
-            let port = running.address.port();
-            let flood = match case {
-                "flood" => Some(flood(scene, port, slice.as_secs_f64())?),
-                _ => None,
-            };
-            let result = driver.run(*endpoint, Pace::Open(PER_S), slice)?;
-            if let Some(mut flood) = flood {
-                let output = flood.wait()?;
-                if !output.success() {
-                    bail!("edge-flood: {output}");
-                }
-            }
-            if seen[number].sum.errors == 0 {
-                seen[number].add(result, 0, 0)?;
+    in_turn(TITLE.name, count, cases.len(), |number| {
+        let (case, i) = cases[number];
+        let (scene, running, endpoint) = &scenes[i];
+        let port = running.address.port();
+        let flood = match case {
+            "flood" => Some(flood(scene, port, slice.as_secs_f64())?),
+            _ => None,
+        };
+        let result = driver.run(*endpoint, Pace::Open(PER_S), slice)?;
+        if let Some(mut flood) = flood {
+            let output = flood.wait()?;
+            if !output.success() {
+                bail!("edge-flood: {output}");
             }
         }
-    }
+        match seen[number].sum.errors {
+            0 => seen[number].add(result, 0, 0),
+            _ => Ok(()),
+        }
+    })?;
     let (quiet, flood) = seen.split_at(scenes.len());
     let mut all = records(TITLE.name, "quiet", quiet);
     all.extend(records(TITLE.name, "flood", flood));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::command::Options;
 use super::rounds::{Cost, records, rounds};
 use super::stage::{Stage, peers};
-use crate::load::{Bulk, Direction, Protocol, Tasks, client_config};
+use crate::load::{Bulk, Direction, HTTP3, Tasks, client_config};
 use crate::measure::Cpus;
 use crate::origin::BulkOrigin;
 use crate::peers::{Proxy, quic_counters};
@@ -60,11 +60,11 @@ fn over_http1(options: &Options, bytes: u64) -> Result<Vec<Record>> {
 
 fn over_http3(options: &Options, bytes: u64) -> Result<Vec<Record>> {
     let mut stage = Stage::set(&peers(options, Proxy::has_http3)?, origin()?)?;
-    let tls = client_config(stage.identity.authority.clone(), Protocol::H3.alpn())?;
+    let tls = client_config(stage.identity.authority.clone(), HTTP3)?;
     let mut tasks = Tasks::new()?;
     let mut fleets = Vec::new();
     for running in &stage.running {
-        let fleet = tasks.connect(Protocol::H3, running.address, &tls, 1);
+        let fleet = tasks.connect(running.address, &tls, 1);
         fleets.push(fleet.with_context(|| format!("connecting to {}", running.label))?);
     }
     let mut all = Vec::new();

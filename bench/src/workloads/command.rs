@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
-    attack, bulk, calls, generator, handshake, mcp, rate, reload, scaling, shield, sse, startup,
-    streams, target,
+    attack, bulk, calls, generator, handshake, https3, mcp, rate, reload, scaling, shield, slow,
+    sse, startup, target,
 };
 use crate::measure::watch_interrupt;
 use crate::peers::Proxy;
@@ -37,11 +37,11 @@ enum Other {
         /// The results after
         new: PathBuf,
     },
-    /// Where edge's time goes: a flame graph, and system calls and ring entries per request
+    /// Where edge's time goes: a flame graph; system calls, ring entries and allocations per request
     Profile {
         /// Any workload that measures CPU, in its first case
         workload: Workload,
-        /// Length of each of the two slices, one sampled and one counted
+        /// Length of each of the three slices: sampled, counted, and with allocations counted
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
         /// Where the flame graph is written
@@ -91,6 +91,10 @@ enum Workload {
     Scaling,
     /// What `mcp = true` costs a plain call
     Mcp,
+    /// Messages over WebSockets: CPU per message
+    Websocket,
+    /// Calls beside clients that read and write slowly: CPU, latency, memory per slow client
+    Slow,
 }
 
 /// Options of every workload; each takes those that mean something to it.
@@ -103,7 +107,7 @@ pub(super) struct Options {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "edge,nginx,haproxy,caddy"
+        default_value = Proxy::ALL
     )]
     pub(super) proxies: Vec<Proxy>,
     /// A rough look in seconds instead of a measurement
@@ -118,6 +122,9 @@ pub(super) struct Options {
     /// Connections to each proxy, where there are connections that stay
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: Option<u32>,
+    /// Threads of the generator; as many as a proxy has workers and there are CPUs left
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(super) threads: Option<u32>,
     /// Event streams through each proxy
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=25_000))]
     pub(super) streams: Option<u32>,
@@ -215,17 +222,17 @@ fn measure(options: &Options) -> Result<()> {
 /// Profiles one proxy under one workload.
 fn explain(workload: Workload, seconds: f64, out: &Path, proxy: Proxy) -> Result<()> {
     watch_interrupt()?;
-    profile::begin(out)?;
+    profile::begin(out, &proxy.program()?)?;
     let options = Options {
         proxies: vec![proxy],
-        slices: Some(2),
+        slices: Some(profile::SLICES),
         duration: Some(seconds),
         ..Options::default()
     };
     let (title, records) = workload.measure(&options)?;
     let (flame, counts) = profile::finish()?;
     println!("## {}: {}\n", title.name, title.title);
-    println!("per request, in the second slice of the first case:");
+    println!("per request, in the second slice of the first case, and allocations in the third:");
     for (what, number) in counts.iter().filter(|(_, number)| *number >= 0.0005) {
         println!("{number:>10.3}  {what}");
     }
@@ -240,9 +247,9 @@ fn explain(workload: Workload, seconds: f64, out: &Path, proxy: Proxy) -> Result
 impl Workload {
     fn measure(self, options: &Options) -> Result<(Title, Vec<Record>)> {
         match self {
-            Self::Https1 => calls::measure(options),
-            Self::Https2 => streams::https2(options),
-            Self::Https3 => streams::https3(options),
+            Self::Https1 => calls::https1(options),
+            Self::Https2 => calls::https2(options),
+            Self::Https3 => https3::measure(options),
             Self::Handshake => handshake::measure(options),
             Self::Sse => sse::measure(options),
             Self::Bulk => bulk::measure(options),
@@ -253,6 +260,8 @@ impl Workload {
             Self::Startup => startup::measure(options),
             Self::Scaling => scaling::measure(options),
             Self::Mcp => mcp::measure(options),
+            Self::Websocket => calls::websocket(options),
+            Self::Slow => slow::measure(options),
         }
     }
 }

@@ -17,15 +17,19 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use nix::time::ClockId;
 
-use super::progress::Progress;
+use super::rounds::in_turn;
 use super::stage::{Load, Stage};
 use crate::clock::read_ns;
-use crate::load::{Driver, Pace, Protocol, Tasks, client_config};
-use crate::measure::{Quartiles, check_interrupt, watch_interrupt};
+use crate::load::{Driver, Language, Pace, client_config};
+use crate::measure::{Quartiles, watch_interrupt};
 use crate::origin::answer_body;
 use crate::peers::{Peer, Proxy};
 use crate::report::Table;
 
+/// What this generator is called among the others.
+const OWN: &str = "this one";
+/// As h2load takes a field.
+const JSON: &str = "content-type:application/json";
 /// Within this share of the best of the others the calls per second are the same.
 const SAME: f64 = 0.10;
 
@@ -83,43 +87,42 @@ pub(super) fn check(slices: u32, seconds: u32) -> Result<()> {
     let target = stage.running[0].address;
     let authority = &stage.identity.authority;
     let mut driver = Driver::new()?;
-    let tls = Arc::new(client_config(authority.clone(), "http/1.1")?);
-    let endpoint = driver.endpoint(target, &tls);
-    driver.connect(endpoint, 64)?;
     driver.sleep();
-    let mut tasks = Tasks::new()?;
-    tasks.sleep();
-    let tls = client_config(authority.clone(), Protocol::H2.alpn())?;
-    let fleet = tasks.connect(Protocol::H2, target, &tls, 8)?;
+    let languages = [
+        (Language::Http1, "HTTP/1.1", 64),
+        (Language::Http2 { streams: 10 }, "HTTP/2", 8),
+    ];
+    let mut endpoints = Vec::new();
+    for (language, _, connections) in languages {
+        let tls = client_config(authority.clone(), language.alpn())?;
+        let endpoint = driver.endpoint(target, &Arc::new(tls));
+        driver.speak(endpoint, language);
+        driver.connect(endpoint, connections)?;
+        endpoints.push(endpoint);
+    }
     let dir = tempfile::TempDir::with_prefix("edge-bench-generator-")?;
     let tools = tools(dir.path(), target, seconds)?;
 
     let duration = Duration::from_secs(u64::from(seconds));
-    let mut all = vec![seen("this one", "HTTP/1.1"), seen("this one", "HTTP/2")];
-    all.extend(tools.iter().map(|tool| seen(tool.name, tool.protocol)));
-    let mut progress = Progress::new("generator", u64::from(slices) * all.len() as u64);
-    for _ in 0..slices {
-        for (number, seen) in all.iter_mut().enumerate() {
-            check_interrupt()?;
-            progress.step();
-            let (calls, per_s, cpu_ns) = match number {
-                0 | 1 => {
-                    let before = read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
-                    let slice = match number {
-                        0 => driver.run(endpoint, Pace::Closed, duration)?,
-                        _ => tasks.run(fleet, 10, duration)?,
-                    };
-                    ensure!(slice.errors == 0, "{:?}", slice.first_error);
-                    let cpu_ns = read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)? - before;
-                    let per_s = slice.requests as f64 * 1e9 / slice.wall_ns as f64;
-                    (slice.requests as f64, per_s, cpu_ns as f64)
-                }
-                number => tools[number - 2].run(f64::from(seconds))?,
-            };
-            seen.per_s.push(per_s);
-            seen.cpu_us.push(cpu_ns / 1e3 / calls.max(1.0));
-        }
-    }
+    let own = languages.iter().map(|(_, protocol, _)| seen(OWN, protocol));
+    let others = tools.iter().map(|tool| seen(tool.name, tool.protocol));
+    let mut all: Vec<Seen> = own.chain(others).collect();
+    in_turn("generator", slices, all.len(), |number| {
+        let (calls, per_s, cpu_ns) = match endpoints.get(number) {
+            Some(&endpoint) => {
+                let before = read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+                let slice = driver.run(endpoint, Pace::Closed, duration)?;
+                ensure!(slice.errors == 0, "{:?}", slice.first_error);
+                let cpu_ns = read_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)? - before;
+                let per_s = slice.requests as f64 * 1e9 / slice.wall_ns as f64;
+                (slice.requests as f64, per_s, cpu_ns as f64)
+            }
+            None => tools[number - endpoints.len()].run(f64::from(seconds))?,
+        };
+        all[number].per_s.push(per_s);
+        all[number].cpu_us.push(cpu_ns / 1e3 / calls.max(1.0));
+        Ok(())
+    })?;
     print(&all)
 }
 
@@ -189,40 +192,39 @@ fn tools(dir: &Path, target: SocketAddr, seconds: u32) -> Result<Vec<Tool>> {
     )?;
     let (file, script) = (file.display().to_string(), script.display().to_string());
     let url = format!("https://localhost:{}/mcp", target.port());
-    let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
-    let json = "content-type:application/json";
-    let all = vec![
-        Tool {
-            name: "wrk",
-            protocol: "HTTP/1.1",
-            arguments: words(&format!("-t1 -c64 -d{seconds}s -s {script} {url}")),
-            marks: ["Requests/sec:", "\n"],
-        },
-        Tool {
-            name: "h2load",
-            protocol: "HTTP/1.1",
-            arguments: words(&format!(
-                "--h1 -t1 -c64 -D{seconds} -d {file} -H {json} {url}"
-            )),
-            marks: ["s, ", " req/s"],
-        },
-        Tool {
-            name: "ab",
-            protocol: "HTTP/1.1",
-            arguments: words(&format!(
-                "-q -k -c64 -t{seconds} -n100000000 -p {file} -T application/json {url}"
-            )),
-            marks: ["Requests per second:", "[#/sec]"],
-        },
-        Tool {
-            name: "h2load",
-            protocol: "HTTP/2",
-            arguments: words(&format!(
-                "-t1 -c8 -m10 -D{seconds} -d {file} -H {json} {url}"
-            )),
-            marks: ["s, ", " req/s"],
-        },
+    let h2load = ["s, ", " req/s"];
+    let all = [
+        (
+            "wrk",
+            "HTTP/1.1",
+            format!("-t1 -c64 -d{seconds}s -s {script} {url}"),
+            ["Requests/sec:", "\n"],
+        ),
+        (
+            "h2load",
+            "HTTP/1.1",
+            format!("--h1 -t1 -c64 -D{seconds} -d {file} -H {JSON} {url}"),
+            h2load,
+        ),
+        (
+            "ab",
+            "HTTP/1.1",
+            format!("-q -k -c64 -t{seconds} -n100000000 -p {file} -T application/json {url}"),
+            ["Requests per second:", "[#/sec]"],
+        ),
+        (
+            "h2load",
+            "HTTP/2",
+            format!("-t1 -c8 -m10 -D{seconds} -d {file} -H {JSON} {url}"),
+            h2load,
+        ),
     ];
+    let tools = all.into_iter().map(|(name, protocol, line, marks)| Tool {
+        name,
+        protocol,
+        arguments: line.split(' ').map(str::to_owned).collect(),
+        marks,
+    });
     let there = |tool: &Tool| {
         let found = ["/usr/bin", "/usr/local/bin"]
             .iter()
@@ -232,7 +234,7 @@ fn tools(dir: &Path, target: SocketAddr, seconds: u32) -> Result<Vec<Tool>> {
         }
         found
     };
-    Ok(all.into_iter().filter(there).collect())
+    Ok(tools.filter(there).collect())
 }
 
 fn print(all: &[Seen]) -> Result<()> {

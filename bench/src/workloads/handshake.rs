@@ -6,8 +6,8 @@ use anyhow::{Result, anyhow};
 
 use super::command::Options;
 use super::rounds::{Cost, records, rounds};
-use super::stage::{Stage, peers};
-use crate::load::{Driver, Pace, client_config, resuming};
+use super::stage::{Stage, crew, peers};
+use crate::load::{Language, Pace, client_config, resuming};
 use crate::report::{Record, Title};
 
 const TITLE: Title = Title {
@@ -24,7 +24,8 @@ const SLICE_MS: u64 = 500;
 const RESUMED_MIN: f64 = 0.95;
 
 pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
-    let mut stage = Stage::set(&peers(options, |_| true)?, Driver::new()?)?;
+    let peers = peers(options, |_| true)?;
+    let mut stage = Stage::set(&peers, crew(options, &peers)?)?;
     let full = client_config(stage.identity.authority.clone(), "http/1.1")?;
     let slice = options.duration(SLICE_MS);
     let mut all = Vec::new();
@@ -35,8 +36,11 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
                 "full" => full.clone(),
                 _ => resuming(&full),
             };
-            let endpoint = stage.load.endpoint(running.address, &Arc::new(tls));
-            stage.load.connect_each_time(endpoint, CLIENTS);
+            let tls = Arc::new(tls);
+            let endpoint = stage
+                .load
+                .endpoint(running.address, &tls, Language::Http1)?;
+            stage.load.connect_each_time(endpoint, CLIENTS)?;
             stage.load.run(endpoint, Pace::Closed, slice)?;
             endpoints.push(endpoint);
         }

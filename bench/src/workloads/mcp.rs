@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
-use super::calls::closed_loop;
+use super::calls::{CONNECTIONS, closed_loop};
 use super::command::Options;
 use super::rounds::records;
+use crate::load::Language;
 use crate::peers::{Peer, Proxy};
 use crate::report::{Record, Title};
 
@@ -23,6 +24,7 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
         route: "mcp = true",
         ..Peer::from(Proxy::Edge)
     };
-    let seen = closed_loop(options, TITLE.name, &[mcp, plain])?;
+    let peers = [mcp, plain];
+    let seen = closed_loop(options, TITLE.name, &peers, Language::Http1, CONNECTIONS)?;
     Ok((TITLE, records(TITLE.name, "", &seen)))
 }

@@ -1,13 +1,12 @@
 //! Calls at fixed rates, below what saturates a proxy: what light load costs, and latency.
 
-use std::sync::Arc;
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-
+use super::calls::{CONNECTIONS, connect};
 use super::command::Options;
 use super::rounds::{Cost, records, rounds};
-use super::stage::{Stage, peers};
-use crate::load::{Driver, Pace, client_config};
+use super::stage::{Stage, crew, peers};
+use crate::load::{Language, Pace};
 use crate::report::{Record, Title};
 
 const TITLE: Title = Title {
@@ -17,31 +16,23 @@ const TITLE: Title = Title {
             the time at which a call was to be made, so one that has to wait for a connection counts \
             its wait.",
 };
-const CONNECTIONS: usize = 64;
 const RATES: [u32; 3] = [5_000, 15_000, 30_000];
 const RATES_QUICK: [u32; 1] = [2_000];
 const SLICES: u32 = 10;
 const SLICE_MS: u64 = 1_000;
 
 pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
-    let mut stage = Stage::set(&peers(options, |_| true)?, Driver::new()?)?;
-    let tls = client_config(stage.identity.authority.clone(), "http/1.1")?;
-    let tls = Arc::new(tls);
+    let peers = peers(options, |_| true)?;
+    let mut stage = Stage::set(&peers, crew(options, &peers)?)?;
     let rates: &[u32] = match (options.rates.as_slice(), options.quick) {
         ([], false) => &RATES,
         ([], true) => &RATES_QUICK,
         (rates, _) => rates,
     };
     let slice = options.duration(SLICE_MS);
-    let mut endpoints = Vec::new();
-    for running in &stage.running {
-        let endpoint = stage.load.endpoint(running.address, &tls);
-        stage
-            .load
-            .connect(endpoint, options.connections(CONNECTIONS))
-            .with_context(|| format!("connecting to {}", running.label))?;
+    let endpoints = connect(options, &stage, Language::Http1, CONNECTIONS)?;
+    for &endpoint in &endpoints {
         stage.load.run(endpoint, Pace::Closed, slice)?;
-        endpoints.push(endpoint);
     }
     let mut all = Vec::new();
     for &rate in rates {

@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use super::command::Options;
-use super::progress::Progress;
-use super::rounds::{Cost, Seen, records};
+use super::rounds::{Cost, Seen, in_turn, records};
 use super::stage::{Stage, peers};
-use crate::clock::{monotonic_ns, pause};
+use crate::clock::pause;
 use crate::load::{Driver, Pace, client_config};
-use crate::measure::{check_interrupt, shuffle};
 use crate::report::{Record, Title};
 
 const TITLE: Title = Title {
@@ -52,28 +50,20 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
         seen.push(Seen::new(running.label.clone(), Cost::Tail, version));
     }
     let count = options.slices(SLICES);
-    let mut progress = Progress::new(TITLE.name, u64::from(count) * seen.len() as u64);
-    let mut order: Vec<usize> = (0..seen.len()).collect();
-    let mut seed = monotonic_ns() | 1;
-    for _ in 0..count {
-        shuffle(&mut order, &mut seed);
-        for &i in &order {
-            check_interrupt()?;
-            progress.step();
-            let running = &stage.running[i];
-            let load = &mut stage.load;
-            let (slice, told) = thread::scope(|scope| {
-                let told = scope.spawn(|| {
-                    pause(slice / 3);
-                    running.reload()
-                });
-                let slice = load.run(endpoints[i], Pace::Open(PER_S), slice);
-                (slice, told.join())
+    in_turn(TITLE.name, count, endpoints.len(), |i| {
+        let running = &stage.running[i];
+        let load = &mut stage.load;
+        let (slice, told) = thread::scope(|scope| {
+            let told = scope.spawn(|| {
+                pause(slice / 3);
+                running.reload()
             });
-            told.map_err(|_| anyhow::anyhow!("the thread that reloads panicked"))??;
-            seen[i].add(slice?, 0, 0)?;
-        }
-    }
+            let slice = load.run(endpoints[i], Pace::Open(PER_S), slice);
+            (slice, told.join())
+        });
+        told.map_err(|_| anyhow!("the thread that reloads panicked"))??;
+        seen[i].add(slice?, 0, 0)
+    })?;
     // A failed call is what is measured here, and no reason not to compare the others.
     let failed: Vec<(u64, String)> = seen
         .iter_mut()

@@ -59,35 +59,50 @@ pub(super) fn rounds<L>(
         ));
         trees.push(running.tree()?);
     }
-    let mut order: Vec<usize> = (0..seen.len()).collect();
-    let mut seed = monotonic_ns() | 1;
-    let mut progress = Progress::new(name, u64::from(count) * order.len() as u64);
-    for _ in 0..count {
-        shuffle(&mut order, &mut seed);
-        for &i in &order {
-            progress.step();
-            if seen[i].sum.errors > 0 {
-                continue;
+    in_turn(name, count, trees.len(), |i| {
+        if seen[i].sum.errors > 0 {
+            return Ok(());
+        }
+        let tap = profile::tap(trees[i].processes())?;
+        let (cpu_ns, idle_ns) = (trees[i].cpu_ns()?, stage.cpus.proxy_idle_ns()?);
+        match each(&mut stage.load, i) {
+            Ok(slice) => {
+                let cpu_ns = trees[i].cpu_ns()? - cpu_ns;
+                let idle_ns = stage.cpus.proxy_idle_ns()?.saturating_sub(idle_ns);
+                if let Some(tap) = tap {
+                    tap.end(&slice)?;
+                }
+                seen[i].add(slice, cpu_ns, idle_ns)
             }
-            let tap = profile::tap(trees[i].processes())?;
-            let (cpu_ns, idle_ns) = (trees[i].cpu_ns()?, stage.cpus.proxy_idle_ns()?);
-            match each(&mut stage.load, i) {
-                Ok(slice) => {
-                    let cpu_ns = trees[i].cpu_ns()? - cpu_ns;
-                    let idle_ns = stage.cpus.proxy_idle_ns()?.saturating_sub(idle_ns);
-                    if let Some(tap) = tap {
-                        tap.end(&slice)?;
-                    }
-                    seen[i].add(slice, cpu_ns, idle_ns)?;
-                }
-                Err(error) => {
-                    check_interrupt()?;
-                    seen[i].failed(&error);
-                }
+            Err(error) => {
+                check_interrupt()?;
+                seen[i].failed(&error);
+                Ok(())
             }
         }
-    }
+    })?;
     Ok(seen)
+}
+
+/// Does something with each of so many subjects, `count` times, every time in another order.
+pub(super) fn in_turn(
+    name: &str,
+    count: u32,
+    subjects: usize,
+    mut each: impl FnMut(usize) -> Result<()>,
+) -> Result<()> {
+    let mut order: Vec<usize> = (0..subjects).collect();
+    let mut seed = monotonic_ns() | 1;
+    let mut progress = Progress::new(name, u64::from(count) * subjects as u64);
+    for _ in 0..count {
+        shuffle(&mut order, &mut seed);
+        for &subject in &order {
+            check_interrupt()?;
+            progress.step();
+            each(subject)?;
+        }
+    }
+    Ok(())
 }
 
 /// CPU times of a stage's proxies, for a workload that has its own way of loading.

@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
-use super::calls::closed_loop;
+use super::calls::{CONNECTIONS, closed_loop};
 use super::command::Options;
 use super::rounds::records;
 use super::stage::peers;
+use crate::load::Language;
 use crate::measure::Cpus;
 use crate::report::{Record, Title};
 
@@ -30,7 +31,7 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
             (_, true) => format!("{workers} workers"),
             (_, false) => format!("{workers} workers, one beside the load"),
         };
-        let seen = closed_loop(options, TITLE.name, &peers)?;
+        let seen = closed_loop(options, TITLE.name, &peers, Language::Http1, CONNECTIONS)?;
         all.extend(records(TITLE.name, &case, &seen));
     }
     Ok((TITLE, all))

@@ -1,23 +1,21 @@
 //! The proxies of a workload, all of them alive, and what they stand in front of.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::{Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 use super::command::Options;
-use crate::load::{Driver, Tasks};
+use crate::load::{Crew, Driver, Tasks};
 use crate::measure::Cpus;
 use crate::origin::BulkOrigin;
 use crate::peers::{Identity, Peer, Proxy, Running, Setup};
 
-/// Descriptors wanted: two for each of ten thousand streams through each of several proxies.
-const OPEN_FILES: u64 = 262_144;
+/// Descriptors wanted: two for each of ten thousand streams, and some.
+const OPEN_FILES: u64 = 65_536;
 /// Descriptors that are no connections.
-const DESCRIPTORS_APART: usize = 500;
-/// The lines of edge's [shield] where it plays no part.
-const NO_SHIELD: &str = "mode = \"off\"";
+const DESCRIPTORS_APART: usize = 200;
 
 /// What loads proxies brings the origin that they stand in front of.
 pub(super) trait Load {
@@ -28,6 +26,12 @@ pub(super) trait Load {
 impl Load for Driver {
     fn origin(&mut self) -> Result<SocketAddr> {
         Driver::origin(self)
+    }
+}
+
+impl Load for Crew {
+    fn origin(&mut self) -> Result<SocketAddr> {
+        Crew::origin(self)
     }
 }
 
@@ -65,15 +69,8 @@ impl<L: Load> Stage<L> {
         for peer in peers {
             let origin = load.origin()?;
             origins.push(origin);
-            running.push(peer.start(&Setup {
-                dir: dir.path(),
-                identity: &identity,
-                ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-                origin,
-                cpus: &cpus,
-                netns: None,
-                shield: NO_SHIELD,
-            })?);
+            let setup = Setup::on_loopback(dir.path(), &identity, origin, &cpus);
+            running.push(peer.start(&setup)?);
         }
         Ok(Self {
             running,
@@ -126,10 +123,22 @@ fn raise_open_files() -> Result<()> {
     Ok(())
 }
 
-/// How many streams this process has descriptors for: each takes one at the generator and one at the
-/// origin.
-pub(super) fn streams_max(proxies: usize) -> Result<usize> {
+/// As many threads as the proxies have workers, for one is enough to keep one busy, on the CPUs that
+/// these leave; or as many as the options say.
+pub(super) fn crew(options: &Options, peers: &[Peer]) -> Result<Crew> {
+    let workers = peers.iter().map(|peer| peer.workers).max().unwrap_or(1);
+    raise_open_files()?;
+    let cpus = Cpus::claim(workers)?.load();
+    let count = match options.threads {
+        Some(count) => count as usize,
+        None => workers.min(cpus.len()),
+    };
+    Crew::start(count, &cpus)
+}
+
+/// How many streams there are descriptors for: each takes two at a proxy, whose process has all of
+/// them. Generator and origin have a thread for each proxy, with descriptors of its own.
+pub(super) fn streams_max() -> Result<usize> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    let left = usize::try_from(limit)?.saturating_sub(DESCRIPTORS_APART);
-    Ok(left / 2 / proxies.max(1))
+    Ok(usize::try_from(limit)?.saturating_sub(DESCRIPTORS_APART) / 2)
 }

@@ -1,19 +1,17 @@
 //! From nothing to the first answer, and what a proxy is that does nothing.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::command::Options;
-use super::progress::Progress;
-use super::rounds::relate;
+use super::rounds::{in_turn, relate};
 use super::stage::{peers, prepare};
 use crate::clock::monotonic_ns;
 use crate::load::{Driver, Pace, client_config};
-use crate::measure::{Quartiles, check_interrupt, shuffle};
+use crate::measure::Quartiles;
 use crate::peers::Setup;
 use crate::report::{Record, Title};
 
@@ -35,37 +33,22 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
     let origin = driver.origin()?;
     let mut times_ms = vec![Vec::new(); peers.len()];
     let mut at_rest = vec![0; peers.len()];
-    let mut order: Vec<usize> = (0..peers.len()).collect();
-    let mut seed = monotonic_ns() | 1;
-    let count = options.slices(SLICES);
-    let mut progress = Progress::new(TITLE.name, u64::from(count) * peers.len() as u64);
-    for _ in 0..count {
-        shuffle(&mut order, &mut seed);
-        for &i in &order {
-            check_interrupt()?;
-            progress.step();
-            let running = peers[i].start(&Setup {
-                dir: dir.path(),
-                identity: &identity,
-                ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-                origin,
-                cpus: &cpus,
-                netns: None,
-                shield: "mode = \"off\"",
-            })?;
-            let from_ns = monotonic_ns();
-            let endpoint = driver.endpoint(running.address, &tls);
-            driver.connect_each_time(endpoint, 1);
-            let slice = driver.run(endpoint, Pace::Closed, Duration::from_nanos(1))?;
-            if let Some(error) = slice.first_error {
-                anyhow::bail!("the first call through {}: {error}", running.label);
-            }
-            let start_ns = running.start_ns + (monotonic_ns() - from_ns);
-            times_ms[i].push(start_ns as f64 / 1e6);
-            driver.idle(Duration::from_millis(100))?;
-            at_rest[i] = running.tree()?.memory()?.rss_bytes;
+    in_turn(TITLE.name, options.slices(SLICES), peers.len(), |i| {
+        let setup = Setup::on_loopback(dir.path(), &identity, origin, &cpus);
+        let running = peers[i].start(&setup)?;
+        let from_ns = monotonic_ns();
+        let endpoint = driver.endpoint(running.address, &tls);
+        driver.connect_each_time(endpoint, 1);
+        let slice = driver.run(endpoint, Pace::Closed, Duration::from_nanos(1))?;
+        if let Some(error) = slice.first_error {
+            bail!("the first call through {}: {error}", running.label);
         }
-    }
+        let start_ns = running.start_ns + (monotonic_ns() - from_ns);
+        times_ms[i].push(start_ns as f64 / 1e6);
+        driver.idle(Duration::from_millis(100))?;
+        at_rest[i] = running.tree()?.memory()?.rss_bytes;
+        Ok(())
+    })?;
     let mut records = Vec::new();
     for (i, peer) in peers.iter().enumerate() {
         let times = Quartiles::of(times_ms[i].clone()).context("no slices")?;
