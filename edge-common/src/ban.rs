@@ -6,19 +6,31 @@ use crate::{BanCause, SourceKey};
 /// new bans cannot push out old ones. Its index takes 16 MiB, entries are allocated as it fills.
 pub const BANS_MAX: u32 = 1 << 20;
 
-/// Words of the filter in front of the bans: 2²³ bits, 1 MiB. With 100,000 bans one source in a
+/// Words of the fine filter in front of the bans: 2²³ bits, 1 MiB. With 100,000 bans one source in a
 /// hundred is looked up for nothing.
-pub const BAN_FILTER_WORDS: u32 = 1 << 17;
+pub const BAN_FILTER_FINE: u32 = 1 << 17;
 
-/// Where a source is in the filter: a word, and a bit of it.
+/// Words of both filters. The coarse one, behind the fine one in the same map, has a bit for two
+/// words of it: 8 KiB, which stay in a CPU's cache however many sources there are, where the fine one
+/// would cost a flood of them a read of memory each.
+pub const BAN_FILTER_WORDS: u32 = BAN_FILTER_FINE + (1 << 10);
+
+/// Where a source is in the coarse filter and in the fine one: a word, and a bit of it.
 ///
 /// A set bit says that a source like this may be banned, a clear one that none is. The hash has no
 /// secret: who finds an address with the bit of a banned one gains that its packets take longer.
 #[inline(always)]
-pub const fn ban_filter(source: &SourceKey) -> (u32, u64) {
+pub const fn ban_filter(source: &SourceKey) -> [(u32, u64); 2] {
     let hash = source.mix();
     let word = (hash >> 47) as u32; // The upper 17 bits.
-    (word, 1 << (hash >> 41 & 63))
+    [ban_filter_coarse(word), (word, 1 << (hash >> 41 & 63))]
+}
+
+/// Where the coarse filter says whether a word of the fine one has a bit set.
+#[inline(always)]
+pub const fn ban_filter_coarse(word: u32) -> (u32, u64) {
+    let coarse = (word & (BAN_FILTER_FINE - 1)) >> 1;
+    (BAN_FILTER_FINE + (coarse >> 6), 1 << (coarse & 63))
 }
 
 /// A ban.
@@ -120,14 +132,20 @@ mod tests {
         let v6 =
             |i: u32| SourceKey::from_v6([(0x2001_0db8_u64 << 32 | u64::from(i)).to_be(), 0], &mask);
         for source in [&v4 as &dyn Fn(u32) -> SourceKey, &v6] {
-            let mut words = [0u8; BAN_FILTER_WORDS as usize];
-            for i in 0..BAN_FILTER_WORDS {
-                let (word, bit) = ban_filter(&source(i));
+            let mut words = [0u8; BAN_FILTER_FINE as usize];
+            let mut coarse_words = [0u8; (BAN_FILTER_WORDS - BAN_FILTER_FINE) as usize];
+            for i in 0..BAN_FILTER_FINE {
+                let [(coarse, _), (word, bit)] = ban_filter(&source(i));
                 assert_eq!(bit.count_ones(), 1);
+                assert!(coarse >= BAN_FILTER_FINE);
+                coarse_words[(coarse - BAN_FILTER_FINE) as usize] += 1;
                 words[word as usize] += 1;
             }
             let most = words.into_iter().max();
             assert!(most < Some(16), "{most:?} sources in one word");
+            // 128 on average.
+            let most = coarse_words.into_iter().max();
+            assert!(most < Some(192), "{most:?} sources in one coarse word");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the proxy tells the shield: one value, replaced whole.
 
-use crate::{Gcra, Ipv6Mask};
+use crate::{Gcra, Ipv6Mask, WrappingGcra};
 
 /// Configurations there is room for: the one in force and the one being written.
 pub const CONFIG_SLOTS: usize = 2;
@@ -87,11 +87,11 @@ impl ShieldFlags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShieldConfig {
     /// Packets per source; in force with [`ShieldFlags::PACKETS`].
-    pub packets: Gcra,
+    pub packets: WrappingGcra,
     /// TCP connection attempts per source; in force with [`ShieldFlags::CONNECTIONS`].
-    pub connections: Gcra,
+    pub connections: WrappingGcra,
     /// QUIC Initials per source; in force with [`ShieldFlags::INITIALS`].
-    pub initials: Gcra,
+    pub initials: WrappingGcra,
     /// Connection attempts of all sources; in force with [`ShieldFlags::NEW_CONNECTIONS`].
     pub new_connections: Gcra,
     /// Initials of unknown QUIC versions, of all sources.
@@ -116,9 +116,9 @@ const _: () =
 impl Default for ShieldConfig {
     fn default() -> ShieldConfig {
         ShieldConfig {
-            packets: Gcra::default(),
-            connections: Gcra::default(),
-            initials: Gcra::default(),
+            packets: WrappingGcra::default(),
+            connections: WrappingGcra::default(),
+            initials: WrappingGcra::default(),
             new_connections: Gcra::default(),
             versions: Gcra::default(),
             tick_ns: 0,

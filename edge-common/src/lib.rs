@@ -21,8 +21,12 @@ mod source;
 mod steer;
 mod table;
 mod verdict;
+mod wrapping;
 
-pub use ban::{BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, Ban, BanSeen, ban_filter, ban_place};
+pub use ban::{
+    BAN_FILTER_FINE, BAN_FILTER_WORDS, BAN_MEMORY, BANS_MAX, Ban, BanSeen, ban_filter,
+    ban_filter_coarse, ban_place,
+};
 pub use cause::BanCause;
 pub use config::{CONFIG_SLOTS, PortSet, ShieldConfig, ShieldConfigs, ShieldFlags};
 pub use connection_id::{CONNECTION_ID_BYTES, Owner, SteerKey};
@@ -35,5 +39,6 @@ pub use lists::{LIST_MAX, ListOrigin, ListV4, ListV6, TRIE_MAX};
 pub use memory::{OFFENDERS_MAX, Offender, REASON_BYTES, REASONS_MAX, Reason};
 pub use source::{Ipv6Mask, SourceKey};
 pub use steer::{STEER_CPUS, STEER_WORKERS, SteerConfig};
-pub use table::{BUCKETS, Bucket, CELLS, Cell, bucket, tag};
+pub use table::{BUCKETS, Bucket, CELLS, bucket, tag};
 pub use verdict::{COUNTERS, Family, VERDICTS, Verdict};
+pub use wrapping::WrappingGcra;

@@ -1,37 +1,35 @@
 //! Where the limiter's state of each source is kept: a table of fixed size without pointers.
 //!
 //! A source belongs to one bucket of four cells. When it is not in any of them it takes over the
-//! cell that says the least: the state of a limiter is a point in time (see [`Gcra`](crate::Gcra)),
-//! and one that has passed says nothing any more, its source is as good as new. So forgetting is
+//! cell that says the least: the state of a limiter is a point in time (see
+//! [`WrappingGcra`](crate::WrappingGcra)), and one that has passed says nothing any more, its source
+//! is as good as new. So forgetting is
 //! free while a bucket has such a cell, and otherwise hits the source closest to a full bucket of
 //! tokens. A flood of forged sources with a packet each leaves states that pass within moments and
 //! cannot push out a source that is over its limit, as it would from a least-recently-used table.
 
-/// Buckets; a power of two. With [`CELLS`] it makes 131 072 sources in 4 MiB.
-pub const BUCKETS: u32 = 32_768;
+/// Buckets; a power of two. With [`CELLS`] it makes 262 144 sources in 4 MiB.
+pub const BUCKETS: u32 = 65_536;
 
 /// Cells of a bucket.
 pub const CELLS: usize = 4;
 
-/// What is remembered of a source.
-#[repr(C)]
+/// Sources that compete for room, and what is remembered of each: a line of a CPU's cache, so that a
+/// packet waits for memory once.
+#[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cell {
-    /// Whose cell it is: [`tag`] of its hash; 0 nobody's.
-    pub tag: u64,
-    /// The state of the limit on packets.
-    pub packets_tat: u64,
-    /// The state of the limit on connection attempts over TCP.
-    pub connections_tat: u64,
-    /// The state of the limit on those over QUIC.
-    pub initials_tat: u64,
+pub struct Bucket {
+    /// Whose each cell is: [`tag`] of its hash; 0 nobody's.
+    pub tags: [u32; CELLS],
+    /// The states of the limit on packets.
+    pub packets: [u32; CELLS],
+    /// The states of the limit on connection attempts over TCP.
+    pub connections: [u32; CELLS],
+    /// The states of the limit on those over QUIC.
+    pub initials: [u32; CELLS],
 }
 
-/// Sources that compete for room.
-pub type Bucket = [Cell; CELLS];
-
-const _: () = assert!(size_of::<Cell>() == 32 && align_of::<Cell>() == 8);
-const _: () = assert!(size_of::<Bucket>() == 128 && BUCKETS.is_power_of_two());
+const _: () = assert!(size_of::<Bucket>() == 64 && BUCKETS.is_power_of_two());
 
 /// The bucket of a source with this hash.
 #[inline(always)]
@@ -41,16 +39,16 @@ pub const fn bucket(hash: u64) -> u32 {
 
 /// What tells the source from others in its bucket. Never 0.
 #[inline(always)]
-pub const fn tag(hash: u64) -> u64 {
-    hash | 1
+pub const fn tag(hash: u64) -> u32 {
+    hash as u32 | 1
 }
 
 #[cfg(feature = "user")]
 mod pod {
     #![allow(unsafe_code, reason = "aya::Pod is an unsafe trait")]
 
-    // SAFETY: repr(C), four u64, no padding, every bit pattern valid.
-    unsafe impl aya::Pod for super::Cell {}
+    // SAFETY: repr(C), sixteen u32, no padding, every bit pattern valid.
+    unsafe impl aya::Pod for super::Bucket {}
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@ use edge_common::{BanSeen, Cpu, SourceKey, ban_filter, ban_place};
 use crate::clock;
 use crate::maps::{BAN_FILTER, BANS, BANS_LIFTED, BANS_SEEN};
 
-/// Whether a source is banned now. Nearly none is, and the filter says so at a fifth of the price.
+/// Whether a source is banned now. Nearly none is, and the filters say so at a fifth of the price.
 #[inline(always)]
 pub(crate) fn hold(source: &SourceKey, cpu: &mut Cpu) -> bool {
-    let (word, bit) = ban_filter(source);
-    match BAN_FILTER.get(word) {
-        Some(word) if word & bit != 0 => {}
-        _ => return false,
+    let [coarse, fine] = ban_filter(source);
+    if !is_set(coarse) || !is_set(fine) {
+        return false;
     }
     let (Some(seen), Some(lifted)) = (
         BANS_SEEN.get_ptr_mut(ban_place(source)),
@@ -47,4 +46,9 @@ pub(crate) fn hold(source: &SourceKey, cpu: &mut Cpu) -> bool {
         };
     }
     holds
+}
+
+#[inline(always)]
+fn is_set((word, bit): (u32, u64)) -> bool {
+    BAN_FILTER.get(word).is_some_and(|word| word & bit != 0)
 }

@@ -8,8 +8,8 @@
 use core::intrinsics::{AtomicOrdering, atomic_cxchg};
 
 use edge_common::{
-    Bucket, CELLS, Cell, Gcra, SHARED_CONNECTIONS, SHARED_VERSIONS, ShieldConfig, ShieldFlags,
-    SourceKey, Verdict, bucket, tag,
+    Bucket, CELLS, Gcra, SHARED_CONNECTIONS, SHARED_VERSIONS, ShieldConfig, ShieldFlags, SourceKey,
+    Verdict, WrappingGcra, bucket, tag,
 };
 
 use crate::clock;
@@ -43,31 +43,46 @@ fn of_source(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict
     let Some(bucket) = SOURCES.get_ptr_mut(bucket(hash)) else {
         return Verdict::Passed; // The index is masked: cannot happen.
     };
-    let now = clock::now(config);
     // SAFETY: the kernel returned a whole bucket.
-    let cell = unsafe { cell(bucket, tag(hash), now) };
+    let cell = unsafe { cell(config, bucket, tag(hash)) };
 
-    if packets {
-        // SAFETY: a field of a cell is an aligned u64 of the map value.
-        let admitted = unsafe { charge(&config.packets, &raw mut (*cell).packets_tat, now) };
-        if !admitted {
-            return Verdict::PacketRate;
-        }
+    // SAFETY: `cell` is one of the bucket's, so each of these is an aligned u32 of the map value.
+    let (packets_tat, connections_tat, initials_tat) = unsafe {
+        (
+            (&raw mut (*bucket).packets).cast::<u32>().add(cell),
+            (&raw mut (*bucket).connections).cast::<u32>().add(cell),
+            (&raw mut (*bucket).initials).cast::<u32>().add(cell),
+        )
+    };
+    // SAFETY: as above; volatile because other CPUs write them.
+    let (packets_seen, connections_seen, initials_seen) = unsafe {
+        (
+            packets_tat.read_volatile(),
+            connections_tat.read_volatile(),
+            initials_tat.read_volatile(),
+        )
+    };
+    // After the states: see `WrappingGcra::admit`.
+    let now = clock::now(config);
+    // SAFETY: as above, here and below.
+    if packets && !unsafe { charge(config, &config.packets, packets_tat, packets_seen, now) } {
+        return Verdict::PacketRate;
     }
-    if connections {
-        // SAFETY: as above.
-        let admitted =
-            unsafe { charge(&config.connections, &raw mut (*cell).connections_tat, now) };
-        if !admitted {
-            return Verdict::ConnectionRate;
+    if connections
+        && !unsafe {
+            charge(
+                config,
+                &config.connections,
+                connections_tat,
+                connections_seen,
+                now,
+            )
         }
+    {
+        return Verdict::ConnectionRate;
     }
-    if initials {
-        // SAFETY: as above.
-        let admitted = unsafe { charge(&config.initials, &raw mut (*cell).initials_tat, now) };
-        if !admitted {
-            return Verdict::InitialRate;
-        }
+    if initials && !unsafe { charge(config, &config.initials, initials_tat, initials_seen, now) } {
+        return Verdict::InitialRate;
     }
     Verdict::Passed
 }
@@ -101,11 +116,29 @@ fn of_all(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict {
 /// Takes one admission out of a state that all CPUs share. When there is none it is only read.
 #[inline(always)]
 fn together(config: &ShieldConfig, index: u32, gcra: &Gcra) -> bool {
-    match TOGETHER.get_ptr_mut(index) {
-        // SAFETY: the first field of a map value, an aligned u64.
-        Some(shared) => unsafe { charge(gcra, &raw mut (*shared).tat, clock::now(config)) },
-        None => true, // The index is a constant: cannot happen.
+    let Some(shared) = TOGETHER.get_ptr_mut(index) else {
+        return true; // The index is a constant: cannot happen.
+    };
+    let now = clock::now(config);
+    // SAFETY: the first field of a map value, an aligned u64; volatile because other CPUs write it.
+    let tat = unsafe { &raw mut (*shared).tat };
+    let mut seen = unsafe { tat.read_volatile() };
+    for _ in 0..ATTEMPTS_MAX {
+        let Ok(next) = gcra.admit(seen, now) else {
+            return false;
+        };
+        // SAFETY: as above.
+        let (found, swapped) = unsafe {
+            atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
+                tat, seen, next,
+            )
+        };
+        if swapped {
+            return true;
+        }
+        seen = found;
     }
+    false
 }
 
 /// The cell of a source, taken over if need be.
@@ -117,61 +150,94 @@ fn together(config: &ShieldConfig, index: u32, gcra: &Gcra) -> bool {
 ///
 /// `bucket` is a map value.
 #[inline(always)]
-unsafe fn cell(bucket: *mut Bucket, tag: u64, now: u64) -> *mut Cell {
-    let cells = bucket.cast::<Cell>();
-    let mut taken = cells;
-    let mut taken_until = u64::MAX;
+unsafe fn cell(config: &ShieldConfig, bucket: *mut Bucket, tag: u32) -> usize {
+    // SAFETY: inside the bucket. Volatile because other CPUs write it.
+    let tags = unsafe { (&raw mut (*bucket).tags).cast::<u32>() };
     for i in 0..CELLS {
-        // SAFETY: inside the bucket. Volatile because other CPUs write it.
-        unsafe {
-            let cell = cells.add(i);
-            if (&raw const (*cell).tag).read_volatile() == tag {
-                return cell;
-            }
-            let packets_tat = (&raw const (*cell).packets_tat).read_volatile();
-            let connections_tat = (&raw const (*cell).connections_tat).read_volatile();
-            let initials_tat = (&raw const (*cell).initials_tat).read_volatile();
-            let until = packets_tat.max(connections_tat).max(initials_tat);
-            if until < taken_until {
-                (taken, taken_until) = (cell, until);
-            }
+        // SAFETY: as above.
+        if unsafe { tags.add(i).read_volatile() } == tag {
+            return i;
         }
     }
-    // SAFETY: as above.
-    unsafe {
-        (&raw mut (*taken).tag).write_volatile(tag);
-        if taken_until > now {
-            (&raw mut (*taken).packets_tat).write_volatile(0);
-            (&raw mut (*taken).connections_tat).write_volatile(0);
-            (&raw mut (*taken).initials_tat).write_volatile(0);
-        }
-    }
-    taken
+    // SAFETY: the caller's promise.
+    unsafe { take_over(config, bucket, tag) }
 }
 
-/// Takes one admission out of a state, if there is one.
+/// Gives the cell that says the least to a source.
 ///
 /// # Safety
 ///
-/// `tat` is an aligned `u64` of a map value.
+/// `bucket` is a map value.
 #[inline(always)]
-unsafe fn charge(gcra: &Gcra, tat: *mut u64, now: u64) -> bool {
-    // SAFETY: the caller's promise; volatile because other CPUs write it.
-    let mut seen = unsafe { tat.read_volatile() };
+unsafe fn take_over(config: &ShieldConfig, bucket: *mut Bucket, tag: u32) -> usize {
+    let now = clock::now(config);
+    let limits = [&config.packets, &config.connections, &config.initials];
+    // SAFETY: fields of the map value, of which the first `CELLS` words are read and written.
+    let (tags, states) = unsafe {
+        (
+            (&raw mut (*bucket).tags).cast::<u32>(),
+            [
+                (&raw mut (*bucket).packets).cast::<u32>(),
+                (&raw mut (*bucket).connections).cast::<u32>(),
+                (&raw mut (*bucket).initials).cast::<u32>(),
+            ],
+        )
+    };
+    let mut taken = 0;
+    let mut least_ns = u64::MAX;
+    for i in 0..CELLS {
+        // SAFETY: inside the bucket; volatile because other CPUs write it.
+        if unsafe { tags.add(i).read_volatile() } == 0 {
+            taken = i;
+            break;
+        }
+        let mut left_ns = 0;
+        for (state, limit) in states.iter().zip(limits) {
+            // SAFETY: as above.
+            let tat = unsafe { state.add(i).read_volatile() };
+            left_ns = left_ns.max(limit.left_ns(tat, now));
+        }
+        if left_ns < least_ns {
+            (taken, least_ns) = (i, left_ns);
+        }
+    }
+    for (state, limit) in states.iter().zip(limits) {
+        // SAFETY: as above.
+        unsafe { state.add(taken & (CELLS - 1)).write_volatile(limit.at(now)) };
+    }
+    // SAFETY: as above. Last: whoever finds the tag finds states that are this source's.
+    unsafe { tags.add(taken & (CELLS - 1)).write_volatile(tag) };
+    taken & (CELLS - 1)
+}
+
+/// Takes one admission out of a state, if there is one: `seen` was read before the clock.
+///
+/// # Safety
+///
+/// `state` is an aligned `u32` of a map value.
+#[inline(always)]
+unsafe fn charge(
+    config: &ShieldConfig,
+    limit: &WrappingGcra,
+    state: *mut u32,
+    mut seen: u32,
+    mut now: u64,
+) -> bool {
     for _ in 0..ATTEMPTS_MAX {
-        let Ok(next) = gcra.admit(seen, now) else {
+        let Some(next) = limit.admit(seen, now) else {
             return false;
         };
         // SAFETY: the caller's promise.
         let (found, swapped) = unsafe {
-            atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
-                tat, seen, next,
+            atomic_cxchg::<u32, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(
+                state, seen, next,
             )
         };
         if swapped {
             return true;
         }
         seen = found;
+        now = clock::now(config);
     }
     false
 }

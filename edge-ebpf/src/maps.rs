@@ -1,6 +1,6 @@
 //! The maps: everything the programs and the proxy share.
 
-use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC};
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use edge_common::{
@@ -22,7 +22,7 @@ pub(crate) static BANS: HashMap<
     { BPF_F_NO_PREALLOC as usize },
 > = HashMap::new();
 
-/// Which sources may be among them, a bit each. Written by the proxy alone.
+/// Which sources may be among them, a bit each, coarsely and finely. Written by the proxy alone.
 #[btf_map]
 pub(crate) static BAN_FILTER: Array<u64, { BAN_FILTER_WORDS as usize }> = Array::new();
 
@@ -50,9 +50,11 @@ pub(crate) static DENY_V4: LpmTrie<ListV4, ListOrigin, { TRIE_MAX as usize }> = 
 #[btf_map]
 pub(crate) static DENY_V6: LpmTrie<ListV6, ListOrigin, { TRIE_MAX as usize }> = LpmTrie::new();
 
-/// The limiter's state of each source.
+/// The limiter's state of each source. What could be mapped begins with a page, so that a bucket is a
+/// line of the cache and not two halves; nobody maps it.
 #[btf_map]
-pub(crate) static SOURCES: Array<Bucket, { BUCKETS as usize }> = Array::new();
+pub(crate) static SOURCES: Array<Bucket, { BUCKETS as usize }, { BPF_F_MMAPABLE as usize }> =
+    Array::new();
 
 /// The limiter's state of all sources together.
 #[btf_map]

@@ -1,5 +1,6 @@
 //! What stands in front of the ban table: a filter, a bit of which says whether a source like this
-//! may be banned, and what each CPU remembers of whom it has found banned.
+//! may be banned, a coarse one of that filter's words, and what each CPU remembers of whom it has
+//! found banned.
 //!
 //! A bit is set before its ban is written and cleared after the last ban that needs it is gone, so
 //! that no packet finds a ban hidden.
@@ -8,14 +9,14 @@ use std::collections::HashMap;
 use std::error::Error;
 
 use aya::maps::IterableMap;
-use edge_common::{SourceKey, ban_filter};
+use edge_common::{BAN_FILTER_FINE, SourceKey, ban_filter, ban_filter_coarse};
 
 use super::object::BanFront;
 use super::{ShieldError, sys};
 
 pub(super) struct BanFilter {
     front: BanFront,
-    /// The words that are not zero: their bits, each with the number of bans that need it.
+    /// The fine words that are not zero: their bits, each with the number of bans that need it.
     words: HashMap<u32, Vec<(u64, u32)>>,
 }
 
@@ -31,7 +32,7 @@ impl BanFilter {
             words: HashMap::new(),
         };
         for source in bans {
-            let (word, bit) = ban_filter(source);
+            let [_, (word, bit)] = ban_filter(source);
             let bits = filter.words.entry(word).or_default();
             match bits.iter_mut().find(|(known, _)| *known == bit) {
                 Some((_, bans)) => *bans += 1,
@@ -57,8 +58,9 @@ impl BanFilter {
 
     /// A source is about to be banned.
     pub(super) fn add(&mut self, source: &SourceKey) -> Result<(), ShieldError> {
-        let (word, bit) = ban_filter(source);
+        let [_, (word, bit)] = ban_filter(source);
         let bits = self.words.entry(word).or_default();
+        let is_first = bits.is_empty();
         match bits.iter_mut().find(|(known, _)| *known == bit) {
             Some((_, bans)) => {
                 *bans += 1;
@@ -66,7 +68,8 @@ impl BanFilter {
             }
             None => {
                 bits.push((bit, 1));
-                self.write(word)
+                self.write(word)?;
+                self.write_coarse(is_first, word)
             }
         }
     }
@@ -78,7 +81,7 @@ impl BanFilter {
             .get(&0, 0)
             .and_then(|count| lifted.set(0, count + 1, 0))
             .map_err(|error| inaccessible(error.into()))?;
-        let (word, bit) = ban_filter(source);
+        let [_, (word, bit)] = ban_filter(source);
         let Some(bits) = self.words.get_mut(&word) else {
             return Ok(());
         };
@@ -87,17 +90,27 @@ impl BanFilter {
         }
         let before = bits.len();
         bits.retain(|(_, bans)| *bans > 0);
-        match bits.len() == before {
-            true => Ok(()),
-            false => self.write(word),
+        if bits.len() == before {
+            return Ok(());
+        }
+        let is_last = bits.is_empty();
+        if is_last {
+            self.words.remove(&word);
+        }
+        self.write(word)?;
+        self.write_coarse(is_last, word)
+    }
+
+    /// Writes the coarse word that tells of this one, if it has become another.
+    fn write_coarse(&mut self, is_other: bool, word: u32) -> Result<(), ShieldError> {
+        match is_other {
+            true => self.write(ban_filter_coarse(word).0),
+            false => Ok(()),
         }
     }
 
     fn write(&mut self, word: u32) -> Result<(), ShieldError> {
         let value = self.value(word);
-        if value == 0 {
-            self.words.remove(&word);
-        }
         self.front
             .filter
             .set(word, value, 0)
@@ -105,6 +118,12 @@ impl BanFilter {
     }
 
     fn value(&self, word: u32) -> u64 {
+        if let Some(coarse) = word.checked_sub(BAN_FILTER_FINE) {
+            // Two words of the fine filter for each bit.
+            let fine = (coarse * 128..).take(128);
+            let set = fine.filter(|fine| self.words.contains_key(fine));
+            return set.fold(0, |value, fine| value | ban_filter_coarse(fine).1);
+        }
         let bits = self.words.get(&word).map_or(&[][..], Vec::as_slice);
         bits.iter().fold(0, |value, (bit, _)| value | bit)
     }

@@ -2,7 +2,7 @@
 
 use nix::time::{ClockId, clock_getres};
 
-use edge_common::{Gcra, Ipv6Mask, ShieldConfig, ShieldFlags};
+use edge_common::{Gcra, Ipv6Mask, ShieldConfig, ShieldFlags, WrappingGcra};
 
 use super::ShieldError;
 use crate::config::{self, Fragments};
@@ -19,6 +19,9 @@ pub enum GuardedPort {
 /// The program counts time in ticks of the kernel. A limit whose burst refills within so few of
 /// them would starve between two, so the program reads the clock for it.
 const TICKS_MIN: u64 = 4;
+
+/// What the clocks of CPUs may differ by where they are read out of order.
+const SLACK_TICKS: u64 = 2;
 
 /// Clients of a version we do not speak are told those we do. Nobody sends many of these, and who
 /// forges them has us answer somebody else.
@@ -56,9 +59,13 @@ pub(super) fn shield_config(
         "new_connections",
         ShieldFlags::NEW_CONNECTIONS,
     )?;
-    settings.packets = packets;
-    settings.connections = connections;
-    settings.initials = initials;
+    let of_source = |limit: &Gcra, key| {
+        let slack_ns = tick_ns.saturating_mul(SLACK_TICKS);
+        WrappingGcra::new(limit, slack_ns).ok_or(ShieldError::OutOfRange { key })
+    };
+    settings.packets = of_source(&packets, "packets")?;
+    settings.connections = of_source(&connections, "connections")?;
+    settings.initials = of_source(&initials, "initials")?;
     settings.new_connections = new_connections;
     settings.versions = gcra(VERSIONS, "versions")?;
 

@@ -20,7 +20,8 @@ pub(super) fn bans(program: &str, count: u32) -> Result<()> {
              value hex ff ff ff ff ff ff ff ff 00 00 01 00 00 00 00 00"
         )?;
     }
-    for word in 0..1u32 << 17 {
+    // The fine filter, and the coarse one behind it.
+    for word in 0..(1u32 << 17) + (1 << 10) {
         let [a, b, c, d] = word.to_le_bytes();
         writeln!(
             lines,
@@ -30,18 +31,28 @@ pub(super) fn bans(program: &str, count: u32) -> Result<()> {
     shell::feed("bpftool", &["batch", "file", "-"], lines)
 }
 
-/// Buckets of the table of sources.
-const BUCKETS: u32 = 1 << 15;
+/// Buckets of the table of sources: four words to tell them apart, and four for each of three limits.
+const BUCKETS: u32 = 1 << 16;
 
-/// Puts sources into every place of a program's table, all of them over their limit for the next half
-/// of an hour. The table must hold a source whose limit lets it send a packet an hour.
+/// Puts sources into every place of a program's table, all of them over their limit for the next
+/// quarter of an hour. The table must hold a source whose limit lets it send a packet an hour.
 pub(super) fn sources(program: &str) -> Result<()> {
     let table = map(program, "SOURCES")?;
-    // The program has a clock of its own: half an hour before that source may send again.
-    let until = until(table)? - 1_800_000_000_000;
+    // The program has a clock of its own, with 1,024 to 2,048 units in an hour: a quarter of an hour or
+    // more before that source may send again.
+    let until = until(table)?.wrapping_sub(512);
+    fill_sources(table, until)
+}
+
+/// Puts sources into every place of a program's table that have sent something some time.
+pub(super) fn others(program: &str) -> Result<()> {
+    fill_sources(map(program, "SOURCES")?, 0)
+}
+
+fn fill_sources(table: u64, until: u32) -> Result<()> {
     let mut lines = String::new();
-    let mut tag = 0x9e37_79b9_7f4a_7c15u64;
-    let hex = |line: &mut String, word: u64| {
+    let mut tag = 0x9e37_79b9u32;
+    let hex = |line: &mut String, word: u32| {
         word.to_le_bytes()
             .iter()
             .try_for_each(|byte| write!(line, " {byte:02x}"))
@@ -53,9 +64,12 @@ pub(super) fn sources(program: &str) -> Result<()> {
             "map update id {table} key hex {a:02x} {b:02x} {c:02x} {d:02x} value hex"
         )?;
         for _ in 0..4 {
-            tag = tag.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
-            for word in [tag, until, 0, 0] {
-                hex(&mut lines, word)?;
+            tag = tag.wrapping_mul(0x4c95_7f2d).wrapping_add(0x5851_f42f);
+            hex(&mut lines, tag | 1)?;
+        }
+        for state in [until, 0, 0] {
+            for _ in 0..4 {
+                hex(&mut lines, state)?;
             }
         }
         lines.push('\n');
@@ -64,7 +78,7 @@ pub(super) fn sources(program: &str) -> Result<()> {
 }
 
 /// When the first source that is found may send again, by the program's clock.
-fn until(table: u64) -> Result<u64> {
+fn until(table: u64) -> Result<u32> {
     for bucket in 0..BUCKETS {
         let key = bucket.to_le_bytes().map(|byte| byte.to_string());
         let table = table.to_string();
@@ -75,15 +89,17 @@ fn until(table: u64) -> Result<u64> {
             let text = found["value"][at].as_str().unwrap_or_default();
             u8::from_str_radix(text.trim_start_matches("0x"), 16)
         };
-        let word = |at: usize| -> Result<u64> {
-            let mut bytes = [0; 8];
+        let word = |at: usize| -> Result<u32> {
+            let mut bytes = [0; 4];
             for (index, place) in bytes.iter_mut().enumerate() {
-                *place = byte(at + index)?;
+                *place = byte(4 * at + index)?;
             }
-            Ok(u64::from_le_bytes(bytes))
+            Ok(u32::from_le_bytes(bytes))
         };
-        if word(0)? != 0 {
-            return word(8);
+        for cell in 0..4 {
+            if word(cell)? != 0 {
+                return word(4 + cell);
+            }
         }
     }
     anyhow::bail!("no source is in the table")

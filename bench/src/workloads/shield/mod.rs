@@ -25,7 +25,7 @@ pub(super) use edge::binary;
 const TITLE: Title = Title {
     name: "shield",
     title: "the kernel program, per packet",
-    about: "`deny`, `unguarded`, `guarded`, `banned`, `cidr10k` and those with a million bans: one packet \
+    about: "`deny`, `unguarded`, `guarded`, `banned`, `cidr10k` and those with a million bans or live sources: one packet \
             run through the program again and again (BPF_PROG_TEST_RUN). `veth`: the receiver's CPU \
             time for a packet of a flood over virtual Ethernet, where every packet has cost its sender \
             a buffer, so nothing follows for a network card. `live sources`: the program's own time in such a \

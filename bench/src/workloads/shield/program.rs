@@ -59,8 +59,14 @@ pub(super) fn measure(quick: bool) -> Result<Vec<Measured>> {
     let banned = to_port("banned", BANNED, PORT)?;
     let elsewhere = to_port("elsewhere", STRANGER, 22)?;
 
-    let scenes = [Scene::set()?, Scene::set()?, Scene::set()?, Scene::set()?];
-    let [plain, lists, full, filter] = &scenes;
+    let scenes = [
+        Scene::set()?,
+        Scene::set()?,
+        Scene::set()?,
+        Scene::set()?,
+        Scene::set()?,
+    ];
+    let [plain, lists, full, live, filter] = &scenes;
     let edges = [
         Edge::start(plain, BOTH_LIMITS, &[])?,
         Edge::start(
@@ -72,11 +78,13 @@ pub(super) fn measure(quick: bool) -> Result<Vec<Measured>> {
             ],
         )?,
         Edge::start(full, BOTH_LIMITS, &[])?,
+        Edge::start(live, BOTH_LIMITS, &[])?,
     ];
     for edge in &edges {
         edge.call(&["ban", BANNED, "--for", "1h"])?;
     }
     fill::bans(&full.program()?, bans)?;
+    fill::others(&live.program()?)?;
     Subject::XdpFilter.install(filter)?;
 
     let case = |workload, subject, scene: &Scene, frame: &Path, action| -> Result<Case> {
@@ -97,6 +105,7 @@ pub(super) fn measure(quick: bool) -> Result<Vec<Measured>> {
         case("cidr10k", "edge", lists, &stranger, PASS)?,
         case("guarded1m", "edge", full, &stranger, PASS)?,
         case("banned1m", "edge", full, &banned, DROP)?,
+        case("live1m", "edge", live, &stranger, PASS)?,
     ];
     let mut order: Vec<usize> = (0..cases.len()).collect();
     let mut seed = monotonic_ns() | 1;

@@ -168,7 +168,7 @@ fn a_flood_of_forged_sources_makes_nobody_s_excess_forgotten() {
     assert!(burst >= 10_000);
 
     // More sources than the table has cells, a packet each.
-    for i in 0..150_000u32 {
+    for i in 0..300_000u32 {
         let [_, b, c, d] = i.to_be_bytes();
         let forged = from(&format!("10.{b}.{c}.{d}"), TCP, &tcp(GUARDED_TCP, ACK));
         assert_eq!(run(&mut shield, &forged, 1).0, 2, "source {i} was dropped");

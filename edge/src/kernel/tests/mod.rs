@@ -14,6 +14,7 @@ mod fuzz;
 mod harness;
 mod limits;
 mod lists;
+mod live;
 mod mixed;
 mod namespace;
 mod reconfigure;
