@@ -216,7 +216,7 @@ mod tests {
             let back_ns = start_ns + away_ns;
             let (admitted, tat) = at_once(&limit, tat, back_ns, burst + 1);
             prop_assert!(admitted <= burst);
-            let soon_ns = back_ns + (u64::from(limit.reach) + 1 << limit.shift);
+            let soon_ns = back_ns + ((u64::from(limit.reach) + 1) << limit.shift);
             prop_assert_eq!(at_once(&limit, tat, soon_ns, burst + 1).0, burst);
         }
 

@@ -13,27 +13,26 @@ use super::key::ClientKey;
 /// Clients remembered: a power of two. Who shares a place with a later one is forgotten early.
 const PLACES: usize = 1024;
 
-/// Longer than a connection takes from one request to the next while its client misbehaves; short,
-/// because lifting a ban does not reach here.
-const LASTS: Duration = Duration::from_secs(5);
-
 /// Half a word is a keyed hash of the client, half the time until which it stands.
 pub(super) struct Marks {
     places: Box<[AtomicU128]>,
     seed: RandomState,
+    lasts_ns: u64,
 }
 
 impl Marks {
-    pub(super) fn new() -> Marks {
+    /// None yet; each will stand for so long.
+    pub(super) fn new(lasts: Duration) -> Marks {
         Marks {
             places: (0..PLACES).map(|_| AtomicU128::new(0)).collect(),
             seed: RandomState::new(),
+            lasts_ns: lasts.as_nanos() as u64,
         }
     }
 
     pub(super) fn set(&self, client: &ClientKey, now_ns: u64) {
         let id = self.seed.hash_one(client);
-        let until = now_ns + LASTS.as_nanos() as u64;
+        let until = now_ns + self.lasts_ns;
         self.place(id)
             .store(u128::from(id) << 64 | u128::from(until), Relaxed);
     }
@@ -42,6 +41,15 @@ impl Marks {
         let id = self.seed.hash_one(client);
         let word = self.place(id).load(Relaxed);
         (word >> 64) as u64 == id && (word as u64) > now_ns
+    }
+
+    pub(super) fn clear(&self, client: &ClientKey) {
+        let id = self.seed.hash_one(client);
+        let word = self.place(id).load(Relaxed);
+        if (word >> 64) as u64 == id {
+            // Not if it is another's by now.
+            let _ = self.place(id).compare_exchange(word, 0, Relaxed, Relaxed);
+        }
     }
 
     fn place(&self, id: u64) -> &AtomicU128 {
@@ -56,7 +64,7 @@ mod tests {
     #[test]
     fn a_mark_is_for_one_client_and_for_a_while() {
         let client = |last| ClientKey::from_ip([192, 0, 2, last].into(), 64);
-        let marks = Marks::new();
+        let marks = Marks::new(Duration::from_secs(5));
         assert!(!marks.is_set(&client(1), 7));
         marks.set(&client(1), 7);
         assert!(marks.is_set(&client(1), 7) && !marks.is_set(&client(2), 7));

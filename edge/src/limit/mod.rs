@@ -7,6 +7,7 @@
 
 mod buckets;
 mod counts;
+mod expelled;
 mod key;
 mod limiter;
 mod marks;
@@ -18,6 +19,7 @@ mod table;
 
 pub use buckets::{Buckets, rate};
 pub use counts::{Counts, Full, Held};
+pub use expelled::Expelled;
 pub use key::ClientKey;
 pub use limiter::{Limiter, RetryAfter};
 pub use offence::Offence;

@@ -7,6 +7,7 @@
 //! counts as five refused requests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_common::Gcra;
 
@@ -15,6 +16,10 @@ use super::marks::Marks;
 use super::offence::Offence;
 use super::table::{CLIENTS, Table};
 use crate::config::Penalty;
+
+/// Longer than a connection takes from one request to the next while its client misbehaves; short,
+/// because lifting a ban does not reach here.
+const MARKED: Duration = Duration::from_secs(5);
 
 /// Offences by client; one for all workers.
 pub struct Penalties {
@@ -42,7 +47,7 @@ impl Penalties {
     pub fn new(penalty: Penalty) -> Self {
         let shared = Shared {
             table: Table::new(CLIENTS),
-            banned: Marks::new(),
+            banned: Marks::new(MARKED),
         };
         Self::counting(penalty, Arc::new(shared))
     }
@@ -112,7 +117,6 @@ fn weight(penalty: &Penalty, offence: Offence) -> u32 {
 mod tests {
     use super::*;
     use crate::config::Weights;
-    use std::time::Duration;
 
     const SECOND: u64 = 1_000_000_000;
 

@@ -5,6 +5,7 @@ use std::io;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use tokio::task::AbortHandle;
 
 /// Submission queue entries: how many operations one turn can hand to the kernel at once. The
 /// completion queue is four times as large; beyond it the kernel keeps an overflow list.
@@ -30,6 +31,11 @@ pub fn run_worker<F: Future>(main: F) -> F::Output {
 pub fn spawn<F: Future<Output = ()> + 'static>(task: F) {
     // The handle is dropped: the task goes on by itself.
     drop(tokio_uring::spawn(task));
+}
+
+/// The same, and a way to end it early, which drops what it holds.
+pub fn spawn_held<F: Future<Output = ()> + 'static>(task: F) -> AbortHandle {
+    tokio_uring::spawn(task).abort_handle()
 }
 
 /// Binds the calling thread to one CPU.

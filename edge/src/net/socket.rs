@@ -5,7 +5,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -59,6 +59,11 @@ impl Socket {
             ended: false,
             finishing: false,
         }
+    }
+
+    /// A way to end the connection from elsewhere.
+    pub fn hang_up(&self) -> HangUp {
+        HangUp(Rc::downgrade(&self.fd))
     }
 
     pub(super) fn fd(&self) -> &Rc<OwnedFd> {
@@ -222,6 +227,19 @@ impl Socket {
         unsent.extend_from_slice(&self.out);
         self.out = unsent;
         Poll::Ready(Err(error))
+    }
+}
+
+/// Ends a connection that somebody else holds, if it is still there.
+pub struct HangUp(Weak<OwnedFd>);
+
+impl HangUp {
+    /// As if the peer had closed: what is received ends, what is sent fails.
+    pub fn now(&self) {
+        if let Some(fd) = self.0.upgrade() {
+            // Fails only on a socket that has ended already.
+            let _ = SockRef::from(&*fd).shutdown(Shutdown::Both);
+        }
     }
 }
 

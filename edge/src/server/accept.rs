@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::clients::Line;
 use super::proxied;
 use super::worker::Worker;
 use crate::clock::monotonic_ns;
@@ -61,9 +62,12 @@ pub(super) async fn accept_loop(
 /// Serves a connection beside all others, once there is room for it.
 async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, secure: bool) {
     let permit = Arc::clone(&worker.connections).acquire_owned().await;
-    let worker = Rc::clone(worker);
-    net::spawn(async move {
-        let _open = worker.open_connection();
+    let (worker, line) = (Rc::clone(worker), accepted.socket.hang_up());
+    // Whose packets they are: behind a proxy the proxy's.
+    let open = worker.open_connection(accepted.client.ip());
+    let (number, clients) = (open.number(), Rc::clone(&worker));
+    let task = net::spawn_held(async move {
+        let _open = open;
         let expects = worker.expects_proxy_header(addr);
         if let Some(peer) = proxied::client(&worker, &mut accepted, expects).await {
             match secure {
@@ -73,6 +77,7 @@ async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, se
         }
         drop(permit);
     });
+    clients.clients.reach(number, Line::Stream(line, task));
 }
 
 async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted, peer: Peer) {

@@ -7,6 +7,7 @@ pub mod reload;
 pub mod signals;
 
 mod accept;
+mod clients;
 mod error;
 mod listen;
 mod load;

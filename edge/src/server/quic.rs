@@ -12,7 +12,8 @@ use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming, TokioRu
 use tokio::sync::oneshot;
 
 use super::accept::Counted;
-use super::worker::Worker;
+use super::clients::Line;
+use super::worker::{OpenConnection, Worker};
 use crate::clock::monotonic_ns;
 use crate::http::h3;
 use crate::net::{self, UdpCounts, UdpSocket};
@@ -162,14 +163,15 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
             };
             let admitted = Admitted::new(worker, addr);
             net::spawn(async move {
-                serve(&admitted.worker, connecting, rules.early_data).await;
+                serve(&admitted, connecting, rules.early_data).await;
                 drop((admitted, permit));
             });
         }
     }
 }
 
-async fn serve(worker: &Rc<Worker>, connecting: Connecting, early_data: bool) {
+async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
+    let worker = &admitted.worker;
     let handshaking = Handshaking::new(worker);
     let deadline = worker.service.current().timeouts().handshake;
     let early = match early_data {
@@ -212,6 +214,8 @@ async fn serve(worker: &Rc<Worker>, connecting: Connecting, early_data: bool) {
             (connection, None)
         }
     };
+    let line = Line::Datagrams(connection.clone());
+    worker.clients.reach(admitted.open.number(), line);
     let _counted = Counted::new(worker, Protocol::H3);
     let service = Rc::clone(&worker.service);
     let handshake = async move {
@@ -294,7 +298,7 @@ pub(super) async fn close_all(worker: &Worker) {
 struct Admitted {
     worker: Rc<Worker>,
     addr: IpAddr,
-    _open: super::worker::OpenConnection,
+    open: OpenConnection,
 }
 
 impl Admitted {
@@ -305,7 +309,7 @@ impl Admitted {
         Admitted {
             worker: Rc::clone(worker),
             addr,
-            _open: worker.open_connection(),
+            open: worker.open_connection(addr),
         }
     }
 }

@@ -26,7 +26,7 @@ use super::update::{Endpoint, Serving};
 use super::worker::{self, WorkerPlan};
 use crate::clock::monotonic_ns;
 use crate::config::{Config, Penalty};
-use crate::limit::Spared;
+use crate::limit::{Expelled, Spared};
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
@@ -89,13 +89,14 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     metrics.certificates(expiries);
     let spans = SpanExporter::new(metrics.clone());
     spans.output().set(config.trace.as_ref());
-    let spared = Spared::default();
+    let (spared, expelled) = (Spared::default(), Expelled::default());
     let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
     let parts = ControlParts {
         metrics: metrics.clone(),
         guard,
         jobs,
         spared: spared.clone(),
+        expelled: expelled.clone(),
         access_log_dropped: log.dropped(),
     };
     let control = control.start(&config, parts)?;
@@ -132,6 +133,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
             }),
             updates: updated,
             phase: control.phase(),
+            expelled: expelled.clone(),
         };
         workers.push(start(index, plan)?);
     }

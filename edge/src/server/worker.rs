@@ -2,18 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use super::clients::Clients;
 use super::control::KnownSender;
 use super::quic::Quic;
 use super::signals::Phase;
 use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Update};
 use super::{accept, quic};
+use crate::clock::coarse_ns;
+use crate::limit::{ClientKey, Expelled};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
 use crate::quic::Keys;
@@ -43,6 +46,8 @@ pub(super) struct WorkerPlan {
     pub(super) parts: Box<dyn FnOnce() -> (WorkerParts, KnownSender) + Send>,
     pub(super) updates: mpsc::Receiver<Update>,
     pub(super) phase: watch::Receiver<Phase>,
+    /// Whose connections are to be closed.
+    pub(super) expelled: Expelled,
 }
 
 /// What the tasks of one worker share.
@@ -57,7 +62,11 @@ pub(super) struct Worker {
     serving: RefCell<Serving>,
     /// How many permits there are, those in use included.
     connections_max: Cell<usize>,
-    open: Cell<usize>,
+    /// The open connections.
+    pub(super) clients: Clients,
+    expelled: Expelled,
+    /// How many had been banned when that was last looked at.
+    bans_seen: Cell<u64>,
     /// The sockets listened on; dropping an entry closes its socket.
     listening: RefCell<HashMap<Endpoint, oneshot::Sender<()>>>,
 }
@@ -67,6 +76,7 @@ impl Worker {
         serving: Serving,
         (parts, known): (WorkerParts, KnownSender),
         quic: Option<Quic>,
+        expelled: Expelled,
     ) -> Rc<Worker> {
         let connections_max = serving.snapshot.config.bounds.connections;
         Rc::new(Worker {
@@ -77,7 +87,9 @@ impl Worker {
             quic,
             serving: RefCell::new(serving),
             connections_max: Cell::new(connections_max),
-            open: Cell::new(0),
+            clients: Clients::default(),
+            bans_seen: Cell::new(expelled.count()),
+            expelled,
             listening: RefCell::default(),
         })
     }
@@ -157,18 +169,45 @@ impl Worker {
     }
 
     /// Counts a connection as open until the guard is dropped.
-    pub(super) fn open_connection(self: &Rc<Self>) -> OpenConnection {
-        self.open.set(self.open.get() + 1);
-        OpenConnection(Rc::clone(self))
+    pub(super) fn open_connection(self: &Rc<Self>, addr: IpAddr) -> OpenConnection {
+        OpenConnection {
+            worker: Rc::clone(self),
+            number: self.clients.open(addr),
+        }
+    }
+
+    /// Closes the connections of those who have been banned since the last call.
+    fn close_banned(&self) {
+        self.clients.end_those_told();
+        let bans = self.expelled.count();
+        if self.bans_seen.replace(bans) == bans {
+            return;
+        }
+        let (prefix, now) = (self.snapshot().config.shield.ipv6_prefix, coarse_ns());
+        let is_banned = |addr| self.expelled.has(&ClientKey::from_ip(addr, prefix), now);
+        let connections = self.clients.expel(is_banned);
+        if connections > 0 {
+            tracing::debug!(connections, "closed the connections of banned clients");
+        }
     }
 }
 
 /// An open connection.
-pub(super) struct OpenConnection(Rc<Worker>);
+pub(super) struct OpenConnection {
+    worker: Rc<Worker>,
+    number: u64,
+}
+
+impl OpenConnection {
+    /// Its number among the clients.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
+        self.worker.clients.close(self.number);
     }
 }
 
@@ -185,7 +224,7 @@ pub(super) fn run(plan: WorkerPlan) {
 async fn main(plan: WorkerPlan) {
     let prefix = plan.serving.snapshot.config.shield.ipv6_prefix;
     let quic = plan.keys.map(|keys| Quic::new(keys, plan.index, prefix));
-    let worker = Worker::new(plan.serving, (plan.parts)(), quic);
+    let worker = Worker::new(plan.serving, (plan.parts)(), quic, plan.expelled);
     worker.listen(plan.sockets);
     let mut updates = plan.updates;
     let mut phase = plan.phase;
@@ -196,6 +235,7 @@ async fn main(plan: WorkerPlan) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
+                worker.close_banned();
                 quic::count(&worker);
                 worker.service.flush_records();
                 worker.known.flush();
@@ -204,7 +244,7 @@ async fn main(plan: WorkerPlan) {
                     worker.service.sweep();
                 }
                 match &mut patience {
-                    Some(_) if worker.open.get() == 0 => break,
+                    Some(_) if worker.clients.count() == 0 => break,
                     Some(0) => break,
                     Some(left) => {
                         *left -= 1;
@@ -228,7 +268,7 @@ async fn main(plan: WorkerPlan) {
             }
         }
     }
-    let cut = worker.open.get();
+    let cut = worker.clients.count();
     if cut > 0 {
         tracing::warn!(connections = cut, "closing connections that are still open");
     }

@@ -1,11 +1,13 @@
 //! The kernel program between two namespaces: floods, bans, and what must stay untouched.
 
+mod closing;
 mod interfaces;
 mod lists;
 mod operator;
 mod penalties;
 mod scene;
 mod spoofed;
+mod steering;
 mod survival;
 
 use std::net::Ipv4Addr;

@@ -179,6 +179,18 @@ async def offence(url, ca):
     return {"code": client.terminated.error_code}
 
 
+async def expelled(url, ca):
+    """A quiet stream of a client that somebody bans meanwhile."""
+    async with open_client(url, ca) as client:
+        stream = client.request("GET", "/sse?interval_ms=120000")
+        await stream.until(lambda exchange: len(exchange.times) > 0)
+        print("waiting", file=sys.stderr, flush=True)
+        async with asyncio.timeout(10):
+            while client.terminated is None:
+                await asyncio.sleep(0.02)
+    return {"code": client.terminated.error_code}
+
+
 async def cancelling(url, ca):
     """Resets in both directions, and a client that reads nothing."""
     async with open_client(url, ca) as client:

@@ -148,6 +148,7 @@ impl Controller {
             .unban(addr)
             .map_err(|error| error.to_string())?;
         let client = ClientKey::from_ip(addr, self.ipv6_prefix);
+        self.expelled.remove(&client);
         self.offenders.forgive(&client);
         self.keep_past(&client);
         self.forget_note(&client);

@@ -18,7 +18,7 @@ use crate::cidr::ListUse;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, ShieldMode};
 use crate::kernel::{BanCause, LinkChange};
-use crate::limit::{ClientKey, Offenders, Sentence, Spared};
+use crate::limit::{ClientKey, Expelled, Offenders, Sentence, Spared};
 use crate::observe::admin::{Call, Request};
 use crate::observe::metrics::{BanOrigin, Metrics, Scrape, ShieldLink, ShieldVerdict};
 use crate::proxy::Snapshot;
@@ -57,6 +57,8 @@ pub(super) struct Controller {
     access_log_dropped: Arc<AtomicU64>,
     /// Where requests to reload go.
     jobs: SyncSender<Job>,
+    /// Whose connections the workers close.
+    pub(super) expelled: Expelled,
     /// The kernel program refused something and that has been reported.
     failing: bool,
 }
@@ -69,7 +71,7 @@ impl Controller {
         bans: BanSender,
         access_log_dropped: Arc<AtomicU64>,
         jobs: SyncSender<Job>,
-        spared: Spared,
+        (spared, expelled): (Spared, Expelled),
     ) -> Controller {
         let wanted = match (&config.shield.mode, &*config.shield.interfaces) {
             // That of the default route was wanted, whichever it is.
@@ -94,6 +96,7 @@ impl Controller {
             bans,
             access_log_dropped,
             jobs,
+            expelled,
             failing: false,
         }
     }
@@ -252,6 +255,8 @@ impl Controller {
         if banned.is_ok() {
             self.failing = false;
             self.metrics.banned(BanOrigin::of(cause));
+            let client = ClientKey::from_ip(addr, self.ipv6_prefix);
+            self.expelled.add(&client, monotonic_ns());
         }
         Some(banned)
     }

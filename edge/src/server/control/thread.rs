@@ -15,7 +15,7 @@ use super::guard::Guard;
 use super::known::{self, KnownSender};
 use super::plane::Plane;
 use crate::config::Config;
-use crate::limit::Spared;
+use crate::limit::{Expelled, Spared};
 use crate::observe::admin::{Socket, SocketError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{Page, PageError};
@@ -54,6 +54,8 @@ pub struct ControlParts {
     pub jobs: SyncSender<Job>,
     /// Where workers find the addresses that commit no offences.
     pub spared: Spared,
+    /// Where workers find whose connections to close.
+    pub expelled: Expelled,
     /// Access log lines lost ([`crate::observe::access::AccessWriter::dropped`]).
     pub access_log_dropped: Arc<AtomicU64>,
 }
@@ -105,7 +107,7 @@ impl Control {
             bans.clone(),
             parts.access_log_dropped,
             parts.jobs.clone(),
-            parts.spared,
+            (parts.spared, parts.expelled),
         );
         let thread = thread::Builder::new()
             .name("control".into())
@@ -214,6 +216,7 @@ mod tests {
             guard,
             jobs: std_mpsc::sync_channel(1).0,
             spared: Spared::default(),
+            expelled: Expelled::default(),
             access_log_dropped: Arc::clone(&access_log_dropped),
         };
         Running {
