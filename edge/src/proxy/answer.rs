@@ -59,7 +59,11 @@ impl Proxy {
                 record.body_bytes_max = route.body_bytes_max;
                 let consent = match route.auth.is_none() {
                     true => Ok(None),
-                    false => Box::pin(self.authenticate(number, &route.auth, &head, &caller)).await,
+                    false => {
+                        let trace = record.trace.as_deref();
+                        Box::pin(self.authenticate(number, &route.auth, &head, &caller, trace))
+                            .await
+                    }
                 };
                 let consent = consent.and_then(|consent| {
                     if !route.auth.is_none() {

@@ -60,6 +60,26 @@ impl Trace {
     }
 }
 
+impl Trace {
+    /// The trace of a question that the edge asks about the request: a part of the request's span
+    /// where that is recorded, and else what the request came with.
+    pub(super) fn of_question(&self) -> Option<Trace> {
+        let (sends, span) = (self.sends?, self.span?);
+        let own = TraceParent {
+            span: (unguessable().0 | 1).to_be_bytes(),
+            ..sends
+        };
+        Some(Trace {
+            sends: Some(own),
+            span: Some(SpanIds {
+                trace: own.trace,
+                span: own.span,
+                parent: Some(span.span),
+            }),
+        })
+    }
+}
+
 /// The trace that a request says it belongs to: exactly one valid `traceparent`.
 pub(super) fn incoming(fields: &Fields) -> Option<TraceParent> {
     let mut values = fields.values_of("traceparent");
@@ -132,6 +152,25 @@ mod tests {
             (came.trace, sends.span, Some(came.span))
         );
         assert_ne!(sends.span, came.span);
+    }
+
+    #[test]
+    fn a_question_is_a_part_of_the_request() {
+        let trace = decide("192.0.2.1:1", &[SAMPLED], 1);
+        let question = trace.of_question().expect("it is recorded");
+        let (ids, asked) = (
+            trace.span.expect("recorded"),
+            question.span.expect("as well"),
+        );
+        assert_eq!((asked.trace, asked.parent), (ids.trace, Some(ids.span)));
+        let sends = question.sends.expect("the service is told");
+        assert_eq!((sends.trace, sends.span), (asked.trace, asked.span));
+        assert_ne!(asked.span, ids.span);
+        assert!(
+            decide("192.0.2.1:1", &[UNSAMPLED], 1)
+                .of_question()
+                .is_none()
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    Process, Setup, Upstream, free_port, light, modern, peer, rpc, tool_call, wait_until,
+    Answer, Process, Setup, Upstream, free_port, light, modern, peer, rpc, tool_call, wait_until,
 };
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -158,6 +158,73 @@ fn sampled_exchanges_reach_a_collector() {
     let third = |span: &Value| span["attributes"]["gen_ai.tool.name"] == "third";
     assert!(!collector.spans().iter().any(third));
     assert_eq!(collector.spans().len(), 4);
+}
+
+/// What an auth service is asked is a part of the request's span, and the service is told so.
+#[test]
+fn questions_to_an_auth_service_have_spans_of_their_own() {
+    let _machine = light();
+    let collector = Collector::start();
+    let upstream = Upstream::ok();
+    let service = Upstream::start(Answer::Keep(
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    ));
+    let table = |address| {
+        format!(
+            "[host.route.auth_request]\nupstream = \"{address}\"\npath = \"/verify?key=secret\""
+        )
+    };
+    let gone = format!("127.0.0.1:{}", free_port());
+    let edge = Setup::new(upstream.address)
+        .section("trace", &section(collector.port, ""))
+        .route(&table(service.address.to_string()))
+        .more_routes(&format!(
+            "[[host.route]]\npath = \"/gone\"\nupstream = \"origin\"\n{}\n",
+            table(gone)
+        ))
+        .start();
+    let get = |path: &str, more: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
+        edge.plain().exchange(request).status
+    };
+    let parent = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    assert_eq!(get("/one", &parent), 403);
+    let request = collector.span("url.path", "/one");
+    let question = collector.span("url.path", "/verify");
+    assert_eq!(
+        [&question["trace"], &question["parent"]],
+        [&request["trace"], &request["span"]]
+    );
+    assert_eq!([&request["trace"], &request["parent"]], [TRACE, PARENT]);
+    assert_eq!(
+        (&question["kind"], &question["name"]),
+        (&3.into(), &"GET /verify".into())
+    );
+    assert_eq!(question["attributes"]["http.response.status_code"], 403);
+    assert_eq!(question["error"], true);
+    let sent = told(&service);
+    assert_eq!(
+        [&question["trace"], &question["span"]],
+        [&sent[1], &sent[2]]
+    );
+    assert!(
+        question["ms"].as_f64() <= request["ms"].as_f64(),
+        "{question} {request}"
+    );
+    assert!(!question.to_string().contains("secret"), "{question}");
+
+    // One that is not there has a span as well, and no status.
+    assert_eq!(get("/gone", ""), 502);
+    let failed = |span: &Value| span["attributes"]["error.type"] == "upstream_connect";
+    assert!(wait_until(LIMIT, || collector
+        .spans()
+        .iter()
+        .any(|span| failed(span) && span["kind"] == 3)));
+    // Nothing is recorded of what others do not record.
+    let count = collector.spans().len();
+    assert_eq!(get("/none", &parent.replace("-01\r", "-00\r")), 403);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(collector.spans().len(), count);
 }
 
 #[test]

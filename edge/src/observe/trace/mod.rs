@@ -14,4 +14,4 @@ mod span;
 pub use exporter::{SpanExporter, SpanOutput};
 pub use log::SpanLog;
 pub use parent::TraceParent;
-pub use span::{Span, SpanIds};
+pub use span::{Asked, Span, SpanIds};

@@ -48,20 +48,32 @@ fn message(span: Span) -> otlp::Span {
         span_id: span.ids.span.into(),
         parent_span_id: span.ids.parent.map(Vec::from).unwrap_or_default(),
         trace_state: span.trace_state.as_deref().unwrap_or_default().to_owned(),
-        name: match &span.route {
-            Some(route) => format!("{} {route}", span.method),
-            None => span.method.to_string(),
+        // The paths of the edge's own questions are those of the configuration.
+        name: match (&span.route, span.asks) {
+            (Some(route), _) => format!("{} {route}", span.method),
+            (None, true) => format!("{} {}", span.method, span.path),
+            (None, false) => span.method.to_string(),
         },
-        kind: SpanKind::Server.into(),
+        kind: match span.asks {
+            true => SpanKind::Client.into(),
+            false => SpanKind::Server.into(),
+        },
         start_time_unix_nano: span.end_ns.saturating_sub(span.duration_us * 1000),
         end_time_unix_nano: span.end_ns,
-        // Of a server's span, only what the server did wrong is an error.
-        status: (span.status >= 500).then(|| Status {
+        // Of a server's span, only what the server did wrong is an error; of a client's, any refusal.
+        status: is_error(&span).then(|| Status {
             code: StatusCode::Error.into(),
             ..Status::default()
         }),
         attributes: attributes(&span),
         ..otlp::Span::default()
+    }
+}
+
+fn is_error(span: &Span) -> bool {
+    match span.asks {
+        true => span.status >= 400 || span.error.is_some(),
+        false => span.status >= 500,
     }
 }
 
@@ -76,12 +88,18 @@ fn attributes(span: &Span) -> Vec<KeyValue> {
         text("http.request.method", &span.method),
         text("url.path", &span.path),
         text("url.scheme", if span.is_tls { "https" } else { "http" }),
-        text("client.address", &span.client.to_string()),
         text("network.protocol.version", version),
-        number("http.response.status_code", span.status.into()),
-        number("http.request.body.size", span.bytes_in),
-        number("http.response.body.size", span.bytes_out),
     ];
+    if span.status > 0 {
+        attributes.push(number("http.response.status_code", span.status.into()));
+    }
+    if !span.asks {
+        attributes.push(number("http.request.body.size", span.bytes_in));
+        attributes.push(number("http.response.body.size", span.bytes_out));
+    }
+    if let Some(client) = span.client {
+        attributes.push(text("client.address", &client.to_string()));
+    }
     let mut also =
         |name, value: Option<&str>| attributes.extend(value.map(|value| text(name, value)));
     also("edge.request_id", span.request_id.as_deref());

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use super::caller::Caller;
 use super::configured::Proxy;
 use super::guard::Refusal;
+use super::trace::Trace;
 use crate::config::Authentication;
 use crate::message::RequestHead;
 
@@ -28,6 +29,7 @@ impl Proxy {
         auth: &Authentication,
         head: &RequestHead,
         caller: &Caller,
+        trace: Option<&Trace>,
     ) -> Result<Option<Rc<Consent>>, Refusal> {
         let peer = &caller.peer;
         if let Some(keys) = &auth.keys {
@@ -39,7 +41,7 @@ impl Proxy {
         let Some(request) = &auth.request else {
             return Ok(None);
         };
-        let consent = self.subrequest(route, request, head, caller).await?;
+        let consent = self.subrequest(route, request, head, caller, trace).await?;
         if let Some(user) = &consent.user {
             peer.identify(user);
         }

@@ -8,6 +8,7 @@ use crate::message::{BodyLength, Fields, RequestHead, Target, TargetError};
 use crate::proxy::caller::Caller;
 use crate::proxy::facts::cookie;
 use crate::proxy::forward;
+use crate::proxy::trace::Trace;
 
 /// Fields that say what the client wants. nginx's users say it with the first two, those of Traefik
 /// and Caddy with the others.
@@ -20,6 +21,7 @@ pub(super) fn question(
     head: &RequestHead,
     caller: &Caller,
     forwarding: &Forwarding,
+    trace: Option<&Trace>,
 ) -> Result<RequestHead, TargetError> {
     let mut fields = Fields::default();
     for name in &wanted.request_fields {
@@ -43,7 +45,7 @@ pub(super) fn question(
         &caller.peer,
         &caller.request_id,
         forwarding,
-        None,
+        trace,
     );
     let said = [(METHOD, head.method.as_str()), (URI, head.target.as_str())];
     for (names, value) in said {
@@ -127,7 +129,8 @@ mod tests {
             cache_key: Vec::new(),
         };
         let asked = head("Authorization: Bearer t\r\nCookie: c\r\nX-Original-Uri: /free\r\n");
-        let question = question(&wanted, &asked, &caller(), &Forwarding::default()).expect("valid");
+        let question =
+            question(&wanted, &asked, &caller(), &Forwarding::default(), None).expect("valid");
         assert_eq!(question.method, Method::GET);
         assert_eq!(question.target.as_str(), "/verify?app=mcp");
         assert_eq!(question.length, BodyLength::Empty);

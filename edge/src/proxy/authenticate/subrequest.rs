@@ -10,14 +10,17 @@ use http::StatusCode;
 
 use super::question::{identity, question};
 use super::verdicts::Known;
-use crate::clock::monotonic_ns;
+use crate::clock::{monotonic_ns, unix_ns};
 use crate::config::AuthRequest;
 use crate::limit::Offence;
 use crate::message::{Fields, Frame, Name, RequestHead, ResponseHead};
+use crate::observe::trace::{Asked, Span};
+use crate::proxy::answer::elapsed_us;
 use crate::proxy::caller::Caller;
 use crate::proxy::configured::Proxy;
 use crate::proxy::guard::Refusal;
 use crate::proxy::reply::Reply;
+use crate::proxy::trace::Trace;
 use crate::upstream::{self, Conn, Lease, UpstreamError};
 
 /// Content of an answer that is read to keep the connection; it is not looked at.
@@ -82,6 +85,14 @@ fn is_same(name: &[u8], wanted: &str) -> bool {
             .all(|(&a, b)| fold(a) == fold(b))
 }
 
+/// What a question is about.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    head: &'a RequestHead,
+    caller: &'a Caller,
+    trace: Option<&'a Trace>,
+}
+
 impl Proxy {
     /// Asks the service about a request, unless the answer is known.
     pub(super) async fn subrequest(
@@ -90,10 +101,16 @@ impl Proxy {
         wanted: &AuthRequest,
         head: &RequestHead,
         caller: &Caller,
+        trace: Option<&Trace>,
     ) -> Result<Rc<Consent>, Refusal> {
+        let about = About {
+            head,
+            caller,
+            trace,
+        };
         let verdict = match wanted.cache {
-            Some(keep) => self.remembered(route, wanted, keep, head, caller).await?,
-            None => self.verdict(wanted, head, caller).await?.0,
+            Some(keep) => self.remembered(route, wanted, keep, about).await?,
+            None => self.verdict(wanted, about).await?.0,
         };
         match verdict {
             Verdict::Consent(consent) => Ok(consent),
@@ -116,10 +133,9 @@ impl Proxy {
         route: usize,
         wanted: &AuthRequest,
         keep: Duration,
-        head: &RequestHead,
-        caller: &Caller,
+        about: About<'_>,
     ) -> Result<Verdict, Refusal> {
-        let identity = identity(route, &wanted.cache_key, head, caller);
+        let identity = identity(route, &wanted.cache_key, about.head, about.caller);
         let asking = match self.verdicts.look_up(identity, monotonic_ns()) {
             Known::Verdict(verdict) => return Ok(verdict),
             Known::Nothing(asking) => Some(asking),
@@ -134,7 +150,7 @@ impl Proxy {
                 }
             }
         };
-        let (verdict, may_keep) = self.verdict(wanted, head, caller).await?;
+        let (verdict, may_keep) = self.verdict(wanted, about).await?;
         if let Some(asking) = asking.filter(|_| may_keep) {
             let until_ns = monotonic_ns().saturating_add(keep.as_nanos() as u64);
             asking.remember(verdict.clone(), until_ns);
@@ -146,14 +162,35 @@ impl Proxy {
     async fn verdict(
         &self,
         wanted: &AuthRequest,
-        head: &RequestHead,
-        caller: &Caller,
+        about: About<'_>,
     ) -> Result<(Verdict, bool), Refusal> {
-        let question = question(wanted, head, caller, &self.forwarding).map_err(|_| Refusal {
+        let About {
+            head,
+            caller,
+            trace,
+        } = about;
+        let own = trace.and_then(Trace::of_question);
+        let told = own.as_ref().or(trace);
+        let question = question(wanted, head, caller, &self.forwarding, told);
+        let question = question.map_err(|_| Refusal {
             reply: Some(Reply::new(StatusCode::INTERNAL_SERVER_ERROR)),
             reason: Some("auth_path"),
         })?;
+        let began_ns = monotonic_ns();
         let answer = Box::pin(self.ask(wanted, &question, caller)).await;
+        if let Some(ids) = own.and_then(|own| own.span) {
+            let asked = Asked {
+                method: question.method.as_str(),
+                host: question.authority.as_str(),
+                target: question.target.as_str(),
+                upstream: self.upstreams.group(wanted.upstream).name(),
+                status: answer.as_ref().ok().map(|answer| answer.status.as_u16()),
+                error: answer.as_ref().err().map(UpstreamError::reason),
+                duration_us: elapsed_us(began_ns, monotonic_ns()),
+            };
+            let span = Span::asked(ids, &asked, unix_ns());
+            self.spans.borrow_mut().record(span);
+        }
         let answer = answer.map_err(|error| {
             let upstream = self.upstreams.group(wanted.upstream).name();
             tracing::debug!(upstream, %error, "auth service failed");
