@@ -93,7 +93,7 @@ impl SharedMcp {
 /// The counters of one worker.
 pub(super) struct McpMetrics {
     /// By upstream; there are few.
-    requests: RefCell<Vec<(String, HashMap<Kind, Pending>)>>,
+    requests: RefCell<Vec<(String, Kinds)>>,
     tools: RefCell<HashMap<Box<[u8]>, ToolCalls>>,
     tools_full: Cell<bool>,
     refused: Vec<LazyCounter>,
@@ -109,6 +109,25 @@ struct ToolCalls {
 
 /// Modern or not, class, method, status class.
 type Kind = (bool, u8, u8, u8);
+
+/// Counts by kind. A few kinds are nearly all there is, so each moves forward when it comes, and the
+/// first look finds it.
+#[derive(Default)]
+struct Kinds(Vec<(Kind, Pending)>);
+
+impl Kinds {
+    fn count(&mut self, kind: Kind) {
+        let at = self.0.iter().position(|(known, _)| *known == kind);
+        let at = at.unwrap_or_else(|| {
+            self.0.push((kind, Pending::default()));
+            self.0.len() - 1
+        });
+        self.0[at].1.count += 1;
+        if at > 0 {
+            self.0.swap(at - 1, at);
+        }
+    }
+}
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -176,10 +195,10 @@ impl McpMetrics {
             .iter()
             .position(|(name, _)| name == sample.upstream);
         let at = at.unwrap_or_else(|| {
-            requests.push((sample.upstream.to_owned(), HashMap::new()));
+            requests.push((sample.upstream.to_owned(), Kinds::default()));
             requests.len() - 1
         });
-        requests[at].1.entry(kind).or_default().count += 1;
+        requests[at].1.count(kind);
         if facts.method.get() == Some(b"tools/call") && facts.refusal.is_none() {
             self.record_tool(facts.tool.start(), status, sample.duration_us, shared);
         }
@@ -221,7 +240,7 @@ impl McpMetrics {
 
     pub(super) fn flush(&self, shared: &Shared) {
         for (upstream, requests) in self.requests.borrow_mut().iter_mut() {
-            for ((modern, class, method, status), pending) in requests {
+            for ((modern, class, method, status), pending) in &mut requests.0 {
                 pending.flush(|| {
                     let labels = [
                         ("upstream", upstream.as_str()),
@@ -264,8 +283,10 @@ fn method_index(method: Option<&[u8]>) -> u8 {
         Some(method) => method,
         None => OTHER.as_bytes(),
     };
-    let at = METHODS.iter().position(|known| known.as_bytes() == name);
-    at.unwrap_or(METHODS.len()) as u8
+    // They are in order, but for the last one.
+    let at = METHODS[..METHODS.len() - 1].binary_search_by(|known| known.as_bytes().cmp(name));
+    let none = || METHODS.len() - usize::from(name == NONE.as_bytes());
+    at.unwrap_or_else(|_| none()) as u8
 }
 
 #[cfg(test)]
@@ -301,6 +322,23 @@ mod tests {
         }
         worker.flush();
         metrics.render(&Scrape::default())
+    }
+
+    #[test]
+    fn methods_are_found_where_they_stand() {
+        for (at, method) in METHODS[..METHODS.len() - 1].iter().enumerate() {
+            assert_eq!(
+                usize::from(method_index(Some(method.as_bytes()))),
+                at,
+                "{method}"
+            );
+        }
+        let last = METHODS.len() as u8 - 1;
+        assert_eq!(
+            [method_index(Some(b"")), method_index(None)],
+            [last, last + 1]
+        );
+        assert_eq!(method_index(Some(b"tools/cal")), last + 1);
     }
 
     #[test]

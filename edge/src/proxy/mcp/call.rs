@@ -36,7 +36,8 @@ pub(in crate::proxy) struct Call {
     pub(super) class: Class,
     pub(super) method: Text<METHOD_MAX>,
     pub(super) name: Text<VALUE_MAX>,
-    pub(super) scan: BodyScan,
+    /// What the body says, where it is looked at: most modern ones are not.
+    pub(super) scan: Option<Box<BodyScan>>,
     pub(super) prefix: Prefix,
     pub(super) session: Option<SessionKey>,
     /// The server, by its name in the group, that the session belongs to.
@@ -68,7 +69,7 @@ impl Call {
             class: Class::Other,
             method: Text::new(),
             name: Text::new(),
-            scan: BodyScan::new(),
+            scan: None,
             prefix: Prefix::default(),
             session: None,
             pin: None,
@@ -87,7 +88,14 @@ impl Call {
 
     /// The id of the JSON-RPC request as it is written, where it is known.
     pub(super) fn id(&self) -> Option<&[u8]> {
-        self.scan.id()
+        self.scan.as_ref()?.id()
+    }
+
+    /// How far the look at the body has come.
+    pub(super) fn scanned(&self) -> Scanned {
+        self.scan
+            .as_ref()
+            .map_or(Scanned::Partly, |scan| scan.scanned())
     }
 
     pub(super) fn upstream(&self) -> UpstreamId {
@@ -126,8 +134,9 @@ impl Call {
         if !(self.strict && self.posts) {
             return Ok(());
         }
-        self.scan.feed(data);
-        match self.scan.is_ambiguous() || self.scan.scanned() == Scanned::Malformed {
+        let scan = self.scan.get_or_insert_default();
+        scan.feed(data);
+        match scan.is_ambiguous() || scan.scanned() == Scanned::Malformed {
             true => Err(ClientError::BadBody),
             false => Ok(()),
         }
@@ -157,7 +166,6 @@ impl Call {
             self.forget_session(proxy);
         }
         let has_session = head.fields.value(Name::McpSessionId).is_some() || self.session.is_some();
-        let encoded = head.fields.value(Name::ContentEncoding).is_some();
         if is_events && ok && self.class == Class::Stream && !has_session && !encoded {
             self.watch = Some(EndpointWatch::default());
         }
@@ -252,4 +260,15 @@ impl Call {
 /// Whether the method is the one that ends a session.
 pub(super) fn ends_session(era: Era, method: &Method) -> bool {
     era == Era::Legacy && *method == Method::DELETE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every request has one, and it is moved about: what only some need is in boxes.
+    #[test]
+    fn a_call_is_small() {
+        assert!(size_of::<Call>() <= 720, "{}", size_of::<Call>());
+    }
 }

@@ -76,12 +76,13 @@ impl Proxy {
                     .map_err(Stop::Client)?,
             }
             // A list of calls would count as one.
-            if call.scan.scanned() == Scanned::Batch && mcp.limit.calls.is_some() {
+            if call.scanned() == Scanned::Batch && mcp.limit.calls.is_some() {
                 return Err(Refusal::Body.into());
             }
-            match trusts_headers {
-                true => call.compare_headers()?,
-                false => call.read_body()?,
+            match (trusts_headers, call.strict) {
+                (true, true) => call.compare_headers()?,
+                (true, false) => {}
+                (false, _) => call.read_body()?,
             }
         }
         call.apply_rules(mcp)?;
@@ -156,8 +157,12 @@ impl Call {
         };
         match (decoded(Name::McpMethod), decoded(Name::McpName)) {
             (Ok(method), Ok(name)) => {
-                self.method = method.map_or_else(Default::default, |method| method.start().into());
-                self.name = name.unwrap_or_default();
+                if let Some(method) = &method {
+                    self.method = method.start().into();
+                }
+                if let Some(name) = name {
+                    self.name = name;
+                }
                 let missing = self.posts && method.is_none();
                 match missing && self.strict {
                     true => Err(Refusal::Header.into()),
@@ -172,13 +177,16 @@ impl Call {
     /// What a legacy body says.
     fn read_body(&mut self) -> Result<(), Stop> {
         self.check_body()?;
-        if let Some(method) = self.scan.method() {
+        let Some(scan) = &self.scan else {
+            return Ok(());
+        };
+        if let Some(method) = scan.method() {
             self.class = class_of(method);
             self.method = method.into();
             if needs_name(method) {
-                self.name = self.scan.name().unwrap_or_default().into();
+                self.name = scan.name().unwrap_or_default().into();
             }
-        } else if self.scan.is_answer() {
+        } else if scan.is_answer() {
             self.class = Class::Notification;
         }
         Ok(())
@@ -187,9 +195,10 @@ impl Call {
     /// What a modern body says must be what the headers say.
     fn compare_headers(&self) -> Result<(), Stop> {
         self.check_body()?;
-        let method = self.scan.method().unwrap_or_default();
+        let scan = self.scan.as_ref();
+        let method = scan.and_then(|scan| scan.method()).unwrap_or_default();
         let named = match needs_name(method) {
-            true => self.scan.name().unwrap_or_default(),
+            true => scan.and_then(|scan| scan.name()).unwrap_or_default(),
             false => self.name.get().unwrap_or_default(),
         };
         match self.method.get() == Some(method) && self.name.get() == Some(named) {
@@ -203,7 +212,7 @@ impl Call {
         if !self.strict {
             return Ok(());
         }
-        let scan = &self.scan;
+        let scan = self.scan.as_ref().ok_or(Refusal::Body)?;
         let speaks = match scan.method() {
             Some(method) => !needs_name(method) || scan.name().is_some(),
             None => scan.is_answer(),

@@ -125,11 +125,13 @@ impl Proxy {
             }
             Class::Discovery | Class::SessionEnd | Class::Health => {}
         }
-        if call.era == Era::Legacy && matches!(call.class, Class::Call | Class::Stream) {
+        // Whom a session is counted for that the answer issues: to the first call, or on an old stream.
+        let begins = call.method.get() == Some(b"initialize");
+        let counts = begins || call.class == Class::Stream || limit.sessions.is_some();
+        if call.era == Era::Legacy && counts && matches!(call.class, Class::Call | Class::Stream) {
             let who = self.who(&limit.key, head, call, &address).key();
             let owners: &Counts = &tables.sessions.owners;
             call.owner = owners.key((route, who));
-            let begins = call.method.get() == Some(b"initialize");
             if let Some(most) = limit.sessions.filter(|_| begins)
                 && owners.held(call.owner) >= most
             {

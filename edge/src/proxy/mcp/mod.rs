@@ -21,7 +21,7 @@ use super::exchange::{ClientError, Downstream, Peer};
 use super::reply::Reply;
 use crate::config::{Mcp, ProxyAction, Route};
 use crate::limit::RetryAfter;
-use crate::mcp::{Class, Era, HeadFacts, Refusal};
+use crate::mcp::{Class, Era, HeadFacts, Refusal, class_of};
 use crate::message::{Name, RequestHead};
 use crate::upstream::UpstreamError;
 
@@ -136,11 +136,17 @@ impl Call {
 /// Whether a request opens a stream on a route that limits those by themselves: many clients that
 /// come back at once after a restart are no flood of calls.
 pub(super) fn opens_stream(route: &Route, head: &RequestHead) -> bool {
-    route
-        .action
-        .mcp()
-        .filter(|mcp| mcp.limit.opens.is_some())
-        .is_some_and(|mcp| facts(head, mcp).class() == Some(Class::Stream))
+    let limited = route.action.mcp().filter(|mcp| mcp.limit.opens.is_some());
+    limited.is_some_and(|mcp| match head.method {
+        Method::GET => facts(head, mcp).class() == Some(Class::Stream),
+        // One look tells of nearly all others that they do not.
+        Method::POST => {
+            let rpc_method = head.fields.value(Name::McpMethod);
+            rpc_method.is_some_and(|method| class_of(method) == Class::Stream)
+                && facts(head, mcp).class() == Some(Class::Stream)
+        }
+        _ => false,
+    })
 }
 
 /// What the head tells. A version that is no date makes the headers untrustworthy, as an old one

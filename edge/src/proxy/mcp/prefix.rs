@@ -71,8 +71,8 @@ impl Call {
             loop {
                 let knows = match self.strict {
                     // What follows may say otherwise.
-                    true => self.scan.scanned() == Scanned::Malformed,
-                    false => self.scan.has_enough(),
+                    true => self.scanned() == Scanned::Malformed,
+                    false => self.scan.as_ref().is_some_and(|scan| scan.has_enough()),
                 };
                 if knows || self.prefix.is_whole() || self.prefix.len() >= most {
                     return Poll::Ready(Ok(()));
@@ -96,8 +96,8 @@ impl Call {
     pub(super) async fn read_id<D: Downstream>(&mut self, client: &mut D, most: usize) {
         poll_fn(|cx| {
             while self.posts
-                && self.scan.id().is_none()
-                && self.scan.scanned() == Scanned::Partly
+                && self.id().is_none()
+                && self.scanned() == Scanned::Partly
                 && !self.prefix.is_whole()
                 && self.prefix.len() < most
             {
@@ -115,7 +115,7 @@ impl Call {
     fn take(&mut self, frame: Option<Frame>) {
         match frame {
             Some(Frame::Data(data)) => {
-                self.scan.feed(&data);
+                self.scan.get_or_insert_default().feed(&data);
                 self.prefix.push(data);
             }
             Some(Frame::Trailers(fields)) => self.prefix.end = Some(Some(fields)),
