@@ -490,4 +490,25 @@ fn parameters_choose_routes_and_limits() {
     assert_eq!(ask(acme[1]).0, 200);
     assert_eq!((ask(acme[0]).0, ask(acme[1]).0), (429, 429));
     assert_eq!(ask("Mcp-Param-Tenant: other").0, 200);
+    // What no server holds against the body decides nothing here: neither a limit nor a route.
+    for line in [
+        "Mcp-Param-Tenant: a\r\nMcp-Param-Tenant: b",
+        "Mcp-Param-Tenant: =?base64?YWNtZQ=?=",
+        "Mcp-Param-Tenant: caf\u{e9}",
+    ] {
+        let (status, body) = ask(line);
+        assert_eq!(status, 400, "{line}");
+        assert!(body.contains("-32020"), "{line} {body}");
+    }
+    for (lines, status) in [
+        (&["Mcp-Param-Tenant: other"][..], 400),
+        (&["Mcp-Param-Region: eu"], 400),
+        (&[LEGACY, "Mcp-Param-Tenant: other"], 400),
+        (&[LEGACY, "Mcp-Param-Region: eu"], 400),
+        (&["Mcp-Param-Region: us"], 200),
+        (&[LEGACY, "Mcp-Param-Other: x"], 200),
+    ] {
+        let request = rpc("/mcp", lines, &tool_call(1, "add"));
+        assert_eq!(error_of(&edge, &request).0, status, "{lines:?}");
+    }
 }

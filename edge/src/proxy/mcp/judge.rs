@@ -4,7 +4,7 @@ use http::Method;
 
 use super::call::{self, Call};
 use super::tables::now_s;
-use super::{Stop, facts};
+use super::{Stop, facts, mirrored};
 use crate::config::Mcp;
 use crate::mcp::{
     Class, Era, Refusal, Scanned, ServerTag, class_of, decode, needs_name, origin_allowed,
@@ -42,6 +42,8 @@ impl Proxy {
         if head.target.query().is_some() && has_token(head.target.as_str()) {
             return Err(Refusal::QueryToken.into());
         }
+        let route = self.router.route(call.route);
+        mirrored::check(head, call.era, route, mcp)?;
         self.authorize(head, peer, mcp, call)?;
         if !matches!(call.class, Class::Discovery | Class::Health) {
             self.learn(head, client, mcp, call).await?;

@@ -6,10 +6,11 @@ use http::Method;
 
 use super::Stop;
 use super::call::Call;
+use super::mirrored::param;
 use crate::clock::monotonic_ns;
 use crate::config::{Mcp, McpKey, Rate, ToolLimit};
 use crate::limit::{ClientKey, Counts, RetryAfter, rate};
-use crate::mcp::{Class, Era, Refusal, Text, VALUE_MAX, decode};
+use crate::mcp::{Class, Era, Refusal, decode};
 use crate::message::{Name, RequestHead};
 use crate::proxy::configured::Proxy;
 use crate::proxy::exchange::Peer;
@@ -165,8 +166,8 @@ impl Proxy {
                 }
                 _ => by_address,
             },
-            McpKey::Param(name) => match (param(head, name), &self.mcp) {
-                (Some(value), Some(tables)) => Whose::Param(tables.buckets.key(value.start())),
+            McpKey::Param(name) => match (param(head, name).next().map(decode), &self.mcp) {
+                (Some(Ok(value)), Some(tables)) => Whose::Param(tables.buckets.key(value.start())),
                 _ => by_address,
             },
         }
@@ -193,18 +194,4 @@ impl<'a> Whose<'a> {
             Whose::Param(value) => (4, b"", value.into()),
         }
     }
-}
-
-/// The value of `Mcp-Param-NAME`, decoded: it counts as one however it is spelt, and a spelling that
-/// does not decode is none.
-fn param(head: &RequestHead, name: &str) -> Option<Text<VALUE_MAX>> {
-    let wanted = |field: &[u8]| {
-        let prefix = b"mcp-param-";
-        field.len() == prefix.len() + name.len()
-            && field[..prefix.len()].eq_ignore_ascii_case(prefix)
-            && field[prefix.len()..].eq_ignore_ascii_case(name.as_bytes())
-    };
-    let mut fields = head.fields.iter().filter(|(_, field, _)| wanted(field));
-    let (_, _, value) = fields.next()?;
-    decode(value).ok()
 }

@@ -6,6 +6,7 @@ mod authorize;
 mod call;
 mod judge;
 mod limits;
+mod mirrored;
 mod prefix;
 mod tables;
 
