@@ -9,8 +9,8 @@ pub enum Challenge<'a> {
     Missing,
     /// Its token is not good.
     Invalid,
-    /// Its token is good, but not for this.
-    Scope(&'a str),
+    /// Its token is good, but not for this, which needs these beside what every request needs.
+    Scope(&'a [&'a str]),
 }
 
 impl Challenge<'_> {
@@ -23,15 +23,17 @@ impl Challenge<'_> {
             Challenge::Invalid => "error=\"invalid_token\", ",
             Challenge::Scope(_) => "error=\"insufficient_scope\", ",
         };
-        let mut wanted = scopes.join(" ");
-        if let Challenge::Scope(scope) = self
-            && !scopes.iter().any(|known| known == scope)
-        {
-            wanted = format!("{wanted} {scope}").trim_start().to_owned();
+        let mut wanted: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        if let Challenge::Scope(more) = self {
+            for &scope in more {
+                if !wanted.contains(&scope) {
+                    wanted.push(scope);
+                }
+            }
         }
         let scope = match wanted.is_empty() {
             true => String::new(),
-            false => format!(", scope=\"{wanted}\""),
+            false => format!(", scope=\"{}\"", wanted.join(" ")),
         };
         format!("Bearer {error}resource_metadata=\"{metadata_url}\"{scope}")
     }
@@ -68,13 +70,13 @@ mod tests {
             format!("Bearer error=\"invalid_token\", resource_metadata=\"{url}\", scope=\"mcp\"")
         );
         assert_eq!(
-            header(Challenge::Scope("admin"), &scopes),
+            header(Challenge::Scope(&["admin"]), &scopes),
             format!(
                 "Bearer error=\"insufficient_scope\", resource_metadata=\"{url}\", scope=\"mcp admin\""
             )
         );
-        assert!(header(Challenge::Scope("mcp"), &scopes).ends_with("scope=\"mcp\""));
-        assert!(header(Challenge::Scope("x"), &[]).ends_with("scope=\"x\""));
+        assert!(header(Challenge::Scope(&["mcp"]), &scopes).ends_with("scope=\"mcp\""));
+        assert!(header(Challenge::Scope(&["x", "y", "x"]), &[]).ends_with("scope=\"x y\""));
     }
 
     #[test]

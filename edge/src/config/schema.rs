@@ -22,7 +22,7 @@ pub(super) use hosts::{HOST, MAINTENANCE, ROUTE};
 pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
 pub(super) use limits::{LIMIT, LIMITS, PENALTY, SHIELD};
-pub(super) use mcp::{MCP, MCP_AUTH, MCP_LIMIT, MCP_TOOL};
+pub(super) use mcp::{MCP, MCP_AUTH, MCP_LIMIT, MCP_METHOD, MCP_TOOL};
 pub(super) use upstreams::{CHECK, SERVER, UPSTREAM, UPSTREAM_TLS};
 
 use super::value::quote;
@@ -53,6 +53,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     FILES,
     MCP,
     MCP_LIMIT,
+    MCP_METHOD,
     MCP_TOOL,
     MCP_AUTH,
     UPSTREAM,

@@ -39,7 +39,7 @@ pub use headers::{Change, FieldRule};
 pub use limits::{Access, LimitKey, NamedLimit};
 pub use log::{Log, LogField, LogFields, LogFormat, LogTarget};
 pub use maintenance::Maintenance;
-pub use mcp::{Mcp, McpKey, McpLimit, Secrets, ToolLimit};
+pub use mcp::{Mcp, McpKey, McpLimit, NameLimit, Secrets};
 
 pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};

@@ -164,6 +164,95 @@ fn tokens_are_asked_for_checked_and_their_scopes_heeded() {
     assert!(!log.contains(&good) && !log.contains("Bearer"));
 }
 
+/// Scopes of methods, of tools, and of a tool within a method: what is missing is told at once.
+#[test]
+fn scopes_of_methods_and_of_tools() {
+    let _machine = light();
+    let issuer = Issuer::start();
+    let upstream = Upstream::ok();
+    let route = format!(
+        "[host.route.mcp.auth]\nissuer = \"{}\"\nresource = \"{RESOURCE}\"\nscopes = [\"mcp\"]\n\
+         [[host.route.mcp.method]]\nname = \"tools/call\"\nscopes = [\"mcp:call\"]\n\
+         [[host.route.mcp.method]]\nname = \"resources/*\"\nscopes = [\"mcp:read\"]\n\
+         [[host.route.mcp.tool]]\nname = \"search\"\nscopes = [\"mcp:search\"]",
+        issuer.url()
+    );
+    let edge = Setup::new(upstream.address).route(&route).start();
+    let ask = |token: &str, method: &str, name: &str, modern: bool| {
+        let body = match name {
+            "" => format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}"}}"#),
+            name => format!(
+                r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{"name":"{name}","uri":"{name}"}}}}"#
+            ),
+        };
+        let mut headers = vec![format!("Authorization: Bearer {token}")];
+        if modern {
+            headers.push("MCP-Protocol-Version: 2026-07-28".to_owned());
+            headers.push(format!("Mcp-Method: {method}"));
+            headers.extend((!name.is_empty()).then(|| format!("Mcp-Name: {name}")));
+        }
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let response = edge.plain().exchange(rpc("/mcp", &headers, &body));
+        let challenge = response.header("www-authenticate").unwrap_or_default();
+        if response.status != 200 {
+            assert_eq!(
+                response.json()["error"]["code"],
+                -32003,
+                "{}",
+                response.text()
+            );
+            assert_eq!(response.json()["id"], 7);
+        }
+        (response.status, challenge.to_owned())
+    };
+    let lacks = |scopes: &str| {
+        let challenge = format!(
+            "Bearer error=\"insufficient_scope\", resource_metadata=\"{METADATA}\", scope=\"{scopes}\""
+        );
+        (403, challenge)
+    };
+    let good = (200, String::new());
+    let [plain, calling, searching, reading] = [
+        "mcp",
+        "mcp mcp:call",
+        "mcp mcp:call mcp:search",
+        "mcp mcp:read",
+    ]
+    .map(|scope| issuer.token(RESOURCE, scope));
+    assert!(wait_until(LIMIT, || ask(&plain, "tools/list", "", false) == good));
+    for modern in [false, true] {
+        let ask = |token: &str, method: &str, name: &str| ask(token, method, name, modern);
+        assert_eq!(ask(&plain, "tools/list", ""), good);
+        assert_eq!(ask(&plain, "tools/call", "add"), lacks("mcp mcp:call"));
+        assert_eq!(
+            ask(&plain, "tools/call", "search"),
+            lacks("mcp mcp:call mcp:search")
+        );
+        assert_eq!(ask(&calling, "tools/call", "add"), good);
+        assert_eq!(
+            ask(&calling, "tools/call", "search"),
+            lacks("mcp mcp:call mcp:search")
+        );
+        assert_eq!(ask(&searching, "tools/call", "search"), good);
+        // What is called `search` elsewhere is no tool.
+        assert_eq!(ask(&plain, "prompts/get", "search"), good);
+        assert_eq!(
+            ask(&plain, "resources/read", "file:///a"),
+            lacks("mcp mcp:read")
+        );
+        assert_eq!(
+            ask(&calling, "resources/templates/list", ""),
+            lacks("mcp mcp:read")
+        );
+        assert_eq!(ask(&reading, "resources/read", "file:///a"), good);
+    }
+    let refused = || {
+        let reason = ["reason=\"scope\""];
+        edge.metrics().sum("edge_mcp_refused_total", &reason)
+    };
+    assert!(wait_until(LIMIT, || refused() == 10.0), "{}", refused());
+}
+
 /// Without keys nobody gets in, and everybody is told to come back.
 #[test]
 fn an_issuer_that_cannot_be_reached_lets_nobody_in() {

@@ -448,6 +448,50 @@ fn discovery_has_a_limit_of_its_own() {
     assert!(answers.contains(&429), "there is no limit");
 }
 
+/// Limits of a method, whoever calls it, whatever for; the others have none.
+#[test]
+fn a_method_is_limited_and_the_others_are_not() {
+    let _machine = light();
+    let upstream = server();
+    let route = "[[host.route.mcp.method]]\nname = \"resources/*\"\ncalls = \"1/h\"\ncalls_burst = 2\nkey = \"everybody\"\n\
+                 [[host.route.mcp.method]]\nname = \"subscriptions/listen\"\ncalls = \"1/h\"\ncalls_burst = 1";
+    let edge = Setup::new(upstream.address).route(route).start();
+    let ask = |method: &str, modern: bool| {
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":3,"method":"{method}","params":{{"uri":"u"}}}}"#);
+        let mut headers = Vec::new();
+        let named = format!("Mcp-Method: {method}");
+        if modern {
+            headers.extend([MODERN, &named, "Mcp-Name: u"]);
+        }
+        error_of(&edge, &rpc("/mcp", &headers, &body)).0
+    };
+    // Each method has a count of its own, in both eras together.
+    assert_eq!(
+        [ask("resources/read", true), ask("resources/read", false)],
+        [200, 200]
+    );
+    assert_eq!(
+        [ask("resources/read", true), ask("resources/read", false)],
+        [429, 429]
+    );
+    assert_eq!(
+        [ask("resources/list", false), ask("resources/list", false)],
+        [200, 200]
+    );
+    assert_eq!(ask("resources/list", false), 429);
+    assert_eq!(
+        [
+            ask("subscriptions/listen", true),
+            ask("subscriptions/listen", true)
+        ],
+        [200, 429]
+    );
+    for _ in 0..5 {
+        assert_eq!(ask("tools/list", false), 200);
+    }
+}
+
 /// A tenant is who its parameter says, in whichever form it is sent.
 #[test]
 fn parameters_choose_routes_and_limits() {

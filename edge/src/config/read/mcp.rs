@@ -6,12 +6,12 @@ use toml::de::DeValue;
 
 use super::{auth, rate};
 use crate::config::item::Item;
-use crate::config::schema::{MCP, MCP_LIMIT, MCP_TOOL};
+use crate::config::schema::{MCP, MCP_LIMIT, MCP_METHOD, MCP_TOOL, Schema};
 use crate::config::table::Table;
 use crate::config::value::{
     Invalid, NamePattern, NameRules, check_origin, check_param_name, check_route_path,
 };
-use crate::config::{Mcp, McpKey, McpLimit, Rate, Secrets, ToolLimit};
+use crate::config::{Mcp, McpKey, McpLimit, NameLimit, Rate, Secrets};
 
 const KIB: u64 = 1024;
 const SECOND: Duration = Duration::from_secs(1);
@@ -143,15 +143,25 @@ fn key(item: &Item<'_>) -> Option<McpKey> {
     )
 }
 
-fn tools(table: &Table<'_>, limit: &McpLimit, parent: &Table<'_>) -> Vec<ToolLimit> {
-    if parent.item("tool").is_none() {
+/// The tables of tools, or of methods.
+fn names(
+    parent: &Table<'_>,
+    kind: &'static str,
+    schema: Schema,
+    limit: &McpLimit,
+) -> Vec<NameLimit> {
+    if parent.item(kind).is_none() {
         return Vec::new();
     }
-    let tables = table.tables("tool", MCP_TOOL, "there is no tool in this list");
-    let mut tools = Vec::new();
+    let (example, empty) = match kind {
+        "method" => ("\"tools/list\"", "there is no method in this list"),
+        _ => ("\"search\"", "there is no tool in this list"),
+    };
+    let tables = parent.tables(kind, schema, empty);
+    let mut names = Vec::new();
     for table in tables {
         let name = table
-            .required("name", "\"search\"")
+            .required("name", example)
             .and_then(|item| item.parse("a name such as \"search\"", NamePattern::parse));
         let calls = rate::read_or_off(&table, "calls", "calls_burst");
         let cost_max = limit.calls.map_or(COUNT_MAX, |rate| u64::from(rate.burst));
@@ -165,7 +175,7 @@ fn tools(table: &Table<'_>, limit: &McpLimit, parent: &Table<'_>) -> Vec<ToolLim
             item.error("nobody checks tokens here; add [host.route.mcp.auth]");
         }
         if let Some(name) = name {
-            tools.push(ToolLimit {
+            names.push(NameLimit {
                 scopes,
                 name,
                 calls,
@@ -174,5 +184,5 @@ fn tools(table: &Table<'_>, limit: &McpLimit, parent: &Table<'_>) -> Vec<ToolLim
             });
         }
     }
-    tools
+    names
 }

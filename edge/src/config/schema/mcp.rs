@@ -78,10 +78,16 @@ pub(in crate::config) const MCP: Schema = Schema {
             "what a client may do",
         ),
         key(
+            "method",
+            Kind::Tables(&MCP_METHOD),
+            Nothing,
+            "limits and scopes of single methods",
+        ),
+        key(
             "tool",
             Kind::Tables(&MCP_TOOL),
             Nothing,
-            "limits of single tools",
+            "limits and scopes of single tools",
         ),
     ],
 };
@@ -111,6 +117,43 @@ pub(in crate::config) const MCP_LIMIT: Schema = Schema {
             "streams opened at once",
         ),
         key("sessions", COUNT, Is("off"), "sessions at once"),
+    ],
+};
+
+pub(in crate::config) const MCP_METHOD: Schema = Schema {
+    title: "[[host.route.mcp.method]]",
+    keys: &[
+        key(
+            "name",
+            Kind::Text,
+            Needed,
+            "whole, or with one * at the end",
+        ),
+        key(
+            "calls",
+            Kind::RATE_OR_OFF,
+            Is("off"),
+            "requests of this method",
+        ),
+        key("calls_burst", Kind::BURST, BURST, "requests at once"),
+        key(
+            "key",
+            Kind::Text,
+            Depends("that of [host.route.mcp.limit]"),
+            "who is counted",
+        ),
+        key(
+            "cost",
+            Kind::Integer(1, 1_000_000),
+            Is("1"),
+            "calls that one request counts for",
+        ),
+        key(
+            "scopes",
+            Kind::TEXTS,
+            Nothing,
+            "scopes that a request needs",
+        ),
     ],
 };
 

@@ -29,8 +29,10 @@ pub struct Mcp {
     pub auth: Option<McpAuth>,
     /// Limits per client.
     pub limit: McpLimit,
-    /// Limits and costs of single tools; the first that matches counts.
-    pub tool_limits: Vec<ToolLimit>,
+    /// Limits, costs and scopes of single methods; the first that matches counts.
+    pub method_limits: Vec<NameLimit>,
+    /// The same of single tools.
+    pub tool_limits: Vec<NameLimit>,
 }
 
 impl Mcp {
@@ -39,8 +41,24 @@ impl Mcp {
         self.verify
             || !self.methods.is_empty()
             || !self.tools.is_empty()
+            || !self.method_limits.is_empty()
             || !self.tool_limits.is_empty()
     }
+
+    /// The table of a method.
+    pub fn method_limit(&self, method: &[u8]) -> Option<(usize, &NameLimit)> {
+        of_name(&self.method_limits, method)
+    }
+
+    /// The table of the tool that a method calls.
+    pub fn tool_limit(&self, method: &[u8], name: &[u8]) -> Option<(usize, &NameLimit)> {
+        of_name(&self.tool_limits, name).filter(|_| method == b"tools/call")
+    }
+}
+
+fn of_name<'a>(limits: &'a [NameLimit], name: &[u8]) -> Option<(usize, &'a NameLimit)> {
+    let mut limits = limits.iter().enumerate();
+    limits.find(|(_, limit)| limit.name.matches(name))
 }
 
 /// `[host.route.mcp.limit]`.
@@ -73,10 +91,10 @@ pub enum McpKey {
     Everybody,
 }
 
-/// `[[host.route.mcp.tool]]`.
+/// `[[host.route.mcp.tool]]` and `[[host.route.mcp.method]]`.
 #[derive(Clone, Debug)]
-pub struct ToolLimit {
-    /// The tools.
+pub struct NameLimit {
+    /// The tools, or the methods.
     pub name: NamePattern,
     /// Calls of each of them.
     pub calls: Option<Rate>,

@@ -121,27 +121,28 @@ impl Proxy {
                 return Err(refuse(call, Challenge::Invalid));
             }
         };
-        if let Some(scope) = claims.lacks(auth.scopes.iter()) {
-            return Err(refuse(call, Challenge::Scope(scope)));
+        if claims.lacks(auth.scopes.iter()).is_some() {
+            return Err(refuse(call, Challenge::Scope(&[])));
         }
         call.claims = Some(claims);
         Ok(())
     }
 
-    /// Checks the scopes that the tool called needs.
-    pub(super) fn authorize_tool(&self, mcp: &Mcp, call: &mut Call) -> Result<(), Stop> {
+    /// Checks the scopes that the method needs, and the tool that it calls. What is missing is told
+    /// with all that this request needs, so that a client asks for a token once and not scope by scope
+    /// (<https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization>).
+    pub(super) fn authorize_names(&self, mcp: &Mcp, call: &mut Call) -> Result<(), Stop> {
         let (Some(auth), Some(claims)) = (&mcp.auth, &call.claims) else {
             return Ok(());
         };
-        if call.method.get() != Some(b"tools/call") {
+        let (method, name) = (call.method.start(), call.name.start());
+        let limits = [mcp.method_limit(method), mcp.tool_limit(method, name)];
+        let wanted = || limits.iter().flatten().flat_map(|(_, limit)| &limit.scopes);
+        if claims.lacks(wanted()).is_none() {
             return Ok(());
         }
-        let name = call.name.start();
-        let tool = mcp.tool_limits.iter().find(|tool| tool.name.matches(name));
-        let Some(scope) = tool.and_then(|tool| claims.lacks(tool.scopes.iter())) else {
-            return Ok(());
-        };
-        let challenge = Challenge::Scope(scope);
+        let wanted: Vec<&str> = wanted().map(String::as_str).collect();
+        let challenge = Challenge::Scope(&wanted);
         call.challenge = Some(challenge.header(&auth.metadata_url(), &auth.scopes));
         Err(Refusal::Scope.into())
     }

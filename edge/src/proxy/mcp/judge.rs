@@ -88,7 +88,7 @@ impl Proxy {
             }
         }
         call.apply_rules(mcp)?;
-        self.authorize_tool(mcp, call)
+        self.authorize_names(mcp, call)
     }
 
     /// The same where the client holds the answer in its sealed id; the old transport's ids stand in

@@ -8,7 +8,7 @@ use super::Stop;
 use super::call::Call;
 use super::mirrored::param;
 use crate::clock::monotonic_ns;
-use crate::config::{Mcp, McpKey, Rate, ToolLimit};
+use crate::config::{Mcp, McpKey, NameLimit, Rate};
 use crate::limit::{ClientKey, Counts, RetryAfter, rate};
 use crate::mcp::{Class, Era, Refusal, decode};
 use crate::message::{Name, RequestHead};
@@ -32,6 +32,7 @@ enum Of {
     Opens,
     Discovery,
     Tool(usize),
+    Method(usize),
 }
 
 /// Whom a limit counts as one: a kind, and bytes of that kind.
@@ -71,37 +72,30 @@ impl Proxy {
         let limit = &mcp.limit;
         let address = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
         let who = |key: &McpKey| self.who(key, head, call, &address).key();
-        let is_tool = call.method.get() == Some(b"tools/call");
-        let name = call.name.start();
-        let tool = mcp
-            .tool_limits
-            .iter()
-            .enumerate()
-            .find(|(_, tool)| is_tool && tool.name.matches(name));
+        let (method, name) = (call.method.start(), call.name.start());
+        let (of_method, of_tool) = (mcp.method_limit(method), mcp.tool_limit(method, name));
         let limited = |retry_after| Stop::Refused(Refusal::Limited, Some(retry_after));
         let now_ns = monotonic_ns();
+        let admit = |table: Option<(usize, &NameLimit)>, of: fn(usize) -> Of, name: &[u8]| {
+            let Some((number, table)) = table else {
+                return Ok(());
+            };
+            let Some(calls) = table.calls else {
+                return Ok(());
+            };
+            let key = tables
+                .buckets
+                .key((route, of(number), name, who(&table.key)));
+            let admitted = tables.buckets.admit(key, &rate(calls), 1, now_ns);
+            admitted.map_err(limited)
+        };
+        admit(of_method, Of::Method, method)?;
         match call.class {
             Class::Call | Class::Notification | Class::Other => {
-                if let Some((
-                    number,
-                    ToolLimit {
-                        calls: Some(calls),
-                        key,
-                        ..
-                    },
-                )) = tool
-                {
-                    let key = tables
-                        .buckets
-                        .key((route, Of::Tool(number), name, who(key)));
-                    tables
-                        .buckets
-                        .admit(key, &rate(*calls), 1, now_ns)
-                        .map_err(limited)?;
-                }
+                admit(of_tool, Of::Tool, name)?;
                 if let Some(calls) = limit.calls {
                     let key = tables.buckets.key((route, Of::Calls, who(&limit.key)));
-                    let cost = tool.map_or(1, |(_, tool)| tool.cost);
+                    let cost = of_tool.or(of_method).map_or(1, |(_, table)| table.cost);
                     tables
                         .buckets
                         .admit(key, &rate(calls), cost, now_ns)

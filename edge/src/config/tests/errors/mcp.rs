@@ -119,3 +119,39 @@ fn true_false_and_tables() {
     );
     assert_eq!(mcp.tool_limits[0].calls.map(|rate| rate.burst), Some(10));
 }
+
+#[test]
+fn methods_have_tables_as_tools_have() {
+    let read = |lines: &str| {
+        let config = load(&format!("{}\n{lines}\n", MINIMAL.trim())).expect("valid");
+        let mcp = config.config.hosts[0].routes[0].action.mcp();
+        mcp.cloned().expect("on")
+    };
+    let mcp = read("[[host.route.mcp.method]]\nname = \"resources/*\"\ncalls = \"2/s\"\ncost = 3");
+    assert!(mcp.is_strict() && mcp.tool_limits.is_empty() && mcp.list_cache.is_none());
+    let (number, method) = mcp.method_limit(b"resources/list").expect("it is named");
+    assert_eq!((number, method.cost), (0, 3));
+    assert!(mcp.method_limit(b"tools/list").is_none());
+    let mcp = read("[[host.route.mcp.tool]]\nname = \"search\"");
+    assert!(mcp.tool_limit(b"tools/call", b"search").is_some());
+    assert!(mcp.tool_limit(b"prompts/get", b"search").is_none());
+    let kept = read("[host.route.mcp]\nlist_cache = \"5m\"");
+    assert_eq!(kept.list_cache, Some(std::time::Duration::from_secs(300)));
+    assert!(!kept.is_strict(), "a list is no rule");
+    assert!(
+        read("[host.route.mcp]\nlist_cache = \"off\"")
+            .list_cache
+            .is_none()
+    );
+
+    let unchecked = after("[[host.route.mcp.method]]\nname = \"*\"\nscopes = [\"a\"]");
+    assert!(
+        unchecked.contains("`scopes`: nobody checks tokens here; add [host.route.mcp.auth]"),
+        "{unchecked}"
+    );
+    let long = after("[host.route.mcp]\nlist_cache = \"2d\"");
+    assert!(
+        long.contains("`list_cache`: 2d is out of bounds; write 10ms to 1d"),
+        "{long}"
+    );
+}
