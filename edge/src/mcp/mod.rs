@@ -1,7 +1,8 @@
 //! What the edge knows about the Model Context Protocol and its event streams.
 //!
 //! Pure: bytes and times come in, decisions go out. Bodies are never parsed, only watched: requests
-//! for what they ask for, event streams for the places where a comment may go between two events.
+//! for what they ask for, event streams for the places where a comment may go between two events. Only
+//! lists that a route keeps are read whole.
 
 mod boundary;
 mod class;
@@ -10,6 +11,7 @@ mod era;
 mod events;
 mod header;
 mod keep_alive;
+mod list;
 mod media_type;
 mod origin;
 mod rpc_error;
@@ -25,6 +27,7 @@ pub use era::{BadVersion, Era};
 pub use events::EventCount;
 pub use header::{BadValue, VALUE_MAX, decode};
 pub use keep_alive::{BodyFacts, KEEP_ALIVE, KeepAlive};
+pub use list::{ChangeWatch, ListAnswer, ListQuestion, Scope, is_list};
 pub use media_type::is_event_stream;
 pub use origin::origin_allowed;
 pub use rpc_error::Refusal;

@@ -6,6 +6,7 @@
 mod behind;
 mod capture;
 mod key;
+mod list;
 mod policy;
 mod store;
 mod stored;
@@ -19,6 +20,7 @@ use http::{Method, StatusCode};
 use tokio::sync::Notify;
 
 pub(super) use capture::Capture;
+pub(super) use list::{ListAsked, ListTerms};
 pub(super) use store::Store;
 
 use self::capture::{Flight, Learning};

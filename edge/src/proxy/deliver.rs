@@ -48,6 +48,15 @@ impl Content {
         }
     }
 
+    /// What is in memory, in pieces.
+    pub(super) fn of_pieces(pieces: impl IntoIterator<Item = Bytes>) -> Content {
+        let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        Content {
+            parts: pieces.map(Part::Memory).collect(),
+            ..Content::default()
+        }
+    }
+
     /// Parts of memory and of a file.
     pub(super) fn of_file(file: OpenFile, parts: impl IntoIterator<Item = Part>) -> Content {
         Content {

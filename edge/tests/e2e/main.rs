@@ -29,6 +29,7 @@ mod maintenance;
 mod mcp;
 mod mcp_auth;
 mod mcp_conformance;
+mod mcp_lists;
 mod mcp_routes;
 mod mcp_sessions;
 mod named_limits;

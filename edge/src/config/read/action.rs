@@ -111,11 +111,14 @@ pub(super) fn action(
     }
 }
 
-/// What is stored; a call is answered for one client and its session.
+/// What is stored by the rules of HTTP, which say nothing of a POST; a call is answered for one client.
 fn stored(table: &Table<'_>, is_mcp: bool) -> Option<CacheRules> {
     let rules = cache::read(table);
     if let (Some(_), true, Some(item)) = (&rules, is_mcp, table.item("cache")) {
-        item.error("answers to calls of MCP are not stored; leave it out, or make another route");
+        item.error(
+            "answers to calls of MCP are not stored; leave it out, or make another route \
+             (lists are kept with `list_cache` in [host.route.mcp])",
+        );
     }
     rules
 }

@@ -52,7 +52,11 @@ fn options(table: &Table<'_>) -> Mcp {
         session_secrets: secrets(table, &limit),
         session_idle: table.duration("session_idle", 3600 * SECOND, SECOND..=30 * DAY),
         auth: auth::read(table),
-        tool_limits: tools(table, &limit, table),
+        list_cache: table
+            .item("list_cache")
+            .and_then(|_| table.duration_or_off("list_cache", DAY, SECOND / 100..=DAY)),
+        method_limits: names(table, "method", MCP_METHOD, &limit),
+        tool_limits: names(table, "tool", MCP_TOOL, &limit),
         limit,
     }
 }

@@ -66,6 +66,12 @@ pub(in crate::config) const MCP: Schema = Schema {
             "keys to seal session names with, the first for new ones",
         ),
         key(
+            "list_cache",
+            Kind::DURATION_OR_OFF,
+            Is("off"),
+            "keep lists for as long as servers say, and no longer than this",
+        ),
+        key(
             "auth",
             Kind::Table(&MCP_AUTH),
             Nothing,

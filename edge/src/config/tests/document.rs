@@ -338,6 +338,7 @@ fn the_table_of_bounds_is_what_is_enforced() {
     let mcp = "host.route.mcp";
     expect("`body_prefix`", &[(mcp, "body_prefix", many)]);
     expect("`session_idle`", &[(mcp, "session_idle", long)]);
+    expect("`list_cache`", &[(mcp, "list_cache", long)]);
     expect(
         "`mcp.limit` `streams`, `sessions`",
         &[

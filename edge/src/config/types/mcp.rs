@@ -21,6 +21,8 @@ pub struct Mcp {
     pub methods: NameRules,
     /// Which tools may be called.
     pub tools: NameRules,
+    /// The longest time that lists are kept for which servers say how long; `None`: they are not.
+    pub list_cache: Option<Duration>,
     /// Sessions silent for longer are forgotten.
     pub session_idle: Duration,
     /// Sessions are sealed into their ids rather than remembered; the first secret seals.

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use tokio::sync::Notify;
 
+use super::list::ListCapture;
 use super::policy::{Freshness, freshness};
 use super::store::{Key, Store};
 use super::stored::{Stored, joined};
@@ -26,6 +27,7 @@ pub(in crate::proxy) struct Capture {
     result: CacheResult,
     learning: Option<Learning>,
     storing: Option<Storing>,
+    list: Option<ListCapture>,
     /// What is sent if there is no answer.
     pub(super) stale: Option<Rc<Stored>>,
 }
@@ -59,6 +61,7 @@ impl Capture {
             result: CacheResult::Bypass,
             learning: None,
             storing: None,
+            list: None,
             stale: None,
         }
     }
@@ -68,7 +71,16 @@ impl Capture {
             result: CacheResult::Miss,
             learning,
             storing: None,
+            list: None,
             stale,
+        }
+    }
+
+    /// Watches for a list.
+    pub(super) fn of_list(list: ListCapture) -> Capture {
+        Capture {
+            list: Some(list),
+            ..Capture::new(None, None)
         }
     }
 
@@ -92,11 +104,17 @@ impl Capture {
                 self.release(!head.status.is_server_error());
             }
         }
+        if let Some(list) = &mut self.list {
+            list.responds(head);
+        }
         head.fields.push(b"x-cache", self.result.name().as_bytes());
     }
 
     /// Content comes.
     pub(in crate::proxy) fn passed(&mut self, data: &Bytes) {
+        if let Some(list) = &mut self.list {
+            list.passed(data);
+        }
         let (Some(storing), Some(learning)) = (&mut self.storing, &self.learning) else {
             return;
         };
@@ -110,6 +128,9 @@ impl Capture {
 
     /// It has come to its end; `whole` unless trailers followed, which are not stored.
     pub(in crate::proxy) fn ended(&mut self, whole: bool) {
+        if let Some(list) = &mut self.list {
+            list.ended(whole);
+        }
         let (Some(storing), Some(learning)) = (self.storing.take(), self.learning.take()) else {
             return;
         };
@@ -127,6 +148,7 @@ impl Capture {
             vary: storing.vary,
             freshness: storing.freshness,
             at_ns: storing.at_ns,
+            list: None,
         };
         learning.store.borrow_mut().put(&learning.key, stored);
     }

@@ -32,16 +32,7 @@ pub(super) fn freshness(
 ) -> Option<Freshness> {
     let fields = &head.fields;
     let has = |name: &str| fields.values_of(name).next().is_some();
-    let content_type = fields.value(Name::ContentType);
-    // What grows while it is read is passed on as it comes, and the end of what ends with its
-    // connection cannot be told from a broken one.
-    let is_stream = content_type.is_some_and(is_event_stream)
-        || fields.has_token(Name::XAccelBuffering, "no")
-        || fields
-            .values_of("incremental")
-            .any(|value| value.trim_ascii() == b"?1")
-        || head.length == BodyLength::UntilClose;
-    if is_stream || has("set-cookie") || has("content-range") || !is_storable(head.status) {
+    if is_streamed(head) || has("set-cookie") || has("content-range") || !is_storable(head.status) {
         return None;
     }
     let control = CacheControl::of(fields);
@@ -76,6 +67,18 @@ pub(super) fn freshness(
         if_error_ns: beyond(control.stale_if_error, rules.if_error),
         public,
     })
+}
+
+/// What grows while it is read is passed on as it comes, and the end of what ends with its connection
+/// cannot be told from a broken one.
+pub(super) fn is_streamed(head: &ResponseHead) -> bool {
+    let fields = &head.fields;
+    fields.value(Name::ContentType).is_some_and(is_event_stream)
+        || fields.has_token(Name::XAccelBuffering, "no")
+        || fields
+            .values_of("incremental")
+            .any(|value| value.trim_ascii() == b"?1")
+        || head.length == BodyLength::UntilClose
 }
 
 fn nanos(duration: Duration) -> u64 {

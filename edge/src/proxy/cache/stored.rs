@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::list::KeptList;
 use super::policy::Freshness;
 use crate::message::Fields;
 
@@ -18,6 +19,8 @@ pub(super) struct Stored {
     pub(super) freshness: Freshness,
     /// When it began to come.
     pub(super) at_ns: u64,
+    /// A list of an MCP server.
+    pub(super) list: Option<Box<KeptList>>,
 }
 
 /// What may be done with a stored answer.
@@ -77,7 +80,8 @@ impl Stored {
         let vary: usize = vary
             .map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len) + 48)
             .sum();
-        size_of::<Stored>() + fields + vary + self.body.len()
+        let list = self.list.as_ref().map_or(0, |_| size_of::<KeptList>());
+        size_of::<Stored>() + fields + vary + list + self.body.len()
     }
 
     #[cfg(test)]
@@ -92,6 +96,7 @@ impl Stored {
             vary: vary.collect(),
             freshness: Freshness::default(),
             at_ns: 0,
+            list: None,
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::auth::Claims;
 use crate::config::{Mcp, UpstreamId};
 use crate::limit::Held;
 use crate::mcp::{
-    BodyScan, Class, Endpoint, EndpointWatch, Era, EventCount, METHOD_MAX, Refusal, Scanned,
-    ServerTag, SessionKey, Text, VALUE_MAX,
+    BodyScan, ChangeWatch, Class, Endpoint, EndpointWatch, Era, EventCount, METHOD_MAX, Refusal,
+    Scanned, ServerTag, SessionKey, Text, VALUE_MAX,
 };
 use crate::message::{Name, ResponseHead};
 use crate::observe::McpFacts;
@@ -50,6 +50,8 @@ pub(in crate::proxy) struct Call {
     watch: Option<EndpointWatch>,
     is_old_stream: bool,
     events: Option<EventCount>,
+    keeps_lists: bool,
+    changes: Option<ChangeWatch>,
     pub(super) refusal: Option<Refusal>,
     pub(super) claims: Option<Rc<Claims>>,
     /// `WWW-Authenticate` of a refusal.
@@ -80,6 +82,8 @@ impl Call {
             watch: None,
             is_old_stream: false,
             events: None,
+            keeps_lists: mcp.list_cache.is_some(),
+            changes: None,
             refusal: None,
             claims: None,
             challenge: None,
@@ -152,6 +156,11 @@ impl Call {
         if is_events {
             self.events = Some(EventCount::default());
         }
+        let encoded = head.fields.value(Name::ContentEncoding).is_some();
+        // Whichever era's client it goes to: the lists are the same.
+        if is_events && self.keeps_lists && !encoded {
+            self.changes = Some(ChangeWatch::default());
+        }
         if self.era == Era::Modern {
             // Sessions are none of its concern: never minted, never echoed.
             return;
@@ -175,6 +184,11 @@ impl Call {
     pub(in crate::proxy) fn response_passed(&mut self, data: &Bytes, proxy: &Proxy) {
         if let Some(events) = &mut self.events {
             events.feed(data);
+        }
+        if let (Some(changes), Some(tables)) = (&mut self.changes, &proxy.mcp)
+            && changes.feed(data)
+        {
+            tables.changed(proxy.upstreams.group(self.upstream).name());
         }
         let Some(watch) = &mut self.watch else { return };
         match watch.feed(data) {

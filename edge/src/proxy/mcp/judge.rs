@@ -67,13 +67,15 @@ impl Proxy {
         if trusts_headers {
             call.read_headers(head)?;
         }
-        if call.posts && (call.strict || !trusts_headers) {
+        let keeps = call.asks_for_list(head, mcp);
+        if call.posts && (call.strict || !trusts_headers || keeps) {
             let encoded = head.fields.value(Name::ContentEncoding).is_some();
             match (encoded, call.strict) {
                 (true, true) => return Err(Refusal::Encoding.into()),
-                (true, false) => return Ok(()),
-                (false, _) => call
-                    .read_prefix(client, mcp.body_prefix, self.timeouts.body)
+                // Such a one is compressed, and the server's to judge.
+                (true, false) => {}
+                (false, strict) => call
+                    .read_prefix(client, strict || keeps, mcp.body_prefix, self.timeouts.body)
                     .await
                     .map_err(Stop::Client)?,
             }

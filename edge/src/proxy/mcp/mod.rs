@@ -6,6 +6,7 @@ mod authorize;
 mod call;
 mod judge;
 mod limits;
+mod lists;
 mod mirrored;
 mod prefix;
 mod tables;
@@ -54,8 +55,10 @@ impl Proxy {
         let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp);
         match self.judge(head, client, peer, mcp, &mut call).await {
             Ok(()) => {
-                self.pass(head, client, peer, action, Some(&mut call), record)
-                    .await;
+                if !self.answer_list(head, client, mcp, &call, record).await {
+                    self.pass(head, client, peer, action, Some(&mut call), record)
+                        .await;
+                }
             }
             Err(Stop::Refused(refusal, retry_after)) => {
                 call.read_id(client, mcp.body_prefix).await;

@@ -43,6 +43,17 @@ impl Prefix {
         self.end.is_some()
     }
 
+    /// The whole body, if it has come and nothing follows it.
+    pub(super) fn whole(&self) -> Option<Bytes> {
+        if !matches!(self.end, Some(None)) {
+            return None;
+        }
+        match (&self.first, &self.rest[..]) {
+            (Some(first), []) => Some(first.clone()),
+            (first, rest) => Some(first.iter().chain(rest).flatten().copied().collect()),
+        }
+    }
+
     /// Queues it on a connection: how many bytes, and whether that was the whole body.
     pub(super) fn send(&mut self, conn: &mut Conn) -> (u64, bool) {
         for data in self.first.take().iter().chain(&self.rest) {
@@ -58,10 +69,12 @@ impl Prefix {
 }
 
 impl Call {
-    /// Reads the body until it has told what it asks for, has ended, or `most` bytes have come.
+    /// Reads the body until it has told what it asks for, unless it is wanted whole, has ended, or
+    /// `most` bytes have come.
     pub(super) async fn read_prefix<D: Downstream>(
         &mut self,
         client: &mut D,
+        whole: bool,
         most: usize,
         timeout: Duration,
     ) -> Result<(), ClientError> {
@@ -69,7 +82,7 @@ impl Call {
         let mut deadline_ns = monotonic_ns() + timeout_ns;
         poll_fn(|cx| {
             loop {
-                let knows = match self.strict {
+                let knows = match whole {
                     // What follows may say otherwise.
                     true => self.scanned() == Scanned::Malformed,
                     false => self.scan.as_ref().is_some_and(|scan| scan.has_enough()),
