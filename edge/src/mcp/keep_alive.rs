@@ -134,6 +134,24 @@ mod tests {
         assert_eq!(stream.due_ns(), Some(65 * SECOND));
     }
 
+    /// Ten minutes without an event: a comment in every interval, and then the event as it came.
+    #[test]
+    fn ten_minutes_of_silence() {
+        let mut stream = KeepAlive::new(&STREAM, EVERY, 0).unwrap();
+        stream.passed(b"data: first\n\n", 0);
+        let (mut comments, mut now_ns) = (0, 0);
+        while let Some(due_ns) = stream.due_ns().filter(|&due_ns| due_ns <= 600 * SECOND) {
+            assert_eq!(due_ns - now_ns, 15 * SECOND);
+            now_ns = due_ns;
+            comments += stream.comment(now_ns).map_or(0, |_| 1);
+        }
+        assert_eq!((comments, now_ns), (40, 600 * SECOND));
+        stream.passed(b"data: la", 601 * SECOND);
+        assert_eq!(stream.due_ns(), None);
+        stream.passed(b"st\n\n", 602 * SECOND);
+        assert_eq!(stream.due_ns(), Some(617 * SECOND));
+    }
+
     #[test]
     fn inside_an_event_silence_stays() {
         let mut stream = KeepAlive::new(&STREAM, EVERY, 0).unwrap();

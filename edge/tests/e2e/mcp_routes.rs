@@ -111,6 +111,35 @@ const REFUSED: &[Refused] = &[
         true,
     ),
     (&["Content-Encoding: gzip"], ADD, 415, -32600, true),
+    // What a lenient parser might take for JSON: a byte order mark, and UTF-16.
+    (
+        &[],
+        "\u{feff}{\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"add\"}}",
+        400,
+        -32600,
+        false,
+    ),
+    (
+        &[],
+        "{\u{0}\"\u{0}i\u{0}d\u{0}\"\u{0}:\u{0}7\u{0}}\u{0}",
+        400,
+        -32600,
+        false,
+    ),
+    (
+        &[],
+        r#"{"id":7,"id":8,"method":"tools/call","params":{"name":"add"}}"#,
+        400,
+        -32600,
+        false,
+    ),
+    (
+        &[],
+        r#"{"id":7,"method":"tools/call","params":{"name":["shell"]}}"#,
+        400,
+        -32600,
+        true,
+    ),
 ];
 
 fn server() -> Upstream {

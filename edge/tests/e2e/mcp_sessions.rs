@@ -111,18 +111,26 @@ fn five_hundred_sessions_none_misrouted_and_one_server_killed() {
         assert_eq!(count(&edge, id), Ok((*server, 2)));
     }
 
-    servers.processes[0].signal(Signal::SIGKILL);
-    servers.processes[0].wait(LIMIT);
+    // Killed between two calls of many, with sessions of its own on either side.
     let killed = servers.addresses[0].port();
     let mut lost = 0;
-    for (id, server) in &sessions {
-        match (count(&edge, id), *server == killed) {
+    for (number, (id, server)) in sessions.iter().enumerate() {
+        if number == SESSIONS / 2 {
+            servers.processes[0].signal(Signal::SIGKILL);
+            servers.processes[0].wait(LIMIT);
+        }
+        let is_killed = *server == killed && number >= SESSIONS / 2;
+        match (count(&edge, id), is_killed) {
             (Err(404), true) => lost += 1,
             (Ok((port, _)), false) => assert_eq!(port, *server),
             (answer, is_killed) => {
                 panic!("{answer:?} of a session whose server is killed: {is_killed}")
             }
         }
+    }
+    // Those that had been answered before are lost as well, and stay lost.
+    for (id, _) in sessions.iter().filter(|(_, server)| **server == killed) {
+        assert_eq!(count(&edge, id), Err(404));
     }
     assert!(lost > 0);
     // 404 tells the client to start anew, and it can.
