@@ -16,16 +16,16 @@ use super::tls::Tls;
 use crate::origin::{ANSWER_BYTES, PATTERN_BYTES, pattern};
 
 /// Between two looks of a client at its connection.
-const STEP_NS: u64 = 100_000_000;
+const STEP_NS: u64 = 250_000_000;
 /// What a reader takes in a step: 64 KiB a second, TLS included.
-const TAKE_BYTES: usize = 6_554;
+const TAKE_BYTES: usize = 16 << 10;
 /// What a reader asks for, again and again.
 const BODY_BYTES: u64 = 4 << 20;
 /// Of a reader, so that what it does not take waits at the proxy and not in its own kernel.
 const RECEIVE_BYTES: usize = 16 << 10;
 /// What a writer gives in a step: 160 bytes a second, so that a head takes a second or two and a call
 /// two or three, which is below what any proxy puts up with.
-const GIVE_BYTES: usize = 16;
+const GIVE_BYTES: usize = 40;
 /// The numbers of writers' calls are out of the way of others'.
 const SERIAL: u64 = 1 << 48;
 
@@ -38,7 +38,7 @@ pub(crate) enum Pattern {
     Writer,
 }
 
-/// The slow clients of one proxy, in the order in which they are due.
+/// The slow clients of one proxy, in about the order in which they are due.
 #[derive(Default)]
 pub(super) struct Slow {
     clients: VecDeque<Client>,
@@ -112,7 +112,9 @@ impl Slow {
         while let Some(mut client) = self.clients.pop_front_if(|client| client.due_ns <= now_ns) {
             match client.step(body, scratch) {
                 Ok(()) => {
-                    client.due_ns += STEP_NS;
+                    // Who comes late does not make up for it: catching up would take the time of
+                    // others, who would then be late.
+                    client.due_ns = (client.due_ns + STEP_NS).max(now_ns + STEP_NS / 2);
                     self.clients.push_back(client);
                 }
                 Err(error) => {

@@ -5,14 +5,14 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::super::rounds::in_turn;
 use super::super::scene::{HOST, SENDER, Scene};
 use super::super::shell;
-use super::PORT;
 use super::edge::binary;
 use super::result::Measured;
 use super::subject::{Installed, Subject};
-use crate::clock::monotonic_ns;
-use crate::measure::{Cpus, Quartiles, check_interrupt, shuffle};
+use super::{PORT, TITLE};
+use crate::measure::{Cpus, Quartiles};
 
 const SOURCES: [u32; 2] = [1, 65_000];
 /// Each source has its one packet in so many.
@@ -48,19 +48,15 @@ pub(super) fn measure(cpus: &Cpus, quick: bool) -> Result<Vec<Measured>> {
             });
         }
     }
-    let mut order: Vec<usize> = (0..cases.len()).collect();
-    let mut seed = monotonic_ns() | 1;
-    for _ in 0..rounds {
-        shuffle(&mut order, &mut seed);
-        for &i in &order {
-            check_interrupt()?;
-            let case = &mut cases[i];
-            let (_, scene, _) = &scenes[i % scenes.len()];
-            let (ns, pps) = flood(scene, cpus, case.sources, packets)?;
-            case.ns.push(ns);
-            case.pps.push(pps);
-        }
-    }
+    let name = format!("{} floods", TITLE.name);
+    in_turn(&name, rounds, cases.len(), |i| {
+        let case = &mut cases[i];
+        let (_, scene, _) = &scenes[i % scenes.len()];
+        let (ns, pps) = flood(scene, cpus, case.sources, packets)?;
+        case.ns.push(ns);
+        case.pps.push(pps);
+        Ok(())
+    })?;
     for (_, _, installed) in scenes.iter_mut() {
         if let Installed::Edge(edge) = installed {
             edge.call(&["bans"])

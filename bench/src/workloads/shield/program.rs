@@ -8,15 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use super::super::rounds::in_turn;
 use super::super::scene::{HOST, Scene};
 use super::super::shell;
 use super::edge::Edge;
 use super::result::Measured;
 use super::subject::Subject;
-use super::{PORT, fill};
-use crate::clock::{monotonic_ns, pause};
+use super::{PORT, TITLE, fill};
+use crate::clock::pause;
 use crate::flood::{Kind, frame};
-use crate::measure::{check_interrupt, shuffle};
 
 /// What is done with the packet.
 const PASS: u64 = 2;
@@ -107,16 +107,11 @@ pub(super) fn measure(quick: bool) -> Result<Vec<Measured>> {
         case("banned1m", "edge", full, &banned, DROP)?,
         case("live1m", "edge", live, &stranger, PASS)?,
     ];
-    let mut order: Vec<usize> = (0..cases.len()).collect();
-    let mut seed = monotonic_ns() | 1;
-    for _ in 0..rounds {
-        shuffle(&mut order, &mut seed);
-        for &i in &order {
-            check_interrupt()?;
-            pause(REFILL);
-            cases[i].run(repeat)?;
-        }
-    }
+    let name = format!("{} packets", TITLE.name);
+    in_turn(&name, rounds, cases.len(), |i| {
+        pause(REFILL);
+        cases[i].run(repeat)
+    })?;
     Ok(measured(cases))
 }
 
