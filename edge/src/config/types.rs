@@ -43,7 +43,9 @@ pub use mcp::{Mcp, McpKey, McpLimit, NameLimit, Secrets};
 
 pub use quic::{Quic, RetryPolicy};
 pub use shield::{Fragments, Shield, ShieldMode};
-pub use upstream::{Check, Ejection, Policy, Upstream, UpstreamAddr, UpstreamServer};
+pub use upstream::{
+    Check, Ejection, Multiplexing, Policy, Protocol, Upstream, UpstreamAddr, UpstreamServer,
+};
 pub use upstream_tls::{UpstreamTls, UpstreamTlsContent};
 pub use users::{Argon2id, PasswordHash, Users};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{
     Action, Bounds, Config, Ejection, Forwarding, Host, HostName, Listen, Log, LogTarget, Policy,
-    ProxyAction, Quic, RetryPolicy, Route, Shield, ShieldMode, Timeouts, Tls, Upstream,
+    Protocol, ProxyAction, Quic, RetryPolicy, Route, Shield, ShieldMode, Timeouts, Tls, Upstream,
     UpstreamAddr, UpstreamId, UpstreamServer,
 };
 
@@ -113,6 +113,8 @@ fn upstream(name: &str, port: u16) -> Upstream {
         slow_start: Duration::ZERO,
         resolve: None,
         check: None,
+        protocol: Protocol::H1,
+        proxy_protocol: None,
         tls: None,
     }
 }

@@ -201,3 +201,10 @@ impl<D: Downstream> Downstream for Intake<'_, D> {
         self.client.timer()
     }
 }
+
+/// Whether a request asks to be passed on as it comes (`Incremental: ?1`, RFC 10036): who waited for
+/// its end would keep its client waiting for ever.
+pub(super) fn is_incremental(fields: &Fields) -> bool {
+    let asks = |value: &[u8]| value.trim_ascii().starts_with(b"?1");
+    fields.values_of("incremental").any(asks)
+}

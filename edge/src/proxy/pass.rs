@@ -3,12 +3,10 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 
-use bytes::BytesMut;
-
 use super::account::Record;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream, Peer};
-use super::intake::Intake;
+use super::intake::{Intake, is_incremental};
 use super::mcp::Call;
 use super::pace::Pace;
 use super::relay::{End, Progress, Relay, RelayLimits};
@@ -17,12 +15,12 @@ use crate::clock::monotonic_ns;
 use crate::config::ProxyAction;
 use crate::limit::Offence;
 use crate::message::{BodyLength, RequestHead};
-use crate::upstream::{Group, Lease, UpstreamError};
+use crate::upstream::{Group, Lease, Sender, Unsent, UpstreamError};
 
 /// The way of one request: to which servers, and within which limits.
 struct Way<'a> {
     group: &'a Group,
-    affinity: u64,
+    sender: Sender,
     limits: RelayLimits,
 }
 
@@ -57,12 +55,12 @@ impl Proxy {
         };
         let way = Way {
             group,
-            affinity: group.affinity(peer.addr.ip(), &head.fields),
+            sender: group.sender(peer.addr, &head.fields),
             limits,
         };
         let read_ahead = call.as_deref().map_or(0, Call::read_ahead);
         let mut intake = Intake::new(client, record.body_bytes_max, read_ahead);
-        let filled = match action.buffer_request {
+        let filled = match action.buffer_request && !is_incremental(&head.fields) {
             true => Box::pin(self.fill(head, &mut intake, read_ahead)).await,
             false => Ok(()),
         };
@@ -123,7 +121,7 @@ impl Proxy {
     }
 
     /// Runs the exchange on a connection of the group, or on two when the first turns out to have
-    /// been closed before it took a byte.
+    /// been closed before it took a byte, or the server says that it has not looked at the request.
     async fn relay<D: Downstream>(
         &self,
         head: &RequestHead,
@@ -136,8 +134,8 @@ impl Proxy {
         let host = head.sent_host().as_str();
         let pin = call.as_deref().and_then(Call::pin);
         let leased = match &pin {
-            Some(server) => Box::pin(group.lease_on(server)).await,
-            None => group.lease(way.affinity).await,
+            Some(server) => Box::pin(group.lease_on(server, &way.sender)).await,
+            None => group.lease(&way.sender).await,
         };
         let mut lease = match leased {
             Ok(lease) => lease,
@@ -167,16 +165,10 @@ impl Proxy {
         record.capture = capture;
 
         let unsent = match &end {
-            End::Upstream(UpstreamError::Broken(_) | UpstreamError::Closed) if reused => {
+            End::Upstream(error) if progress.status.is_none() => {
                 let no_body = head.length == BodyLength::Empty || !request_ended;
-                match lease.conn().take_unsent() {
-                    Some(bytes) => Some(Unsent::Bytes(bytes)),
-                    // Sealed, so it has to be made anew.
-                    None if lease.conn().is_untouched() && progress.bytes_in == 0 && no_body => {
-                        Some(Unsent::Head)
-                    }
-                    None => None,
-                }
+                let read_nothing = progress.bytes_in == 0 && no_body;
+                lease.conn().salvage(error, reused, read_nothing)
             }
             _ => None,
         };
@@ -208,17 +200,14 @@ impl Proxy {
     ) -> End {
         let group = way.group;
         let leased = match dead.is_pinned {
-            true => group.lease_again(&dead.lease).await,
-            false => group.lease_new(&dead.lease, way.affinity).await,
+            true => group.lease_again(&dead.lease, &way.sender).await,
+            false => group.lease_new(&dead.lease, &way.sender).await,
         };
         let mut fresh = match leased {
             Ok(lease) => lease,
             Err(error) => return End::Upstream(error),
         };
-        match dead.unsent {
-            Unsent::Bytes(bytes) => fresh.conn().resume(dead.lease.conn(), bytes),
-            Unsent::Head => fresh.conn().start(head, head.sent_host().as_str()),
-        }
+        fresh.conn().resume(dead.lease.conn(), dead.unsent, head);
         drop(dead.lease);
         record.leased(&fresh);
         if let Some(call) = &mut call {
@@ -248,14 +237,6 @@ struct Dead {
     progress: Progress,
     request_ended: bool,
     is_pinned: bool,
-}
-
-/// What the closed connection did not take.
-enum Unsent {
-    /// All that was queued for it.
-    Bytes(BytesMut),
-    /// The head, and nothing of a body.
-    Head,
 }
 
 /// What an exchange says of the server's health. A head is an answer, whatever came after it, and a

@@ -52,7 +52,7 @@ fn upstream_tls(loaded: &mut Loaded, files: &dyn Files) -> Vec<Diagnostic> {
             let Some(settings) = &upstream.tls else {
                 continue;
             };
-            if let Err(error) = tls::Client::new(settings) {
+            if let Err(error) = tls::Client::new(settings, upstream.protocol.is_h2()) {
                 let identity = settings.identity.as_ref();
                 let path = match error {
                     tls::ClientError::Authority(_) => settings.ca.as_ref(),

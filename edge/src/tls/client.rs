@@ -14,6 +14,9 @@ use super::trust::{Anybody, certificates, roots};
 use crate::config::UpstreamTls;
 use crate::net::Socket;
 
+/// As ALPN knows it (RFC 9113 §3.2).
+const HTTP2: &[u8] = b"h2";
+
 /// Why the files of an [`UpstreamTls`] cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -38,11 +41,14 @@ pub enum ClientError {
 
 /// How connections to the servers of an upstream are secured; shared by all workers.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<ClientConfig>);
+pub struct Client {
+    config: Arc<ClientConfig>,
+    http2: bool,
+}
 
 impl Client {
-    /// From settings whose files have been read.
-    pub fn new(settings: &UpstreamTls) -> Result<Client, ClientError> {
+    /// From settings whose files have been read, for HTTP/2 or for HTTP/1.1.
+    pub fn new(settings: &UpstreamTls, http2: bool) -> Result<Client, ClientError> {
         let provider = Arc::new(provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -63,13 +69,17 @@ impl Client {
                     .map_err(ClientError::Identity)?
             }
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Client(Arc::new(config)))
+        config.alpn_protocols = match http2 {
+            true => vec![HTTP2.to_vec()],
+            false => vec![b"http/1.1".to_vec()],
+        };
+        let config = Arc::new(config);
+        Ok(Client { config, http2 })
     }
 
     /// The library's own configuration, for connections with blocking calls.
     pub fn config(&self) -> &Arc<ClientConfig> {
-        &self.0
+        &self.config
     }
 
     /// Performs the handshake. The caller sets the deadline.
@@ -78,8 +88,12 @@ impl Client {
         socket: Socket,
         name: ServerName<'static>,
     ) -> Result<Box<ClientStream>, io::Error> {
-        let connection =
-            UnbufferedClientConnection::new(Arc::clone(&self.0), name).map_err(io::Error::other)?;
-        ClientStream::handshake(socket, connection).await
+        let connection = UnbufferedClientConnection::new(Arc::clone(&self.config), name)
+            .map_err(io::Error::other)?;
+        let stream = ClientStream::handshake(socket, connection).await?;
+        match self.http2 && stream.alpn() != Some(HTTP2) {
+            true => Err(io::Error::other("the server does not agree to HTTP/2")),
+            false => Ok(stream),
+        }
     }
 }

@@ -36,4 +36,4 @@ pub use server::Server;
 pub use session::{Session, Version};
 pub use session_error::SessionError;
 pub use stream::{HandshakeError, TlsStream};
-pub use trust::distrust;
+pub use trust::{distrust, repeat};

@@ -64,6 +64,15 @@ pub fn distrust(error: &io::Error) -> Option<&'static str> {
     })
 }
 
+/// The same error once more, for another who waited for the same connection.
+pub fn repeat(error: &io::Error) -> io::Error {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<TlsError>()) {
+        Some(inner) => io::Error::new(error.kind(), inner.clone()),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
 /// Believes any certificate whose key the server has: `insecure = true`.
 #[derive(Debug)]
 pub(super) struct Anybody(pub(super) Arc<CryptoProvider>);

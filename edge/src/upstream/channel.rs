@@ -13,7 +13,7 @@ use crate::tls::ClientStream;
     clippy::large_enum_variant,
     reason = "sockets are the usual case, and a box would be one more allocation for each"
 )]
-pub enum Channel {
+pub(super) enum Channel {
     /// Bytes as they are.
     Plain(Socket),
     /// TLS.

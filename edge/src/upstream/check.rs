@@ -1,24 +1,30 @@
 //! One health check: a request on a connection of its own, with blocking calls.
 
+mod multiplexed;
+
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use http::{Method, Request, StatusCode};
 use rustls::{ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
-
-use http::{Method, StatusCode};
+use socket2::Socket;
 
 use crate::clock::monotonic_ns;
 use crate::config::{Check, UpstreamAddr};
 use crate::message::h1::{HeadScan, parse_response};
+use crate::message::{ProxyVersion, write_proxy_header};
 use crate::tls::Client;
 
 /// A health page's head is short.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEAD_FIELDS_MAX: usize = 100;
+const USER_AGENT: &str = "edge-check";
 
 /// Why a server is not well.
 #[derive(Debug, thiserror::Error)]
@@ -35,47 +41,60 @@ pub(super) enum CheckError {
     Status(StatusCode),
 }
 
-/// Whom to believe, and who it should be.
-pub(super) type Secured<'a> = Option<(&'a Client, &'a ServerName<'static>)>;
+/// How a server is spoken with.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Manner<'a> {
+    /// Whom to believe, and who it should be.
+    pub(super) tls: Option<(&'a Client, &'a ServerName<'static>)>,
+    pub(super) http2: bool,
+    pub(super) proxy_protocol: Option<ProxyVersion>,
+}
 
 /// Asks a server whether it is well.
-pub(super) fn ask(addr: &UpstreamAddr, tls: Secured<'_>, check: &Check) -> Result<(), CheckError> {
+pub(super) fn ask(
+    addr: &UpstreamAddr,
+    manner: Manner<'_>,
+    check: &Check,
+) -> Result<(), CheckError> {
     let deadline = Deadline(monotonic_ns().saturating_add(check.timeout.as_nanos() as u64));
-    let host = check.host.clone().unwrap_or_else(|| match (addr, tls) {
-        (_, Some((_, ServerName::DnsName(name)))) => name.as_ref().to_owned(),
-        (UpstreamAddr::Tcp(addr), _) => addr.to_string(),
-        (UpstreamAddr::Unix(_), _) => "localhost".to_owned(),
-    });
-    let request = format!(
-        "GET {} HTTP/1.1\r\nhost: {host}\r\nuser-agent: edge-check\r\nconnection: close\r\n\r\n",
-        check.path
-    );
-    let status = match addr {
+    let host = check
+        .host
+        .clone()
+        .unwrap_or_else(|| match (addr, manner.tls) {
+            (_, Some((_, ServerName::DnsName(name)))) => name.as_ref().to_owned(),
+            (UpstreamAddr::Tcp(addr), _) => addr.to_string(),
+            (UpstreamAddr::Unix(_), _) => "localhost".to_owned(),
+        });
+    let socket = match addr {
         UpstreamAddr::Tcp(addr) => {
-            let stream = TcpStream::connect_timeout(addr, deadline.left()?)?;
-            let arm = |stream: &TcpStream| {
-                let left = deadline.left()?;
-                stream.set_write_timeout(Some(left))?;
-                Ok(stream.set_read_timeout(Some(left))?)
-            };
-            match tls {
-                None => exchange(&mut { stream }, &request, arm)?,
-                Some((client, name)) => {
-                    let config = Arc::clone(client.config());
-                    let connection =
-                        ClientConnection::new(config, name.clone()).map_err(io::Error::other)?;
-                    let mut stream = StreamOwned::new(connection, stream);
-                    exchange(&mut stream, &request, |stream| arm(&stream.sock))?
-                }
-            }
+            Socket::from(TcpStream::connect_timeout(addr, deadline.left()?)?)
         }
-        UpstreamAddr::Unix(path) => {
-            let mut stream = UnixStream::connect(path)?;
-            exchange(&mut stream, &request, |stream| {
-                let left = deadline.left()?;
-                stream.set_write_timeout(Some(left))?;
-                Ok(stream.set_read_timeout(Some(left))?)
-            })?
+        UpstreamAddr::Unix(path) => Socket::from(OwnedFd::from(UnixStream::connect(path)?)),
+    };
+    let mut stream = socket.try_clone()?;
+    if let Some(version) = manner.proxy_protocol {
+        let mut header = BytesMut::new();
+        write_proxy_header(version, None, &mut header);
+        deadline.arm(&socket)?;
+        stream.write_all(&header).map_err(late)?;
+    }
+    let question = Question {
+        host: &host,
+        path: &check.path,
+        secure: manner.tls.is_some(),
+    };
+    let status = match manner.tls {
+        None if manner.http2 => over_http2(stream, &socket, &question, &deadline)?,
+        None => exchange(&mut stream, &socket, &question, &deadline)?,
+        Some((client, name)) => {
+            let config = Arc::clone(client.config());
+            let connection =
+                ClientConnection::new(config, name.clone()).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(connection, stream);
+            match manner.http2 {
+                true => over_http2(stream, &socket, &question, &deadline)?,
+                false => exchange(&mut stream, &socket, &question, &deadline)?,
+            }
         }
     };
     let well = match check.status {
@@ -88,6 +107,13 @@ pub(super) fn ask(addr: &UpstreamAddr, tls: Secured<'_>, check: &Check) -> Resul
     }
 }
 
+/// What is asked, and of which host.
+struct Question<'a> {
+    host: &'a str,
+    path: &'a str,
+    secure: bool,
+}
+
 struct Deadline(u64);
 
 impl Deadline {
@@ -97,15 +123,44 @@ impl Deadline {
             left => Ok(Duration::from_nanos(left)),
         }
     }
+
+    /// Limits the next call.
+    fn arm(&self, socket: &Socket) -> Result<(), CheckError> {
+        let left = self.left()?;
+        socket.set_write_timeout(Some(left))?;
+        Ok(socket.set_read_timeout(Some(left))?)
+    }
 }
 
-/// Sends the request and reads up to the end of the final head. `arm` limits the next call.
+fn over_http2<S: Read + Write + Unpin>(
+    stream: S,
+    socket: &Socket,
+    question: &Question<'_>,
+    deadline: &Deadline,
+) -> Result<StatusCode, CheckError> {
+    let scheme = match question.secure {
+        true => "https",
+        false => "http",
+    };
+    let request = Request::get(format!("{scheme}://{}{}", question.host, question.path))
+        .header(http::header::USER_AGENT, USER_AGENT)
+        .body(())
+        .map_err(|error| CheckError::Io(io::Error::other(error)))?;
+    multiplexed::exchange(stream, socket, request, deadline)
+}
+
+/// Sends the request and reads up to the end of the final head.
 fn exchange<S: Read + Write>(
     stream: &mut S,
-    request: &str,
-    arm: impl Fn(&S) -> Result<(), CheckError>,
+    socket: &Socket,
+    question: &Question<'_>,
+    deadline: &Deadline,
 ) -> Result<StatusCode, CheckError> {
-    arm(stream)?;
+    let Question { host, path, .. } = question;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {USER_AGENT}\r\nconnection: close\r\n\r\n",
+    );
+    deadline.arm(socket)?;
     stream.write_all(request.as_bytes()).map_err(late)?;
     let (mut head, mut chunk) = (Vec::new(), [0; 4096]);
     let mut scan = HeadScan::default();
@@ -123,7 +178,7 @@ fn exchange<S: Read + Write>(
         if head.len() > HEAD_BYTES_MAX {
             return Err(CheckError::Malformed);
         }
-        arm(stream)?;
+        deadline.arm(socket)?;
         match stream.read(&mut chunk).map_err(late)? {
             0 => return Err(CheckError::Malformed),
             n => head.extend_from_slice(&chunk[..n]),
@@ -168,7 +223,7 @@ mod tests {
             healthy: 1,
             unhealthy: 1,
         };
-        let outcome = ask(&UpstreamAddr::Tcp(addr), None, &check);
+        let outcome = ask(&UpstreamAddr::Tcp(addr), Manner::default(), &check);
         let request = server.join().expect("it does not panic");
         let line = format!("GET /health?x HTTP/1.1\r\nhost: {addr}\r\n");
         assert!(request.starts_with(&line), "{request}");
@@ -209,7 +264,7 @@ mod tests {
             healthy: 1,
             unhealthy: 1,
         };
-        let outcome = ask(&UpstreamAddr::Tcp(addr), None, &check);
+        let outcome = ask(&UpstreamAddr::Tcp(addr), Manner::default(), &check);
         assert!(matches!(outcome, Err(CheckError::Io(_))), "{outcome:?}");
     }
 }

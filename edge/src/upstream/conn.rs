@@ -1,22 +1,14 @@
-//! One HTTP/1.1 connection to an upstream server, one exchange at a time.
+//! What carries one exchange: a connection of HTTP/1.1, or a stream of HTTP/2.
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, StatusCode};
 
 use super::UpstreamError;
-use super::channel::Channel;
-use crate::config::Bounds;
-use crate::message::h1::{self, BodyDecoder, Decoded, HeadScan};
-use crate::message::{
-    BodyLength, Fields, Frame, Name, RequestHead, ResponseHead, Upgrade, websocket_accept,
-};
-use crate::net::{Expect, Transport as _};
-
-/// 100 and 103 come in ones; a server that goes on and on is broken.
-const INTERIM_MAX: u8 = 16;
+use super::h1::H1;
+use super::h2::{Replay, Stream};
+use crate::message::{Fields, Frame, RequestHead, ResponseHead};
 
 /// What came in answer to a request.
 #[derive(Debug)]
@@ -25,192 +17,86 @@ pub enum Reply {
     Interim(ResponseHead),
     /// The final head.
     Final(ResponseHead),
-    /// 101: from here on both directions are WebSocket frames.
+    /// 101, or what means it over HTTP/2: from here on both directions are WebSocket frames.
     Switched(ResponseHead),
 }
 
-/// A connection, idle or with an exchange on it.
-pub struct Conn {
-    socket: Channel,
-    input: BytesMut,
-    scan: HeadScan,
-    method: Method,
-    /// Framing of the request under way; `None` once it is complete.
-    request: Option<BodyLength>,
-    response: Option<BodyDecoder>,
-    /// What a server that agrees to go on in WebSocket must answer.
-    accept: Option<String>,
-    interim: u8,
-    keep_alive: bool,
-    /// What had been sent when the exchange began.
-    exchange_start_sent: u64,
-    head_bytes_max: usize,
-    head_fields_max: usize,
+/// What carries one exchange at a time.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "HTTP/1.1 is the usual case, and a box would be one more allocation for each exchange"
+)]
+pub enum Conn {
+    /// A connection, which is kept for the next exchange.
+    H1(H1),
+    /// A stream beside others.
+    H2(Box<Stream>),
+}
+
+/// A request that the server has certainly not looked at, and that another may get.
+pub enum Unsent {
+    /// All of it, as it would have gone over the wire.
+    Bytes(BytesMut),
+    /// Its content so far; the head has to be made anew.
+    Content(Replay),
+    /// The head has to be made anew, and nothing of a body was read.
+    Head,
 }
 
 impl Conn {
-    /// Wraps an open connection.
-    pub fn new(socket: Channel, bounds: &Bounds) -> Conn {
-        Conn {
-            socket,
-            input: BytesMut::new(),
-            scan: HeadScan::default(),
-            method: Method::GET,
-            request: None,
-            response: None,
-            accept: None,
-            interim: 0,
-            keep_alive: true,
-            exchange_start_sent: 0,
-            head_bytes_max: bounds.head_bytes,
-            head_fields_max: bounds.head_fields,
-        }
-    }
-
     /// Queues a request head. `host` is what the client asked for, unchanged.
     pub fn start(&mut self, head: &RequestHead, host: &str) {
-        self.method = head.method.clone();
-        self.scan = HeadScan::default();
-        self.response = None;
-        self.interim = 0;
-        let websocket = head.upgrade == Some(Upgrade::WebSocket);
-        self.accept = websocket.then(|| {
-            websocket_accept(head.fields.value(Name::SecWebsocketKey).unwrap_or_default())
-        });
-        self.exchange_start_sent = self.socket.sent();
-        h1::request_head(
-            self.socket.out(),
-            &head.method,
-            head.sent_target(),
-            host,
-            &head.fields,
-            head.length,
-            websocket,
-        );
-        self.request = match head.length {
-            BodyLength::Empty => None,
-            length => Some(length),
-        };
+        match self {
+            Conn::H1(conn) => conn.start(head, host),
+            Conn::H2(stream) => stream.start(head, host),
+        }
     }
 
     /// Queues request content.
     pub fn send_data(&mut self, data: &Bytes) {
-        if data.is_empty() {
-            return; // An empty chunk would end the body.
-        }
-        if self.request == Some(BodyLength::Framed) {
-            let out = self.socket.out();
-            out.extend_from_slice(h1::chunk_head(data.len(), &mut [0; 18]));
-            out.extend_from_slice(data);
-            out.extend_from_slice(b"\r\n");
-        } else {
-            self.socket.send(data);
+        match self {
+            Conn::H1(conn) => conn.send_data(data),
+            Conn::H2(stream) => stream.send_data(data),
         }
     }
 
     /// Queues the end of the request; of the sending direction once the protocol has changed.
     pub fn send_end(&mut self, trailers: Option<&Fields>) {
-        match (self.request.take(), trailers) {
-            (Some(BodyLength::Framed), Some(fields)) => h1::trailers(self.socket.out(), fields),
-            (Some(BodyLength::Framed), None) => self.socket.send(h1::LAST_CHUNK),
-            (Some(BodyLength::UntilClose), _) => self.socket.finish(),
-            _ => {}
+        match self {
+            Conn::H1(conn) => conn.send_end(trailers),
+            Conn::H2(stream) => stream.send_end(trailers),
         }
     }
 
     /// Whether the request under way asks to go on in WebSocket, and has not been granted it.
     pub fn is_opening(&self) -> bool {
-        self.accept.is_some()
+        match self {
+            Conn::H1(conn) => conn.is_opening(),
+            Conn::H2(stream) => stream.is_opening(),
+        }
     }
 
-    /// Whether the request has been queued to its end.
-    pub fn request_done(&self) -> bool {
-        self.request.is_none()
-    }
-
-    /// Bytes of the request that the kernel has not accepted yet.
+    /// Bytes of the request that have not left yet.
     pub fn queued(&self) -> usize {
-        self.socket.queued()
+        match self {
+            Conn::H1(conn) => conn.queued(),
+            Conn::H2(stream) => stream.queued(),
+        }
     }
 
-    /// Hands queued bytes to the kernel; ready when none is left.
+    /// Sends what is queued; ready when nothing is left.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_flush(cx)
+        match self {
+            Conn::H1(conn) => conn.poll_flush(cx),
+            Conn::H2(stream) => stream.poll_flush(cx),
+        }
     }
 
     /// The next response head.
     pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, UpstreamError>> {
-        loop {
-            let end = self
-                .scan
-                .end_of_head(&self.input)
-                .map_err(|_| h1::ResponseError::Syntax)?;
-            if end.unwrap_or(self.input.len()) > self.head_bytes_max {
-                return Poll::Ready(Err(UpstreamError::HeadTooLarge));
-            }
-            match end {
-                Some(end) => match self.take_head(end)? {
-                    Some(reply) => return Poll::Ready(Ok(reply)),
-                    None => continue,
-                },
-                None => ready!(self.poll_more_head(cx))?,
-            }
-        }
-    }
-
-    /// Parses the head that fills the first `end` bytes; `None` for 100 (Continue), which the
-    /// client's own front has already answered.
-    fn take_head(&mut self, end: usize) -> Result<Option<Reply>, UpstreamError> {
-        let parsed = h1::parse_response(&self.input[..end], &self.method, self.head_fields_max)?;
-        let _ = self.input.split_to(end);
-        self.scan = HeadScan::default();
-        match parsed.head.status {
-            StatusCode::SWITCHING_PROTOCOLS => self.switch(parsed).map(Some),
-            status if status.is_informational() => {
-                self.interim += 1;
-                if self.interim > INTERIM_MAX {
-                    return Err(UpstreamError::TooManyInterim);
-                }
-                let skip = status == StatusCode::CONTINUE;
-                Ok((!skip).then_some(Reply::Interim(parsed.head)))
-            }
-            _ => {
-                self.keep_alive = parsed.keep_alive;
-                self.response = Some(BodyDecoder::new(parsed.head.length, self.head_bytes_max));
-                Ok(Some(Reply::Final(parsed.head)))
-            }
-        }
-    }
-
-    /// Only what was asked for is agreed to, and only by a server that has understood it (RFC 6455
-    /// §4.1); bytes behind the head are the first of the new protocol.
-    fn switch(&mut self, parsed: h1::ParsedResponse) -> Result<Reply, UpstreamError> {
-        let accepted = parsed.head.fields.value(Name::SecWebsocketAccept);
-        let expected = self.accept.take();
-        if !parsed.is_websocket || expected.is_none_or(|key| accepted != Some(key.as_bytes())) {
-            return Err(UpstreamError::UnexpectedUpgrade);
-        }
-        self.keep_alive = false;
-        self.request = Some(BodyLength::UntilClose);
-        self.response = Some(BodyDecoder::new(BodyLength::UntilClose, 0));
-        Ok(Reply::Switched(parsed.head))
-    }
-
-    fn poll_more_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
-        let expect = Expect::Message;
-        let chunk = ready!(self.socket.poll_recv(cx, expect)).map_err(UpstreamError::Broken)?;
-        if chunk.is_empty() {
-            return Poll::Ready(Err(match self.input.is_empty() {
-                true => UpstreamError::Closed,
-                false => h1::ResponseError::Syntax.into(),
-            }));
-        }
-        append(&mut self.input, chunk);
-        // Garbage is told from a head at its first bytes, not when the timeout comes.
-        let n = self.input.len().min(5);
-        match self.input[..n] == b"HTTP/"[..n] {
-            true => Poll::Ready(Ok(())),
-            false => Poll::Ready(Err(h1::ResponseError::Syntax.into())),
+        match self {
+            Conn::H1(conn) => conn.poll_head(cx),
+            Conn::H2(stream) => stream.poll_head(cx),
         }
     }
 
@@ -219,73 +105,49 @@ impl Conn {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame>, UpstreamError>> {
-        loop {
-            let decoder = self.response.as_mut().expect("the head came first");
-            match decoder.decode(&mut self.input)? {
-                Decoded::Data(data) => return Poll::Ready(Ok(Some(Frame::Data(data)))),
-                Decoded::Trailers(fields) => return Poll::Ready(Ok(Some(Frame::Trailers(fields)))),
-                Decoded::End => return Poll::Ready(Ok(None)),
-                // The buffer is let go: a quiet stream holds no more than the next receive.
-                Decoded::More => self.input = BytesMut::new(),
-            }
-            match ready!(self.socket.poll_recv(cx, Expect::Trickle)) {
-                Ok(chunk) if !chunk.is_empty() => append(&mut self.input, chunk),
-                // A reset is no proper end, not even for a body that ends with the connection.
-                Err(_) => return Poll::Ready(Err(h1::BodyError::Truncated.into())),
-                Ok(_) => decoder.end_of_input()?,
-            }
+        match self {
+            Conn::H1(conn) => conn.poll_body(cx),
+            Conn::H2(stream) => stream.poll_body(cx),
         }
     }
 
-    /// Whether the response has ended.
-    pub fn response_done(&self) -> bool {
-        self.response.as_ref().is_some_and(BodyDecoder::is_ended)
+    /// What may be sent again after `error`, once: a request of which no byte was taken by a
+    /// connection that had been used before (`reused`), or one that the server says it has not
+    /// looked at. `read_nothing` says that nothing of the client's body was read, or there is none.
+    pub fn salvage(
+        &mut self,
+        error: &UpstreamError,
+        reused: bool,
+        read_nothing: bool,
+    ) -> Option<Unsent> {
+        match (self, error) {
+            (Conn::H1(conn), UpstreamError::Broken(_) | UpstreamError::Closed) if reused => {
+                match conn.take_unsent() {
+                    Some(bytes) => Some(Unsent::Bytes(bytes)),
+                    // Sealed, so it has to be made anew.
+                    None => (conn.is_untouched() && read_nothing).then_some(Unsent::Head),
+                }
+            }
+            (Conn::H2(stream), UpstreamError::Unprocessed(_)) => {
+                stream.take_replay().map(Unsent::Content)
+            }
+            _ => None,
+        }
     }
 
-    /// Takes back the queued request if the kernel has accepted none of it.
-    pub fn take_unsent(&mut self) -> Option<BytesMut> {
-        self.socket.take_unsent(self.exchange_start_sent)
-    }
-
-    /// Whether the kernel has accepted nothing of the request.
-    pub fn is_untouched(&self) -> bool {
-        self.socket.is_untouched(self.exchange_start_sent)
-    }
-
-    /// Queues a request taken back from another connection.
-    pub fn resume(&mut self, failed: &Conn, unsent: BytesMut) {
-        self.method = failed.method.clone();
-        self.accept.clone_from(&failed.accept);
-        self.request = failed.request;
-        self.exchange_start_sent = self.socket.sent();
-        self.socket.send_owned(unsent);
-    }
-
-    /// Whether the connection may carry another exchange.
-    pub fn is_reusable(&self) -> bool {
-        self.keep_alive
-            && self.request_done()
-            && self.response_done()
-            && self.input.is_empty()
-            && self.socket.queued() == 0
-    }
-
-    /// Whether an idle connection has become useless; it is being watched from now on.
-    pub fn is_stale(&mut self) -> bool {
-        self.socket.is_stale()
-    }
-
-    /// Gives back memory that an idle connection does not need.
-    pub fn rest(&mut self) {
-        self.input = BytesMut::new();
-        self.response = None;
-    }
-}
-
-fn append(buf: &mut BytesMut, chunk: BytesMut) {
-    if buf.is_empty() {
-        *buf = chunk;
-    } else {
-        buf.extend_from_slice(&chunk);
+    /// Queues what another connection did not take of this request.
+    pub fn resume(&mut self, failed: &Conn, unsent: Unsent, head: &RequestHead) {
+        let host = head.sent_host().as_str();
+        match (self, failed, unsent) {
+            (Conn::H1(conn), Conn::H1(failed), Unsent::Bytes(bytes)) => conn.resume(failed, bytes),
+            (conn, _, Unsent::Content(replay)) => {
+                conn.start(head, host);
+                replay.content.iter().for_each(|data| conn.send_data(data));
+                if let Some(trailers) = replay.end {
+                    conn.send_end(trailers.as_ref());
+                }
+            }
+            (conn, ..) => conn.start(head, host),
+        }
     }
 }

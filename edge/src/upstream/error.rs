@@ -29,6 +29,18 @@ pub enum UpstreamError {
     /// The server closed without an answer.
     #[error("connection closed before the response")]
     Closed,
+    /// The server says that it has not looked at the request.
+    #[error("the request was refused unprocessed: {0}")]
+    Unprocessed(h2::Reason),
+    /// The server has reset the stream.
+    #[error("stream reset by the server: {0}")]
+    Reset(h2::Reason),
+    /// The server does not keep to HTTP/2.
+    #[error("HTTP/2 with the server failed: {0}")]
+    Http2(h2::Reason),
+    /// The request cannot be said in HTTP/2.
+    #[error("host or target have no form in HTTP/2")]
+    Unspeakable,
     /// The answer is not HTTP this proxy can pass on.
     #[error(transparent)]
     Head(#[from] ResponseError),
@@ -58,7 +70,8 @@ impl UpstreamError {
     pub fn status(&self) -> StatusCode {
         match self {
             UpstreamError::ConnectTimeout | UpstreamError::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            UpstreamError::Full => StatusCode::SERVICE_UNAVAILABLE,
+            UpstreamError::Full | UpstreamError::Unprocessed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            UpstreamError::Unspeakable => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
         }
     }
@@ -73,7 +86,11 @@ impl UpstreamError {
             UpstreamError::ConnectTimeout => "upstream_connect_timeout",
             UpstreamError::Broken(_) | UpstreamError::Closed => "upstream_closed",
             UpstreamError::Body(BodyError::Truncated) => "upstream_truncated",
-            UpstreamError::Head(_)
+            UpstreamError::Unprocessed(_) => "upstream_refused",
+            UpstreamError::Reset(_) => "upstream_reset",
+            UpstreamError::Unspeakable => "target",
+            UpstreamError::Http2(_)
+            | UpstreamError::Head(_)
             | UpstreamError::HeadTooLarge
             | UpstreamError::TooManyInterim
             | UpstreamError::UnexpectedUpgrade

@@ -3,15 +3,19 @@
 //! A name stands for as many servers as it has addresses, so a group's servers can change while it
 //! is served. Workers look at a number and take the new list when it has grown.
 
-use std::net::ToSocketAddrs as _;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls_pki_types::ServerName;
 
+use super::UpstreamError;
+use super::channel::Channel;
 use super::health::Health;
 use crate::clock::monotonic_ns;
 use crate::config::{Upstream, UpstreamAddr, UpstreamServer, usable_addresses};
+use crate::message::write_proxy_header;
+use crate::net::{self, Transport as _};
 use crate::observe::metrics::ServerSample;
 use crate::tls::Client;
 
@@ -111,11 +115,11 @@ impl Roster {
                 let members = members_of(settings, server, &server.addresses, &known);
                 members.into_iter().map(move |member| (entry, member))
             });
-        let kept = previous.filter(|previous| previous.settings.tls == settings.tls);
+        let kept = previous.filter(|previous| previous.settings.connects_like(settings));
         let tls = settings.tls.as_ref().and_then(|tls| match kept {
             Some(previous) => previous.tls.clone(),
             // It has been made before, when the configuration was checked.
-            None => Client::new(tls).ok(),
+            None => Client::new(tls, settings.protocol.is_h2()).ok(),
         });
         Roster {
             tls,
@@ -123,6 +127,32 @@ impl Roster {
             generation: AtomicU64::new(0),
             settings: settings.clone(),
         }
+    }
+
+    /// Opens a connection to one of its servers, which is told of `client` where it wants to know.
+    pub(super) async fn open(
+        &self,
+        member: &Member,
+        client: Option<SocketAddr>,
+    ) -> Result<Channel, UpstreamError> {
+        let mut socket = net::connect(&member.addr)
+            .await
+            .map_err(UpstreamError::Connect)?;
+        if let Some(version) = self.settings.proxy_protocol {
+            // Before TLS, as the first bytes of all.
+            write_proxy_header(version, client, socket.out());
+        }
+        if self.settings.tls.is_none() {
+            return Ok(Channel::Plain(socket));
+        }
+        let (Some(tls), Some(name)) = (&self.tls, &member.server_name) else {
+            // Never in the clear instead.
+            return Err(UpstreamError::Tls(std::io::ErrorKind::Unsupported.into()));
+        };
+        // Apart: what a handshake needs is not held by requests that need none.
+        let connecting = Box::pin(tls.connect(socket, name.clone()));
+        let stream = connecting.await.map_err(UpstreamError::Tls)?;
+        Ok(Channel::Tls(stream))
     }
 
     /// Changes whenever the list does.

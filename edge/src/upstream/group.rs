@@ -1,28 +1,21 @@
 //! A named group of servers as one worker sees it: which server gets a request.
 
+mod leasing;
+
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::UpstreamError;
-use super::channel::Channel;
 use super::choice::{hash, least_of_two, next_random, rendezvous, round_robin};
-use super::conn::Conn;
 use super::fleet::Roster;
-use super::lease::{Lease, Slot};
 use super::server::Server;
-use crate::clock::{coarse_ns, monotonic_ns};
+use crate::clock::monotonic_ns;
 use crate::config::{Bounds, Policy};
 use crate::message::Fields;
-use crate::net;
-
-/// How soon a waiting request notices that another worker has given a connection back; its own
-/// worker wakes it at once.
-const QUEUE_TICK: Duration = Duration::from_millis(10);
 
 /// Bits of the set of servers that were tried for a request.
 const SERVERS_MAX: usize = u64::BITS as usize;
@@ -36,6 +29,14 @@ pub struct Group {
     random: Cell<u64>,
     /// Told when a connection comes back, where their number is limited.
     freed: Rc<Notify>,
+}
+
+/// Who sends a request, as far as that decides on servers and connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    affinity: u64,
+    /// Whom connections speak for; `None` where they carry the requests of all.
+    client: Option<SocketAddr>,
 }
 
 /// Which servers are asked, best first.
@@ -81,56 +82,25 @@ impl Group {
         self.roster.settings.response_timeout
     }
 
-    /// What keeps a client with one server, where the policy wants that.
-    pub fn affinity(&self, client: IpAddr, fields: &Fields) -> u64 {
-        let address = || match client.to_canonical() {
+    /// Who sends a request: what keeps it with one server, and whom the server is told of, where the
+    /// settings want that.
+    pub fn sender(&self, client: SocketAddr, fields: &Fields) -> Sender {
+        let settings = &self.roster.settings;
+        let address = || match client.ip().to_canonical() {
             IpAddr::V4(addr) => hash(&addr.octets()),
             IpAddr::V6(addr) => hash(&addr.octets()),
         };
-        match &self.roster.settings.policy {
+        let affinity = match &settings.policy {
             Policy::LeastOfTwo | Policy::RoundRobin => 0,
             Policy::HashAddress => address(),
             Policy::HashField(wanted) => fields
                 .iter()
                 .find(|(_, name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
                 .map_or_else(address, |(_, _, value)| hash(value)),
-        }
-    }
-
-    /// A connection for one exchange: a warm one if there is one, else a new one. Servers that
-    /// refuse are passed over: no byte of the request has been sent yet.
-    pub async fn lease(&self, affinity: u64) -> Result<Lease, UpstreamError> {
-        let servers = self.servers();
-        let now_ns = coarse_ns();
-        let first = self
-            .tier(&servers, 0, now_ns)
-            .and_then(|tier| self.choose(&servers, tier, affinity, 0, now_ns));
-        if let Some(index) = first
-            && let Ok(slot) = self.slot(&servers[index])
-        {
-            match Self::pooled(&servers[index], slot) {
-                Ok(warm) => return Ok(warm),
-                Err(slot) => drop(slot),
-            }
-        }
-        // Apart, so that a request on a warm connection holds nothing of it.
-        Box::pin(self.lease_from(affinity, first, 0, None)).await
-    }
-
-    /// A connection that nobody has used before, instead of one that turned out to be closed: to
-    /// the same server if it still accepts any.
-    pub async fn lease_new(&self, stale: &Lease, affinity: u64) -> Result<Lease, UpstreamError> {
-        let servers = self.servers();
-        let same = servers.iter().position(|s| Rc::ptr_eq(s, stale.server()));
-        match same {
-            Some(index) => match self.connect_when_free(&servers[index]).await {
-                Ok(lease) => Ok(lease),
-                Err(error) => {
-                    self.lease_from(affinity, None, 1 << index, Some(error))
-                        .await
-                }
-            },
-            None => self.lease_from(affinity, None, 0, None).await,
+        };
+        Sender {
+            affinity,
+            client: settings.proxy_protocol.map(|_| client),
         }
     }
 
@@ -144,141 +114,6 @@ impl Group {
         let servers = self.servers.borrow();
         let found = servers.iter().find(|server| wanted(&server.name));
         found.map(|server| Rc::clone(&server.name))
-    }
-
-    /// A connection that nobody has used before, to the same server and no other.
-    pub async fn lease_again(&self, stale: &Lease) -> Result<Lease, UpstreamError> {
-        self.connect_when_free(stale.server()).await
-    }
-
-    /// A connection to the server of this name ([`Lease::name`]) and no other.
-    pub async fn lease_on(&self, name: &str) -> Result<Lease, UpstreamError> {
-        let servers = self.servers();
-        let Some(server) = servers.iter().find(|server| &*server.name == name) else {
-            return Err(UpstreamError::Gone);
-        };
-        let slot = self.wait_for_slot(server).await?;
-        match Self::pooled(server, slot) {
-            Ok(lease) => Ok(lease),
-            Err(slot) => self.connect(server, slot).await,
-        }
-    }
-
-    async fn connect_when_free(&self, server: &Rc<Server>) -> Result<Lease, UpstreamError> {
-        let slot = self.wait_for_slot(server).await?;
-        self.connect(server, slot).await
-    }
-
-    async fn wait_for_slot(&self, server: &Rc<Server>) -> Result<Option<Slot>, UpstreamError> {
-        let queue_ns = self.roster.settings.queue_timeout.as_nanos() as u64;
-        let deadline_ns = monotonic_ns() + queue_ns;
-        loop {
-            match self.slot(server) {
-                Ok(slot) => return Ok(slot),
-                Err(()) => self.wait(deadline_ns).await?,
-            }
-        }
-    }
-
-    /// A place for one more connection, if there is one; `None` where they are not counted.
-    fn slot(&self, server: &Rc<Server>) -> Result<Option<Slot>, ()> {
-        let max = self.roster.settings.max_connections;
-        max.map(|max| Slot::take(&server.member, max, &self.freed))
-            .transpose()
-    }
-
-    /// Tries servers one after the other, `first` before all, without those in the set `tried`.
-    async fn lease_from(
-        &self,
-        affinity: u64,
-        mut first: Option<usize>,
-        mut tried: u64,
-        mut last: Option<UpstreamError>,
-    ) -> Result<Lease, UpstreamError> {
-        let settings = &self.roster.settings;
-        let servers = self.servers();
-        let mut deadline_ns = None;
-        while tried.count_ones() < settings.tries {
-            let now_ns = monotonic_ns();
-            let Some(tier) = self.tier(&servers, tried, now_ns) else {
-                break;
-            };
-            let next = || self.choose(&servers, tier, affinity, tried, now_ns);
-            let Some(index) = first.take().or_else(next) else {
-                // All that could be asked are busy to their limit.
-                let queue_ns = settings.queue_timeout.as_nanos() as u64;
-                self.wait(*deadline_ns.get_or_insert(now_ns + queue_ns))
-                    .await?;
-                continue;
-            };
-            let Ok(slot) = self.slot(&servers[index]) else {
-                continue; // Another worker was faster.
-            };
-            let slot = match Self::pooled(&servers[index], slot) {
-                Ok(lease) => return Ok(lease),
-                Err(slot) => slot,
-            };
-            match self.connect(&servers[index], slot).await {
-                Ok(lease) => return Ok(lease),
-                Err(error) => last = Some(error),
-            }
-            tried |= 1 << index;
-        }
-        Err(last.unwrap_or(UpstreamError::Gone))
-    }
-
-    /// A warm connection, or the place back.
-    fn pooled(server: &Rc<Server>, slot: Option<Slot>) -> Result<Lease, Option<Slot>> {
-        match server.pool.borrow_mut().take(coarse_ns()) {
-            Some(conn) => Ok(Lease::new(conn, true, server, slot)),
-            None => Err(slot),
-        }
-    }
-
-    async fn connect(
-        &self,
-        server: &Rc<Server>,
-        slot: Option<Slot>,
-    ) -> Result<Lease, UpstreamError> {
-        let connecting = self.open(server);
-        let timeout = self.roster.settings.connect_timeout;
-        let error = match tokio::time::timeout(timeout, connecting).await {
-            Ok(Ok(channel)) => {
-                let conn = Conn::new(channel, &self.bounds);
-                return Ok(Lease::new(conn, false, server, slot));
-            }
-            Ok(Err(error)) => error,
-            Err(_) => UpstreamError::ConnectTimeout,
-        };
-        server.failed(&self.roster.settings, true, &error);
-        Err(error)
-    }
-
-    async fn open(&self, server: &Server) -> Result<Channel, UpstreamError> {
-        let socket = net::connect(&server.member.addr)
-            .await
-            .map_err(UpstreamError::Connect)?;
-        if self.roster.settings.tls.is_none() {
-            return Ok(Channel::Plain(socket));
-        }
-        let (Some(client), Some(name)) = (&self.roster.tls, &server.member.server_name) else {
-            // Never in the clear instead.
-            return Err(UpstreamError::Tls(std::io::ErrorKind::Unsupported.into()));
-        };
-        // Apart: what a handshake needs is not held by requests that need none.
-        let connecting = Box::pin(client.connect(socket, name.clone()));
-        let stream = connecting.await.map_err(UpstreamError::Tls)?;
-        Ok(Channel::Tls(stream))
-    }
-
-    /// Waits for a connection to come back; an error once the deadline has passed.
-    async fn wait(&self, deadline_ns: u64) -> Result<(), UpstreamError> {
-        if monotonic_ns() >= deadline_ns {
-            return Err(UpstreamError::Full);
-        }
-        // Running out of the tick is as good as being told.
-        let _ = tokio::time::timeout(QUEUE_TICK, self.freed.notified()).await;
-        Ok(())
     }
 
     fn tier(&self, servers: &[Rc<Server>], tried: u64, now_ns: u64) -> Option<Tier> {
@@ -318,7 +153,7 @@ impl Group {
                         && server.member.health.is_usable(now_ns)
                 }
             };
-            if !asked || tried & (1 << i) != 0 || server.is_full(settings.max_connections) {
+            if !asked || tried & (1 << i) != 0 || server.is_full(settings) {
                 return 0;
             }
             server.member.weight * server.member.health.share(settings.slow_start, now_ns)
@@ -360,7 +195,7 @@ impl Group {
             self.adopt();
         }
         for server in self.servers().iter() {
-            server.pool.borrow_mut().sweep(now_ns);
+            server.sweep(now_ns);
         }
     }
 

@@ -21,7 +21,7 @@ impl Upstreams {
             let same = known.iter().find(|group| {
                 group.name() == roster.settings.name
                     && group.bounds == *bounds
-                    && group.roster.settings.tls == roster.settings.tls
+                    && group.roster.settings.connects_like(&roster.settings)
             });
             Rc::new(Group::new(roster, bounds, same.map(|group| &**group)))
         });
@@ -47,8 +47,9 @@ impl Upstreams {
     pub fn connections(&self) -> impl Iterator<Item = (UpstreamId, usize)> {
         self.groups.iter().enumerate().map(|(index, group)| {
             let servers = group.servers();
+            let protocol = group.roster.settings.protocol;
             servers.iter().for_each(|server| server.tell());
-            let open = servers.iter().map(|server| server.open()).sum();
+            let open = servers.iter().map(|server| server.open(protocol)).sum();
             (UpstreamId(index), open)
         })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::check::{CheckError, ask};
+use super::check::{CheckError, Manner, ask};
 use super::fleet::{Fleet, Member, Roster};
 use super::health::Change;
 use crate::clock::monotonic_ns;
@@ -136,9 +136,14 @@ async fn check_all(roster: &Arc<Roster>, check: &Check) {
 fn check_one(member: &Member, check: &Check, roster: &Roster) {
     let upstream = &*roster.settings.name;
     let tls = roster.tls.as_ref().zip(member.server_name.as_ref());
+    let manner = Manner {
+        tls,
+        http2: roster.settings.protocol.is_h2(),
+        proxy_protocol: roster.settings.proxy_protocol,
+    };
     let outcome = match (&roster.settings.tls, tls) {
         (Some(_), None) => Err(CheckError::Unprepared),
-        (_, tls) => ask(&member.addr, tls, check),
+        _ => ask(&member.addr, manner, check),
     };
     let change = member
         .health

@@ -1,5 +1,6 @@
 //! A connection lent for one exchange.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,7 +19,10 @@ pub struct Lease {
     conn: Option<Conn>,
     /// It has carried an exchange before.
     pub reused: bool,
+    /// Whom the connection speaks for, where it speaks for one client.
+    client: Option<SocketAddr>,
     server: Rc<Server>,
+    freed: Rc<Notify>,
     _slot: Option<Slot>,
 }
 
@@ -51,12 +55,21 @@ impl Drop for Slot {
 }
 
 impl Lease {
-    pub(super) fn new(conn: Conn, reused: bool, server: &Rc<Server>, slot: Option<Slot>) -> Lease {
+    pub(super) fn new(
+        conn: Conn,
+        reused: bool,
+        client: Option<SocketAddr>,
+        server: &Rc<Server>,
+        freed: &Rc<Notify>,
+        slot: Option<Slot>,
+    ) -> Lease {
         server.in_flight.set(server.in_flight.get() + 1);
         Lease {
             conn: Some(conn),
             reused,
+            client,
             server: Rc::clone(server),
+            freed: Rc::clone(freed),
             _slot: slot,
         }
     }
@@ -82,6 +95,10 @@ impl Lease {
 
     /// The server has failed the request.
     pub fn failed(&self, group: &Group, error: &UpstreamError) {
+        if let (Some(Conn::H2(stream)), UpstreamError::Timeout) = (&self.conn, error) {
+            // It may be the connection that is dead; what comes next does not wait for that too.
+            stream.retire();
+        }
         self.server.failed(&group.roster.settings, false, error);
     }
 }
@@ -89,8 +106,16 @@ impl Lease {
 impl Drop for Lease {
     /// Gives the connection back: kept if it can carry another exchange, closed if not.
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take().filter(Conn::is_reusable) {
-            self.server.pool.borrow_mut().put(conn, coarse_ns());
+        match self.conn.take() {
+            Some(Conn::H1(conn)) if conn.is_reusable() => {
+                let mut pool = self.server.pool.borrow_mut();
+                pool.put(conn, self.client, coarse_ns());
+            }
+            Some(Conn::H2(stream)) => {
+                drop(stream);
+                self.freed.notify_one();
+            }
+            _ => {}
         }
         self.server.in_flight.set(self.server.in_flight.get() - 1);
     }

@@ -1,8 +1,9 @@
 //! Idle connections of one worker to one server.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
-use super::conn::Conn;
+use super::h1::H1;
 
 /// Idle connections, most recently used last.
 pub(super) struct Pool {
@@ -12,7 +13,9 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    conn: Conn,
+    conn: H1,
+    /// Whom it speaks for, where the server was told so when it was opened.
+    client: Option<SocketAddr>,
     since_ns: u64,
 }
 
@@ -25,10 +28,12 @@ impl Pool {
         }
     }
 
-    /// The warmest connection that still stands. The server may have closed it in this very moment;
-    /// nothing short of sending on it can tell.
-    pub(super) fn take(&mut self, now_ns: u64) -> Option<Conn> {
-        while let Some(mut idle) = self.idle.pop_back() {
+    /// The warmest connection that still stands, of those that speak for `client`. The server may have
+    /// closed it in this very moment; nothing short of sending on it can tell.
+    pub(super) fn take(&mut self, client: Option<SocketAddr>, now_ns: u64) -> Option<H1> {
+        let fits = |idle: &Idle| idle.client == client;
+        while let Some(at) = self.idle.iter().rposition(fits) {
+            let mut idle = self.idle.remove(at).expect("found there");
             let expired = now_ns.saturating_sub(idle.since_ns) > self.idle_timeout_ns;
             if !expired && !idle.conn.is_stale() {
                 return Some(idle.conn);
@@ -37,7 +42,7 @@ impl Pool {
         None
     }
 
-    pub(super) fn put(&mut self, mut conn: Conn, now_ns: u64) {
+    pub(super) fn put(&mut self, mut conn: H1, client: Option<SocketAddr>, now_ns: u64) {
         if self.idle_max == 0 {
             return;
         }
@@ -50,6 +55,7 @@ impl Pool {
         }
         self.idle.push_back(Idle {
             conn,
+            client,
             since_ns: now_ns,
         });
     }

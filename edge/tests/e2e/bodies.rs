@@ -145,6 +145,28 @@ fn a_body_that_was_read_whole_has_a_length() {
 }
 
 #[test]
+fn a_request_that_asks_to_pass_as_it_comes_is_not_read_whole() {
+    let _machine = light();
+    let server = Slow::start(Duration::ZERO);
+    let edge = buffered(&server);
+    for (field, connects) in [
+        ("", false),
+        ("Incremental: ?0\r\n", false),
+        ("Incremental: ?1\r\n", true),
+    ] {
+        let before = server.connections();
+        let mut client = edge.plain();
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\n{field}Content-Length: 10\r\n\r\nhalf "
+        ));
+        let asked = wait_until(Duration::from_secs(1), || server.connections() > before);
+        assert_eq!(asked, connects, "{field:?}");
+        client.send("whole");
+        assert_eq!(client.response(false).status, 200);
+    }
+}
+
+#[test]
 fn a_client_that_gives_up_reaches_no_server() {
     let _machine = light();
     let server = Slow::start(Duration::ZERO);

@@ -43,6 +43,7 @@ mod startup;
 mod streaming;
 mod streams;
 mod traces;
+mod upstream_h2;
 mod upstream_tls;
 mod upstreams;
 mod websocket;

@@ -1,5 +1,7 @@
 //! Connections that HAProxy passes on, with the PROXY protocol in front.
 
+mod out;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;

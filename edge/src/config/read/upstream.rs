@@ -14,7 +14,8 @@ use crate::config::schema::UPSTREAM;
 use crate::config::suggest::nearest;
 use crate::config::table::Table;
 use crate::config::value::{check_upstream_name, is_server, quote};
-use crate::config::{Upstream, UpstreamId, UpstreamServer};
+use crate::config::{Multiplexing, Protocol, Upstream, UpstreamId, UpstreamServer};
+use crate::message::ProxyVersion;
 
 const LEAST: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -132,8 +133,11 @@ fn upstream(
 ) -> Upstream {
     let duration =
         |name, default_s, most| table.duration(name, Duration::from_secs(default_s), LEAST..=most);
+    let protocol = protocol(table);
     Upstream {
         name: name.to_owned(),
+        protocol,
+        proxy_protocol: proxy_protocol(table, protocol),
         tls: upstream_tls::read(table, &servers, places),
         servers,
         policy: policy(table),
@@ -158,4 +162,36 @@ fn upstream(
         ),
         check: check(table),
     }
+}
+
+/// Reads `protocol`, `h2_connections` and `h2_streams`.
+fn protocol(table: &Table<'_>) -> Protocol {
+    let multiplexing = Multiplexing {
+        connections: table.integer("h2_connections", 8, 1..=64) as usize,
+        // As many as servers let in at once: RFC 9113 §6.5.2 advises no fewer.
+        streams: table.integer("h2_streams", 100, 1..=1000) as usize,
+    };
+    let choices = [("h1", Protocol::H1), ("h2", Protocol::H2(multiplexing))];
+    let chosen = table
+        .item("protocol")
+        .and_then(|item| item.choice(&choices));
+    let protocol = chosen.unwrap_or(Protocol::H1);
+    for key in ["h2_connections", "h2_streams"] {
+        if let (Protocol::H1, Some(item)) = (protocol, table.item_named(key)) {
+            item.error("has no meaning without `protocol = \"h2\"`");
+        }
+    }
+    protocol
+}
+
+fn proxy_protocol(table: &Table<'_>, protocol: Protocol) -> Option<ProxyVersion> {
+    let item = table.item("proxy_protocol")?;
+    let version = item.choice(&[("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)]);
+    if protocol.is_h2() {
+        item.error(
+            "tells of one client, and a connection of HTTP/2 carries the requests of many; \
+             leave out `protocol` or this",
+        );
+    }
+    version
 }

@@ -26,6 +26,30 @@ pub(in crate::config) const UPSTREAM: Schema = Schema {
             "request field that \"hash\" goes by",
         ),
         key(
+            "protocol",
+            Kind::Words(&["h1", "h2"]),
+            Is("h1"),
+            "HTTP/1.1, or HTTP/2 without asking (over TLS by ALPN)",
+        ),
+        key(
+            "h2_connections",
+            Kind::Integer(1, 64),
+            Depends("8 with h2"),
+            "connections of HTTP/2 per worker and server",
+        ),
+        key(
+            "h2_streams",
+            Kind::Integer(1, 1000),
+            Depends("100 with h2"),
+            "requests at once on each of them, if the server lets in as many",
+        ),
+        key(
+            "proxy_protocol",
+            Kind::Words(&["v1", "v2"]),
+            Nothing,
+            "connections begin with the PROXY protocol, and are used for one client each",
+        ),
+        key(
             "connect_timeout",
             Kind::Duration,
             Is("5s"),

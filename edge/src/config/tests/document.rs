@@ -425,6 +425,8 @@ fn the_table_of_bounds_is_what_is_enforced() {
         "`max_connections`",
         &[("upstream", "max_connections", many)],
     );
+    expect("`h2_connections`", &[("upstream", "h2_connections", many)]);
+    expect("`h2_streams`", &[("upstream", "h2_streams", many)]);
     expect(
         "`healthy`, `unhealthy`",
         &[("check", "healthy", many), ("check", "unhealthy", many)],

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::UpstreamTls;
+use crate::message::ProxyVersion;
 
 /// A named group of servers that can answer the same requests.
 #[derive(Clone, Debug)]
@@ -39,8 +40,46 @@ pub struct Upstream {
     pub resolve: Option<Duration>,
     /// Requests that ask whether a server is well.
     pub check: Option<Check>,
+    /// What the servers speak.
+    pub protocol: Protocol,
+    /// Connections begin with a header that tells the server who the client is.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// TLS to the servers; `None` for plain HTTP.
     pub tls: Option<UpstreamTls>,
+}
+
+impl Upstream {
+    /// Whether a connection that was opened under the other settings may be used under these.
+    pub fn connects_like(&self, other: &Upstream) -> bool {
+        self.tls == other.tls
+            && self.protocol.is_h2() == other.protocol.is_h2()
+            && self.proxy_protocol == other.proxy_protocol
+    }
+}
+
+/// What servers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    H1,
+    /// HTTP/2: with prior knowledge, over TLS by ALPN.
+    H2(Multiplexing),
+}
+
+impl Protocol {
+    /// Whether it is HTTP/2.
+    pub fn is_h2(self) -> bool {
+        matches!(self, Protocol::H2(_))
+    }
+}
+
+/// How requests share connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multiplexing {
+    /// Connections per worker and server.
+    pub connections: usize,
+    /// Requests at once on each.
+    pub streams: usize,
 }
 
 /// A server of a group.

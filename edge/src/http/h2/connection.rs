@@ -11,12 +11,11 @@ use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Method, Request, Response};
 
-use super::io::PollIo;
 use super::request;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
 use crate::limit::Offence;
-use crate::net::{self, Timer, Transport};
+use crate::net::{self, PollIo, Timer, Transport};
 use crate::observe::Protocol;
 use crate::proxy::{Exchange, Peer, Proxy, Service};
 

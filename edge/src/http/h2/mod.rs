@@ -1,7 +1,6 @@
 //! The HTTP/2 front (RFC 9113) over the `h2` crate: one task per stream.
 
 mod connection;
-mod io;
 mod request;
 mod stream;
 

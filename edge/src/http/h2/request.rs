@@ -3,11 +3,12 @@
 use h2::ext::Protocol;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 
 use crate::config::Bounds;
 use crate::http::opening;
-use crate::message::{Fields, RequestHead, RequestSection, ResponseHead, SectionError, Version};
+use crate::message::h2::header_map;
+use crate::message::{RequestHead, RequestSection, ResponseHead, SectionError, Version};
 
 /// What a field counts beyond its name and value.
 const FIELD_OVERHEAD: usize = 32;
@@ -55,28 +56,6 @@ fn section(parts: &Parts, ended: bool, bounds: &Bounds) -> Result<RequestHead, S
         section.field(name.as_str().as_bytes(), value.as_bytes())?;
     }
     section.finish(Version::Http2, ended).map(opening::as_get)
-}
-/// Trailer fields as the proxy knows fields.
-pub(super) fn trailers(headers: &HeaderMap) -> Fields {
-    let mut fields = Fields::default();
-    for (name, value) in headers {
-        fields.push(name.as_str().as_bytes(), value.as_bytes());
-    }
-    fields
-}
-
-/// Fields as `h2` wants them. A value an upstream should never have sent is left out rather than
-/// failing the response.
-pub(super) fn header_map(fields: &Fields) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(fields.len() + 1);
-    for (_, name, value) in fields.iter() {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
-        {
-            headers.append(name, value);
-        }
-    }
-    headers
 }
 
 /// A response head as `h2` wants it.

@@ -3,15 +3,14 @@
 //! Flow control carries the back-pressure both ways: window is given back to the client for content
 //! that has moved on, and content waits here until the client's window has room for it.
 
-use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::HeaderMap;
 
 use super::request;
+use crate::message::h2::{Outgoing, fields, header_map};
 use crate::message::{BodyLength, Fields, Frame, ResponseHead};
 use crate::net::Timer;
 use crate::proxy::{ClientError, Downstream};
@@ -26,17 +25,9 @@ pub(super) struct Stream {
     unreleased: usize,
     respond: SendResponse<Bytes>,
     send: Option<SendStream<Bytes>>,
-    waiting: VecDeque<Bytes>,
-    waiting_bytes: usize,
-    end: End,
+    outgoing: Outgoing,
     failed: bool,
     timer: Timer,
-}
-
-enum End {
-    Open,
-    Queued(Option<HeaderMap>),
-    Sent,
 }
 
 impl Stream {
@@ -54,9 +45,7 @@ impl Stream {
             unreleased: 0,
             respond,
             send: None,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            end: End::Open,
+            outgoing: Outgoing::default(),
             failed: false,
             timer: Timer::default(),
         }
@@ -68,42 +57,6 @@ impl Stream {
             // Fails only on a stream that is gone, which the next read reports.
             let _ = self.body.flow_control().release_capacity(bytes);
         }
-    }
-
-    /// Moves what the window allows into the connection's send buffer.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        let Some(send) = &mut self.send else {
-            return Poll::Ready(Ok(()));
-        };
-        while let Some(front) = self.waiting.front_mut() {
-            send.reserve_capacity(self.waiting_bytes);
-            let room = match send.capacity() {
-                0 => match ready!(send.poll_capacity(cx)) {
-                    Some(Ok(_)) => continue,
-                    Some(Err(error)) => return Poll::Ready(Err(error)),
-                    None => return Poll::Ready(Err(Reason::CANCEL.into())),
-                },
-                room => room,
-            };
-            let data = front.split_to(front.len().min(room));
-            self.waiting_bytes -= data.len();
-            if front.is_empty() {
-                self.waiting.pop_front();
-            }
-            let last = self.waiting.is_empty() && matches!(self.end, End::Queued(None));
-            send.send_data(data, last)?;
-            if last {
-                self.end = End::Sent;
-            }
-        }
-        if let End::Queued(trailers) = &mut self.end {
-            match trailers.take() {
-                Some(trailers) => send.send_trailers(trailers)?,
-                None => send.send_data(Bytes::new(), true)?,
-            }
-            self.end = End::Sent;
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -126,9 +79,7 @@ impl Downstream for Stream {
             }
         }
         match ready!(self.body.poll_trailers(cx)) {
-            Ok(Some(trailers)) => {
-                Poll::Ready(Ok(Some(Frame::Trailers(request::trailers(&trailers)))))
-            }
+            Ok(Some(trailers)) => Poll::Ready(Ok(Some(Frame::Trailers(fields(&trailers))))),
             Ok(None) => Poll::Ready(Ok(None)),
             Err(_) => Poll::Ready(Err(ClientError::Gone)),
         }
@@ -136,7 +87,7 @@ impl Downstream for Stream {
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let reset = match &mut self.send {
-            Some(_) if matches!(self.end, End::Sent) => return Poll::Pending,
+            Some(_) if self.outgoing.is_sent() => return Poll::Pending,
             Some(send) => send.poll_reset(cx),
             None => self.respond.poll_reset(cx),
         };
@@ -163,21 +114,16 @@ impl Downstream for Stream {
             Err(_) => self.failed = true,
         }
         if ended {
-            self.end = End::Sent;
+            self.outgoing.close();
         }
     }
 
     fn send_data(&mut self, data: Bytes) {
-        if !data.is_empty() && matches!(self.end, End::Open) {
-            self.waiting_bytes += data.len();
-            self.waiting.push_back(data);
-        }
+        self.outgoing.push(data);
     }
 
     fn send_end(&mut self, trailers: Option<&Fields>) {
-        if matches!(self.end, End::Open) {
-            self.end = End::Queued(trailers.map(request::header_map));
-        }
+        self.outgoing.finish(trailers.map(header_map));
     }
 
     fn abort(&mut self) {
@@ -189,20 +135,24 @@ impl Downstream for Stream {
             Some(send) => send.send_reset(reason),
             None => self.respond.send_reset(reason),
         }
-        self.end = End::Sent;
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        self.outgoing.close();
     }
 
     fn queued(&self) -> usize {
-        self.waiting_bytes
+        self.outgoing.queued()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
         if self.failed {
             return Poll::Ready(Err(ClientError::Gone));
         }
-        self.poll_send(cx).map_err(|_| ClientError::Gone)
+        match &mut self.send {
+            Some(send) => {
+                let sent = self.outgoing.poll_send(send, cx);
+                sent.map_err(|_| ClientError::Gone)
+            }
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn timer(&mut self) -> &mut Timer {

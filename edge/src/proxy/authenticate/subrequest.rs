@@ -242,8 +242,9 @@ impl Proxy {
         caller: &Caller,
     ) -> Result<ResponseHead, UpstreamError> {
         let group = self.upstreams.group(wanted.upstream);
-        let affinity = group.affinity(caller.peer.addr.ip(), &question.fields);
-        let mut lease = group.lease(affinity).await?;
+        let sender = group.sender(caller.peer.addr, &question.fields);
+        let mut lease = group.lease(&sender).await?;
+        let mut is_first = true;
         loop {
             let reused = lease.reused;
             let conn = lease.conn();
@@ -256,8 +257,13 @@ impl Proxy {
                     return Ok(answer);
                 }
                 // It was closed while nobody used it, and a GET may be sent again (RFC 9110 §9.2.2).
-                Err(UpstreamError::Broken(_) | UpstreamError::Closed) if reused => {
-                    lease = group.lease_new(&lease, affinity).await?;
+                Err(
+                    UpstreamError::Broken(_)
+                    | UpstreamError::Closed
+                    | UpstreamError::Unprocessed(_),
+                ) if reused && is_first => {
+                    is_first = false;
+                    lease = group.lease_new(&lease, &sender).await?;
                 }
                 Err(error) => {
                     lease.failed(group, &error);

@@ -11,20 +11,21 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::net::{Expect, Transport};
+use super::transport::{Expect, Transport};
 
 /// Queued bytes beyond which writing waits for the socket.
 const QUEUED_BYTES_MAX: usize = 128 * 1024;
 
 /// `AsyncRead + AsyncWrite` over a transport.
-pub(super) struct PollIo<T> {
+pub struct PollIo<T> {
     transport: T,
     input: BytesMut,
     finished: bool,
 }
 
 impl<T: Transport> PollIo<T> {
-    pub(super) fn new(transport: T) -> PollIo<T> {
+    /// Wraps a transport.
+    pub fn new(transport: T) -> PollIo<T> {
         PollIo {
             transport,
             input: BytesMut::new(),
