@@ -183,13 +183,17 @@ impl<'a, D: Downstream> Relay<'a, D> {
             if let Some(end) = self.poll_cut(cx) {
                 return Poll::Ready(end);
             }
+            if self.tunnel_is_closed() {
+                self.finish_tunnel();
+                continue;
+            }
             if held && !self.holds_request() {
                 continue; // What the client has sent ahead may move now.
             }
             // Last, for a client may close as soon as it has the whole response.
             let watch = (self.request_ended && self.tunnel.is_none()) || held;
             if watch && self.client.poll_gone(cx).is_ready() {
-                return Poll::Ready(End::Client(ClientError::Gone));
+                return Poll::Ready(self.client_left(ClientError::Gone));
             }
             let now_ns = coarse_ns();
             let queued = self.client.queued();
@@ -246,6 +250,14 @@ impl<'a, D: Downstream> Relay<'a, D> {
             self.end_response(None);
         }
         self.pump_response(cx)
+    }
+
+    /// A client that leaves when it has been told to is not to blame.
+    fn client_left(&self, error: ClientError) -> End {
+        match self.progress.ended_for {
+            Some(_) => End::Complete,
+            None => End::Client(error),
+        }
     }
 
     /// Numbers that change whenever a byte has moved.

@@ -1,5 +1,6 @@
 //! WebSocket through `edge`: with libraries at both ends, and byte by byte where it could go wrong.
 
+mod leaving;
 mod limits;
 mod openings;
 mod raw;

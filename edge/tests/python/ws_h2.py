@@ -1,6 +1,7 @@
 """Drives ws_server.py through the edge over HTTP/2 (RFC 8441), with hyper-h2 and wsproto.
 
-    ws_h2.py PORT       the CA comes from SSL_CERT_FILE
+    ws_h2.py PORT         the CA comes from SSL_CERT_FILE
+    ws_h2.py PORT left    opens one and waits to be left
 
 Prints one JSON object of what it saw.
 """
@@ -151,4 +152,13 @@ def main():
     print(json.dumps(seen))
 
 
-main()
+def left():
+    echo = Socket(Connection(), "/echo")
+    echo.send(echo.protocol.send_data("here"))
+    echo.message()
+    opcode, payload = echo.message()
+    echo.send(echo.protocol.close(payload[0], ""))
+    print(json.dumps({"close": [int(opcode), list(payload)], "end": echo.message()[0]}))
+
+
+left() if sys.argv[2:] else main()

@@ -1,6 +1,7 @@
 """Drives ws_server.py through the edge over HTTP/3 (RFC 9220), with aioquic and wsproto.
 
-    ws_h3.py URL CA
+    ws_h3.py URL CA         everything
+    ws_h3.py URL CA left    opens one and waits to be left
 
 Prints one JSON object of what it saw.
 """
@@ -16,7 +17,7 @@ from aioquic.h3.connection import Setting
 
 from h3_client import Exchange, open_client
 
-URL, CA = sys.argv[1:]
+URL, CA, *LEFT = sys.argv[1:]
 
 
 async def extended_connect(client, path, *fields, method="CONNECT", protocol="websocket"):
@@ -115,4 +116,17 @@ async def main():
     print(json.dumps(seen))
 
 
-asyncio.run(main())
+async def left():
+    async with open_client(URL, CA) as client:
+        async with asyncio.timeout(5):
+            while client.http.received_settings is None:
+                await asyncio.sleep(0.01)
+        echo = Socket(client, await extended_connect(client, "/echo"))
+        echo.send(echo.protocol.send_data("here"))
+        await echo.message()
+        opcode, payload = await echo.message()
+        echo.send(echo.protocol.close(payload[0], ""))
+        print(json.dumps({"close": [int(opcode), list(payload)], "end": (await echo.message())[0]}))
+
+
+asyncio.run(left() if LEFT else main())

@@ -37,6 +37,7 @@ async def handle(socket):
         while not last:  # The other handler may not have run yet.
             await asyncio.sleep(0.01)
         await socket.send(json.dumps(last))
+        last.clear()
     elif path == "/headers":
         await socket.send(json.dumps([list(item) for item in socket.request.headers.raw_items()]))
     elif path == "/push":

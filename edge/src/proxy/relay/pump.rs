@@ -27,7 +27,9 @@ impl<D: Downstream> Relay<'_, D> {
                         if let Some(call) = &mut self.call {
                             call.request_passed(&data)?;
                         }
-                        self.conn.send_data(&data);
+                        if self.request_goes_on(&data) {
+                            self.conn.send_data(&data);
+                        }
                     }
                     Poll::Ready(Some(Frame::Trailers(fields))) => {
                         self.conn.send_end(Some(&fields));
@@ -108,7 +110,7 @@ impl<D: Downstream> Relay<'_, D> {
             }
             match self.client.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Some(End::Client(error)),
+                Poll::Ready(Err(error)) => return Some(self.client_left(error)),
                 Poll::Pending => return None,
             }
             match std::mem::replace(&mut self.phase, Phase::Ended) {
@@ -168,6 +170,9 @@ impl<D: Downstream> Relay<'_, D> {
     }
 
     pub(super) fn send_data(&mut self, data: Bytes) {
+        if !self.response_goes_on(&data) {
+            return;
+        }
         self.progress.bytes_out += data.len() as u64;
         if let Some(events) = &mut self.events {
             events.passed(&data, coarse_ns());
