@@ -1,5 +1,6 @@
 //! Groups of servers: who gets a request, and what happens when a server goes, comes back or moves.
 
+mod bounds;
 mod failing;
 mod moving;
 mod named;
