@@ -1,8 +1,11 @@
 //! What a token proves.
 
+use std::collections::HashMap;
+
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{AlgorithmFamily, Validation, decode, decode_header};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::keys::KeySet;
 
@@ -16,6 +19,8 @@ const TOKEN_MAX: usize = 16 * 1024;
 pub struct Verifier {
     issuer: String,
     audiences: Vec<String>,
+    /// Claims that somebody wants to know.
+    wanted: Vec<String>,
 }
 
 /// What a good token says.
@@ -26,6 +31,8 @@ pub struct Claims {
     /// Whom it speaks for.
     pub subject: Option<String>,
     scopes: Vec<String>,
+    /// Of the wanted ones, those that are one value, as text.
+    values: Vec<(String, String)>,
 }
 
 /// Why a token is not good.
@@ -51,6 +58,8 @@ struct Payload {
     sub: Option<String>,
     scope: Option<String>,
     scp: Option<OneOrMany>,
+    #[serde(flatten)]
+    others: HashMap<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -61,11 +70,12 @@ enum OneOrMany {
 }
 
 impl Verifier {
-    /// Tokens of `issuer` for any of `audiences` are good.
-    pub fn new(issuer: &str, audiences: &[String]) -> Verifier {
+    /// Tokens of `issuer` for any of `audiences` are good; `wanted` are claims to remember of them.
+    pub fn new(issuer: &str, audiences: &[String], wanted: Vec<String>) -> Verifier {
         Verifier {
             issuer: issuer.to_owned(),
             audiences: audiences.to_vec(),
+            wanted,
         }
     }
 
@@ -88,7 +98,7 @@ impl Verifier {
         let mut verdict = TokenError::UnknownKey;
         for key in keys.candidates(header.kid.as_deref(), header.alg) {
             match decode::<Payload>(token, key, &validation) {
-                Ok(token) => return Ok(token.claims.into()),
+                Ok(token) => return Ok(Claims::of(token.claims, &self.wanted)),
                 Err(error) => {
                     verdict = match error.kind() {
                         ErrorKind::ExpiredSignature => TokenError::Expired,
@@ -109,10 +119,21 @@ impl Claims {
             .find(|scope| !self.scopes.contains(scope))
             .map(String::as_str)
     }
-}
 
-impl From<Payload> for Claims {
-    fn from(payload: Payload) -> Claims {
+    /// What the token says under this name, as text; `None` for what is no text, number or flag.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        match name {
+            "sub" => self.subject.as_deref(),
+            name => {
+                let mut values = self.values.iter();
+                values
+                    .find(|(known, _)| known == name)
+                    .map(|(_, value)| &**value)
+            }
+        }
+    }
+
+    fn of(mut payload: Payload, wanted: &[String]) -> Claims {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut scopes = payload.scope.as_deref().map(words).unwrap_or_default();
         // RFC 9068 §2.2.3 says `scope`; some servers say `scp`.
@@ -121,10 +142,19 @@ impl From<Payload> for Claims {
             Some(OneOrMany::Many(list)) => scopes.extend(list),
             None => {}
         }
+        let value = |name: &String| {
+            let text = match payload.others.remove(name)? {
+                Value::String(text) => text,
+                other @ (Value::Number(_) | Value::Bool(_)) => other.to_string(),
+                _ => return None,
+            };
+            Some((name.clone(), text))
+        };
         Claims {
             expires_s: payload.exp,
             subject: payload.sub,
             scopes,
+            values: wanted.iter().filter_map(value).collect(),
         }
     }
 }
@@ -137,7 +167,7 @@ mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -200,7 +230,7 @@ mod tests {
 
     fn verify(server: &Server, header: &Value, claims: &Value) -> Result<Claims, TokenError> {
         let keys = KeySet::parse(server.keys("k1").to_string().as_bytes()).expect("keys");
-        let verifier = Verifier::new(ISSUER, &[RESOURCE.to_owned()]);
+        let verifier = Verifier::new(ISSUER, &[RESOURCE.to_owned()], Vec::new());
         verifier.verify(server.sign(header, claims).as_bytes(), &keys)
     }
 
@@ -265,7 +295,7 @@ mod tests {
         );
 
         let keys = KeySet::parse(Server::new().keys("k1").to_string().as_bytes()).expect("keys");
-        let verifier = Verifier::new(ISSUER, &[RESOURCE.to_owned()]);
+        let verifier = Verifier::new(ISSUER, &[RESOURCE.to_owned()], Vec::new());
         let foreign = server.sign(&header, &claims(&[]));
         assert_eq!(
             verifier.verify(foreign.as_bytes(), &keys),

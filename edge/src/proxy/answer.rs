@@ -139,14 +139,15 @@ impl Proxy {
                     if let (Some(consent), Some(request)) = (consent, &route.auth.request) {
                         consent.tell(request, &mut head.fields);
                     }
+                    if action.mcp.is_some() {
+                        // Boxed: a quiet connection holds the space of every future it may run.
+                        let acting = self.mcp(head, client, caller, route, action, record);
+                        return Box::pin(acting).await;
+                    }
                     let rules = &route.request_rules;
                     rules::apply_to_request(rules, head, peer, request_id, &route.when);
-                    return match &action.mcp {
-                        // Boxed: a quiet connection holds the space of every future it may run.
-                        Some(mcp) => {
-                            Box::pin(self.mcp(head, client, peer, action, mcp, record)).await
-                        }
-                        None if action.cache.is_some() => {
+                    return match action.cache.is_some() {
+                        true => {
                             // An answer that was made for somebody may be for nobody else.
                             let identified = !route.auth.is_none();
                             Box::pin(
@@ -154,7 +155,7 @@ impl Proxy {
                             )
                             .await;
                         }
-                        None => self.pass(head, client, peer, action, None, record).await,
+                        false => self.pass(head, client, peer, action, None, record).await,
                     };
                 }
                 Err(_) => Reply::new(StatusCode::BAD_REQUEST),

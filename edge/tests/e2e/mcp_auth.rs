@@ -41,8 +41,13 @@ impl Issuer {
 
     /// A token for a resource, with scopes.
     fn token(&self, resource: &str, scope: &str) -> String {
+        self.token_of("e2e", resource, scope)
+    }
+
+    /// The same for another client, which is its subject.
+    fn token_of(&self, client: &str, resource: &str, scope: &str) -> String {
         let body = format!(
-            "grant_type=client_credentials&client_id=e2e&client_secret=secret&resource={resource}&scope={}",
+            "grant_type=client_credentials&client_id={client}&client_secret=secret&resource={resource}&scope={}",
             scope.replace(' ', "+")
         );
         let request = format!(
@@ -309,4 +314,41 @@ fn keys_of_the_issuer_change() {
     for _ in 0..20 {
         assert_eq!((with(&old), with(&new)), (401, 200));
     }
+}
+
+#[test]
+fn a_limit_counts_by_a_claim_and_the_log_names_the_subject() {
+    let _machine = light();
+    let issuer = Issuer::start();
+    let upstream = Upstream::ok();
+    let route = |key: &str| {
+        format!(
+            "request_headers = [\"X-User: {{user}}\"]\n[host.route.mcp.auth]\nissuer = \"{}\"\n\
+             resource = \"{RESOURCE}\"\n[host.route.mcp.limit]\nkey = \"{key}\"\n\
+             calls = \"1/h\"\ncalls_burst = 2",
+            issuer.url()
+        )
+    };
+    for key in ["claim:sub", "claim:client_id", "claim:none_such"] {
+        let edge = Setup::new(upstream.address).route(&route(key)).start();
+        let call = |token: &str| {
+            let authorization = format!("Authorization: Bearer {token}");
+            let request = rpc("/mcp", &[&authorization], &tool_call(7, "add"));
+            edge.plain().exchange(request).status
+        };
+        // The keys may not have come yet.
+        let first = issuer.token(RESOURCE, "mcp");
+        assert!(wait_until(LIMIT, || call(&first) == 200));
+        assert_eq!(call(&issuer.token(RESOURCE, "mcp")), 200, "another token");
+        assert_eq!(call(&issuer.token(RESOURCE, "mcp")), 429, "and another");
+        let other = issuer.token_of("other", RESOURCE, "mcp");
+        // Without the claim it is the address that counts, and all come from one.
+        let expected = if key == "claim:none_such" { 429 } else { 200 };
+        assert_eq!(call(&other), expected, "{key}");
+        edge.log_line(|line| line["user"] == "e2e" && line["status"] == 200);
+        if expected == 200 {
+            edge.log_line(|line| line["user"] == "other");
+        }
+    }
+    assert!(upstream.received().contains("x-user: e2e\r\n"));
 }

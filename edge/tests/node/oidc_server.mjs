@@ -1,5 +1,5 @@
-// An authorization server: `oidc_server.mjs PORT`. Client `e2e`, secret `secret`, client credentials
-// only; a token is a JWT for whatever resource is asked for, with the scopes asked for out of `mcp`
+// An authorization server: `oidc_server.mjs PORT`. Clients `e2e` and `other`, secret `secret`, client
+// credentials only; a token is a JWT for whatever resource is asked for, with the scopes asked for out of `mcp`
 // and `mcp:search`, signed with a key that is another one in every process. Prints `listening on PORT`
 // once it accepts.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
@@ -11,15 +11,13 @@ const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   jwks: { keys: [key] },
-  clients: [
-    {
-      client_id: 'e2e',
-      client_secret: 'secret',
-      grant_types: ['client_credentials'],
-      redirect_uris: [],
-      response_types: [],
-    },
-  ],
+  clients: ['e2e', 'other'].map((client_id) => ({
+    client_id,
+    client_secret: 'secret',
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+  })),
   scopes: scope.split(' '),
   features: {
     clientCredentials: { enabled: true },

@@ -42,7 +42,7 @@ fn options(table: &Table<'_>) -> Mcp {
     let health = table
         .item("health")
         .and_then(|item| item.parse("a path such as \"/mcp/health\"", check_route_path));
-    Mcp {
+    let mcp = Mcp {
         origins: origins(table),
         health,
         body_prefix: table.size("body_prefix", 64 * KIB, KIB..=1024 * KIB) as usize,
@@ -58,7 +58,17 @@ fn options(table: &Table<'_>) -> Mcp {
         method_limits: names(table, "method", MCP_METHOD, &limit),
         tool_limits: names(table, "tool", MCP_TOOL, &limit),
         limit,
+    };
+    if let (None, Some(name)) = (&mcp.auth, mcp.claims().first()) {
+        table.report().error(
+            table.span(),
+            format!(
+                "a limit counts by \"claim:{name}\", and nobody checks tokens here; \
+                 add [host.route.mcp.auth]"
+            ),
+        );
     }
+    mcp
 }
 
 /// Secrets are never repeated in a message.
@@ -130,17 +140,18 @@ fn limit(table: &Table<'_>) -> McpLimit {
 
 fn key(item: &Item<'_>) -> Option<McpKey> {
     item.parse(
-        "one of \"address\", \"token\", \"session\", \"param:NAME\"",
+        "one of \"address\", \"token\", \"session\", \"param:NAME\", \"claim:NAME\"",
         |text| match text {
             "address" => Ok(McpKey::Address),
             "token" => Ok(McpKey::Token),
             "session" => Ok(McpKey::Session),
             "everybody" => Ok(McpKey::Everybody),
-            text => match text.strip_prefix("param:") {
-                Some(name) => check_param_name(name).map(McpKey::Param),
-                None => Err(Invalid::new(format!(
+            text => match text.split_once(':') {
+                Some(("param", name)) => check_param_name(name).map(McpKey::Param),
+                Some(("claim", name)) if !name.is_empty() => Ok(McpKey::Claim(name.to_owned())),
+                _ => Err(Invalid::new(format!(
                     "{text:?} is not one of \"address\", \"token\", \"session\", \"everybody\", \
-                     \"param:NAME\""
+                     \"param:NAME\", \"claim:NAME\""
                 ))),
             },
         },

@@ -105,7 +105,7 @@ pub(in crate::config) const MCP_LIMIT: Schema = Schema {
             "key",
             Kind::Text,
             Is("address"),
-            "\"address\", \"token\", \"session\", \"param:NAME\" or \"everybody\"",
+            "\"address\", \"token\", \"session\", \"param:NAME\", \"claim:NAME\" or \"everybody\"",
         ),
         key("calls", Kind::RATE_OR_OFF, Is("off"), "calls of tools"),
         key("calls_burst", Kind::BURST, BURST, "calls at once"),

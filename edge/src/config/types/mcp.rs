@@ -1,5 +1,6 @@
 //! What a route knows of the Model Context Protocol.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -63,6 +64,19 @@ fn of_name<'a>(limits: &'a [NameLimit], name: &[u8]) -> Option<(usize, &'a NameL
     limits.find(|(_, limit)| limit.name.matches(name))
 }
 
+impl Mcp {
+    /// The claims that limits count by, each once.
+    pub fn claims(&self) -> Vec<String> {
+        let named = self.method_limits.iter().chain(&self.tool_limits);
+        let keys = named.map(|limit| &limit.key);
+        let names = keys.chain([&self.limit.key]).filter_map(|key| match key {
+            McpKey::Claim(name) => Some(name.clone()),
+            _ => None,
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
 /// `[host.route.mcp.limit]`.
 #[derive(Clone, Debug)]
 pub struct McpLimit {
@@ -89,6 +103,8 @@ pub enum McpKey {
     Session,
     /// The value of a mirrored parameter, `Mcp-Param-NAME`, else the address.
     Param(String),
+    /// What the token says under this name, else the address.
+    Claim(String),
     /// Nothing: one count for everybody.
     Everybody,
 }

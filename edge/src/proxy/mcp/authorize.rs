@@ -24,6 +24,9 @@ use crate::proxy::router::Match;
 /// Good tokens a worker remembers: a signature costs some fifty microseconds to check.
 const REMEMBERED_MAX: usize = 4096;
 
+/// A subject that is longer is no name, and has no place in every line of the log.
+const USER_BYTES_MAX: usize = 256;
+
 /// What tokens are judged by, for each route that asks for them; shared by all workers.
 pub(crate) struct Gates {
     routes: Vec<Option<Gate>>,
@@ -54,14 +57,17 @@ impl Gates {
     pub(crate) fn new(config: &Config, previous: Option<&Issuers>) -> Gates {
         let auths = || {
             let routes = config.hosts.iter().flat_map(|host| &host.routes);
-            routes.map(|route| route.action.mcp().and_then(|mcp| mcp.auth.as_ref()))
+            routes.map(|route| {
+                let mcp = route.action.mcp()?;
+                Some((mcp.auth.as_ref()?, mcp))
+            })
         };
         let servers = auths().flatten();
-        let servers = servers.map(|auth| (auth.issuer.as_str(), auth.jwks.as_deref()));
+        let servers = servers.map(|(auth, _)| (auth.issuer.as_str(), auth.jwks.as_deref()));
         let issuers = Issuers::wanted(servers, previous);
-        let gate = |auth: &McpAuth| {
+        let gate = |(auth, mcp): (&McpAuth, &Mcp)| {
             Some(Gate {
-                verifier: Verifier::new(&auth.issuer, &auth.audiences),
+                verifier: Verifier::new(&auth.issuer, &auth.audiences, mcp.claims()),
                 issuer: Arc::clone(issuers.of(&auth.issuer, auth.jwks.as_deref())?),
                 metadata_url: auth.metadata_url(),
             })
@@ -123,6 +129,10 @@ impl Proxy {
         };
         if claims.lacks(auth.scopes.iter()).is_some() {
             return Err(refuse(call, Challenge::Scope(&[])));
+        }
+        let subject = claims.subject.as_deref();
+        if let Some(subject) = subject.filter(|text| (1..=USER_BYTES_MAX).contains(&text.len())) {
+            peer.identify(subject);
         }
         call.claims = Some(claims);
         Ok(())

@@ -160,6 +160,14 @@ impl Proxy {
                 }
                 _ => by_address,
             },
+            McpKey::Claim(name) => {
+                let claim = call.claims.as_ref().and_then(|claims| claims.value(name));
+                match (claim, &self.mcp) {
+                    // The name is that of the limit's own key: there is no other to mistake it for.
+                    (Some(value), Some(tables)) => Whose::Claim(tables.buckets.key(value)),
+                    _ => by_address,
+                }
+            }
             McpKey::Param(name) => match (param(head, name).next().map(decode), &self.mcp) {
                 (Some(Ok(value)), Some(tables)) => Whose::Param(tables.buckets.key(value.start())),
                 _ => by_address,
@@ -176,6 +184,7 @@ enum Whose<'a> {
     Token(&'a [u8]),
     Session(u64),
     Param(u64),
+    Claim(u64),
 }
 
 impl<'a> Whose<'a> {
@@ -186,6 +195,7 @@ impl<'a> Whose<'a> {
             Whose::Token(token) => (2, token, 0),
             Whose::Session(session) => (3, b"", session.into()),
             Whose::Param(value) => (4, b"", value.into()),
+            Whose::Claim(value) => (5, b"", value.into()),
         }
     }
 }

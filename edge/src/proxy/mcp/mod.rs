@@ -18,9 +18,11 @@ pub(super) use call::Call;
 pub(super) use tables::{Sealers, Tables};
 
 use super::account::Record;
+use super::caller::Caller;
 use super::configured::Proxy;
-use super::exchange::{ClientError, Downstream, Peer};
+use super::exchange::{ClientError, Downstream};
 use super::reply::Reply;
+use super::rules::apply_to_request;
 use crate::config::{Mcp, ProxyAction, Route};
 use crate::limit::RetryAfter;
 use crate::mcp::{Class, Era, HeadFacts, Refusal, class_of};
@@ -47,14 +49,20 @@ impl Proxy {
         &'a self,
         head: &mut RequestHead,
         client: &mut D,
-        peer: &Peer,
+        caller: &Caller,
+        route: &'a Route,
         action: &'a ProxyAction,
-        mcp: &'a Mcp,
         record: &mut Record<'a>,
     ) {
+        let (Some(mcp), peer) = (&action.mcp, &caller.peer) else {
+            return;
+        };
         let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp);
         match self.judge(head, client, peer, mcp, &mut call).await {
             Ok(()) => {
+                // Only now: what clients send is judged as they send it, and it is known who they are.
+                let (rules, request_id) = (&route.request_rules, &caller.request_id);
+                apply_to_request(rules, head, peer, request_id, &route.when);
                 if !self.answer_list(head, client, mcp, &call, record).await {
                     self.pass(head, client, peer, action, Some(&mut call), record)
                         .await;

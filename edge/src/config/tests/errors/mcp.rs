@@ -33,7 +33,7 @@ fn wrong_values() {
          |                ^^^^^^^^^^^^
     "#);
     insta::assert_snapshot!(after("[host.route.mcp.limit]\nkey = \"adress\"\nstreams = 0\ncalls = \"5\""), @r#"
-    edge.toml:6:7: `key`: "adress" is not one of "address", "token", "session", "everybody", "param:NAME"
+    edge.toml:6:7: `key`: "adress" is not one of "address", "token", "session", "everybody", "param:NAME", "claim:NAME"
        6 | key = "adress"
          |       ^^^^^^^^
     edge.toml:7:11: `streams`: 0 is out of bounds; write 1 to 60000
