@@ -168,10 +168,10 @@ mod tests {
     fn axes_have_round_numbers() {
         for (most, wanted) in [
             (7.3, 2.0),
-            (0.9, 0.2),
-            (1000.0, 200.0),
-            (23.0, 5.0),
-            (5.0, 1.0),
+            (0.8, 0.2),
+            (1000.0, 500.0),
+            (18.0, 5.0),
+            (4.0, 1.0),
         ] {
             assert!((step(most) - wanted).abs() < 1e-9, "{most}: {}", step(most));
         }
