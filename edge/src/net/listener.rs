@@ -81,6 +81,11 @@ fn accepted(fd: OwnedFd, addr: &SockAddr) -> io::Result<Accepted> {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // A worker that fails takes its ring along, which ends the accept in flight. Its successor goes
+        // on with the same socket, in its place among those of other workers.
+        if std::thread::panicking() {
+            return;
+        }
         // Completes the accept in flight, which holds the descriptor.
         let _ = SockRef::from(&*self.fd).shutdown(Shutdown::Both);
     }

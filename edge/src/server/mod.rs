@@ -16,6 +16,7 @@ mod quic;
 mod run;
 mod shield;
 mod steer;
+mod supervise;
 mod update;
 mod worker;
 

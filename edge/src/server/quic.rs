@@ -89,8 +89,9 @@ pub(super) async fn accept_loop(
                 return;
             }
             // Its driver has panicked: nobody reads this socket any more.
-            tracing::error!("a QUIC endpoint has ended, giving up");
-            std::process::exit(1);
+            tracing::error!("a QUIC endpoint has ended");
+            worker.fail();
+            return;
         };
         match worker.service.drain().is_started() {
             true => incoming.refuse(),

@@ -3,10 +3,11 @@
 //! Everything that can fail or needs privileges happens on the main thread before a second one
 //! exists; then the privileges go, and only then do threads start (see `privileges`).
 
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+#[cfg(test)]
+use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -22,8 +23,9 @@ use super::reload::{self, Reloader, Watch};
 use super::shield;
 use super::signals;
 use super::steer::{self, Steering};
+use super::supervise;
 use super::update::{Endpoint, Serving};
-use super::worker::{self, WorkerPlan};
+use super::worker::WorkerPlan;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, Penalty};
 use crate::limit::{Expelled, Spared};
@@ -104,7 +106,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
-        let (log, spans, metrics) = (log.worker(), spans.worker(), metrics.clone());
+        let (log, spans, own) = (log.output(), spans.output(), metrics.clone());
         let (bans, known, spared) = (control.bans(), control.known(), spared.clone());
         let (update, updated) = mpsc::channel(UPDATES_MAX);
         updates.push(update);
@@ -115,6 +117,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
             sockets,
             serving: serving.clone(),
             parts: Box::new(move || {
+                let bans = bans.clone();
                 let ban = move |addr, offence, penalty: &Penalty| {
                     bans.send(BanRequest {
                         addr,
@@ -123,19 +126,22 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
                     });
                 };
                 let parts = WorkerParts {
-                    log,
-                    spans,
-                    metrics: metrics.worker(),
+                    log: log.worker(),
+                    spans: spans.worker(),
+                    metrics: own.worker(),
                     ban: Box::new(ban),
-                    spared,
+                    spared: spared.clone(),
                 };
-                (parts, known)
+                (parts, known.again())
             }),
             updates: updated,
             phase: control.phase(),
             expelled: expelled.clone(),
+            #[cfg(test)]
+            fail: Arc::default(),
         };
-        workers.push(start(index, plan)?);
+        let restarted = metrics.clone();
+        workers.push(supervise::start(plan, restarted).map_err(Error::Worker)?);
     }
     let reloader = Reloader {
         path,
@@ -156,21 +162,6 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     announce(&serving.snapshot.config);
     finish(workers, log, spans, control);
     Ok(())
-}
-
-fn start(index: usize, plan: WorkerPlan) -> Result<JoinHandle<()>, Error> {
-    thread::Builder::new()
-        .name(format!("worker-{index}"))
-        .spawn(move || {
-            // A worker that is gone takes its listening sockets along while others go on: better
-            // that the service manager starts all of it anew.
-            let worker = AssertUnwindSafe(|| worker::run(plan));
-            if std::panic::catch_unwind(worker).is_err() {
-                tracing::error!(worker = index, "a worker panicked, giving up");
-                std::process::exit(1);
-            }
-        })
-        .map_err(Error::Worker)
 }
 
 fn announce(config: &Config) {

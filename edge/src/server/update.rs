@@ -1,5 +1,6 @@
 //! A configuration on its way to the workers.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
@@ -128,6 +129,19 @@ impl ListenSocket {
             false => BoundSocket::Stream(fd.into()),
         };
         ListenSocket { endpoint, socket }
+    }
+}
+
+impl ListenSocket {
+    /// The same socket once more.
+    pub(super) fn try_clone(&self) -> io::Result<ListenSocket> {
+        Ok(ListenSocket {
+            endpoint: self.endpoint,
+            socket: match &self.socket {
+                BoundSocket::Stream(socket) => BoundSocket::Stream(socket.try_clone()?),
+                BoundSocket::Datagram(socket) => BoundSocket::Datagram(socket.try_clone()?),
+            },
+        })
     }
 }
 

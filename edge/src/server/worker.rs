@@ -2,12 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use super::clients::Clients;
 use super::control::KnownSender;
@@ -34,20 +36,41 @@ const FLUSHES_PER_SWEEP: u32 = 10;
 /// them delays new clients by no more than that and open connections hardly at all.
 const HANDSHAKES_MAX: usize = 1024;
 
-/// Everything a worker is started with. Sockets are bound and privileges dropped before.
+/// Everything a worker is started with, and started again with should it fail. Sockets are bound and
+/// privileges dropped before.
 pub(super) struct WorkerPlan {
     /// Its number.
     pub(super) index: usize,
     pub(super) cpu: Option<usize>,
     /// The secrets of QUIC, where it is spoken.
     pub(super) keys: Option<Keys>,
+    /// The worker has its own descriptors of them: while these are open the sockets keep their places
+    /// among those of other workers, and what arrives at them waits.
     pub(super) sockets: Vec<ListenSocket>,
+    /// As of the last update.
     pub(super) serving: Serving,
-    pub(super) parts: Box<dyn FnOnce() -> (WorkerParts, KnownSender) + Send>,
+    pub(super) parts: Box<dyn Fn() -> (WorkerParts, KnownSender) + Send>,
     pub(super) updates: mpsc::Receiver<Update>,
     pub(super) phase: watch::Receiver<Phase>,
     /// Whose connections are to be closed.
     pub(super) expelled: Expelled,
+    /// Makes it fail.
+    #[cfg(test)]
+    pub(super) fail: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl WorkerPlan {
+    /// Takes note of an update, so that a worker that fails over it is started again with it; the
+    /// sockets it brings, for the worker.
+    fn note(&mut self, update: &mut Update) -> io::Result<Vec<ListenSocket>> {
+        self.serving = update.serving.clone();
+        let wanted = Endpoint::all(&self.serving.snapshot.config.listen);
+        let own: io::Result<_> = update.sockets.iter().map(ListenSocket::try_clone).collect();
+        self.sockets.append(&mut update.sockets);
+        self.sockets
+            .retain(|socket| wanted.contains(&socket.endpoint));
+        own
+    }
 }
 
 /// What the tasks of one worker share.
@@ -69,6 +92,18 @@ pub(super) struct Worker {
     bans_seen: Cell<u64>,
     /// The sockets listened on; dropping an entry closes its socket.
     listening: RefCell<HashMap<Endpoint, oneshot::Sender<()>>>,
+    failed: Notify,
+}
+
+/// Held by a task that the worker cannot do without: a panic in it is the worker's.
+struct Vital(Rc<Worker>);
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail();
+        }
+    }
 }
 
 impl Worker {
@@ -91,6 +126,7 @@ impl Worker {
             bans_seen: Cell::new(expelled.count()),
             expelled,
             listening: RefCell::default(),
+            failed: Notify::new(),
         })
     }
 
@@ -125,20 +161,28 @@ impl Worker {
             self.listening.borrow_mut().insert(socket.endpoint, open);
             let secure = socket.endpoint.carrier == Carrier::Tls;
             let addr = socket.endpoint.addr;
-            let worker = Rc::clone(self);
-            match socket.socket {
-                BoundSocket::Stream(socket) => {
-                    net::spawn(accept::accept_loop(worker, socket, addr, secure, closing));
+            let (worker, vital) = (Rc::clone(self), Vital(Rc::clone(self)));
+            net::spawn(async move {
+                let _vital = vital;
+                match socket.socket {
+                    BoundSocket::Stream(socket) => {
+                        accept::accept_loop(worker, socket, addr, secure, closing).await;
+                    }
+                    BoundSocket::Datagram(socket) => {
+                        quic::accept_loop(worker, socket, closing).await;
+                    }
                 }
-                BoundSocket::Datagram(socket) => {
-                    net::spawn(quic::accept_loop(worker, socket, closing));
-                }
-            }
+            });
         }
     }
 
+    /// Ends the worker, to be started again.
+    pub(super) fn fail(&self) {
+        self.failed.notify_one();
+    }
+
     /// Serves something else from now on: all of it, between two turns of this thread.
-    fn update(self: &Rc<Self>, update: Update) {
+    fn update(self: &Rc<Self>, update: Update, sockets: Vec<ListenSocket>) {
         let config = &update.serving.snapshot.config;
         self.bound_connections(config.bounds.connections);
         let endpoints = Endpoint::all(&config.listen);
@@ -150,7 +194,7 @@ impl Worker {
         let mut listening = self.listening.borrow_mut();
         listening.retain(|endpoint, _| endpoints.contains(endpoint));
         drop(listening);
-        self.listen(update.sockets);
+        self.listen(sockets);
         // The control thread may have stopped waiting.
         let _ = update.done.send(());
     }
@@ -211,8 +255,8 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Runs a worker to its end on the calling thread.
-pub(super) fn run(plan: WorkerPlan) {
+/// Runs a worker to its end on the calling thread. Where it fails it panics; it can be run again.
+pub(super) fn run(plan: &mut WorkerPlan) {
     if let Some(cpu) = plan.cpu
         && let Err(error) = net::pin_to_cpu(cpu)
     {
@@ -221,13 +265,20 @@ pub(super) fn run(plan: WorkerPlan) {
     net::run_worker(main(plan));
 }
 
-async fn main(plan: WorkerPlan) {
+async fn main(plan: &mut WorkerPlan) {
+    if *plan.phase.borrow() != Phase::Serve {
+        return; // It has failed on its way out.
+    }
     let prefix = plan.serving.snapshot.config.shield.ipv6_prefix;
-    let quic = plan.keys.map(|keys| Quic::new(keys, plan.index, prefix));
-    let worker = Worker::new(plan.serving, (plan.parts)(), quic, plan.expelled);
-    worker.listen(plan.sockets);
-    let mut updates = plan.updates;
-    let mut phase = plan.phase;
+    let quic = plan.keys.clone();
+    let quic = quic.map(|keys| Quic::new(keys, plan.index, prefix));
+    let serving = plan.serving.clone();
+    let worker = Worker::new(serving, (plan.parts)(), quic, plan.expelled.clone());
+    let sockets: io::Result<Vec<_>> = plan.sockets.iter().map(ListenSocket::try_clone).collect();
+    match sockets {
+        Ok(sockets) => worker.listen(sockets),
+        Err(error) => give_up(&error),
+    }
     let mut ticks = tokio::time::interval(FLUSH_EVERY);
     let mut count = 0u32;
     // Ticks until patience ends, once a drain has begun.
@@ -235,6 +286,10 @@ async fn main(plan: WorkerPlan) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
+                #[cfg(test)]
+                if plan.fail.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                    panic!("as the test wants");
+                }
                 worker.close_banned();
                 quic::count(&worker);
                 worker.service.flush_records();
@@ -255,8 +310,12 @@ async fn main(plan: WorkerPlan) {
                     None => {}
                 }
             }
-            Some(update) = updates.recv() => worker.update(update),
-            changed = phase.changed() => match *phase.borrow_and_update() {
+            Some(mut update) = plan.updates.recv() => match plan.note(&mut update) {
+                Ok(sockets) => worker.update(update, sockets),
+                Err(error) => give_up(&error),
+            },
+            () = worker.failed.notified() => give_up(&"a task that listens has ended"),
+            changed = plan.phase.changed() => match *plan.phase.borrow_and_update() {
                 Phase::Serve if changed.is_ok() => {}
                 Phase::Drain if changed.is_ok() => {
                     worker.service.drain().start();
@@ -274,4 +333,10 @@ async fn main(plan: WorkerPlan) {
     }
     quic::close_all(&worker).await;
     worker.service.flush_records();
+}
+
+/// Ends the worker as a panic does, for a reason that has been said.
+fn give_up(why: &dyn Display) -> ! {
+    tracing::error!("a worker cannot go on: {why}");
+    std::panic::resume_unwind(Box::new("a worker has failed"))
 }

@@ -71,11 +71,6 @@ impl AccessWriter {
         })
     }
 
-    /// The log of one more worker.
-    pub fn worker(&self) -> AccessLog {
-        AccessLog::new(self.output.queue.clone(), Arc::clone(&self.output.shared))
-    }
-
     /// The way to change where the lines go.
     pub fn output(&self) -> AccessOutput {
         self.output.clone()
@@ -101,6 +96,11 @@ impl AccessWriter {
 }
 
 impl AccessOutput {
+    /// The log of one more worker.
+    pub fn worker(&self) -> AccessLog {
+        AccessLog::new(self.queue.clone(), Arc::clone(&self.shared))
+    }
+
     /// Lines queued from now on go to `target`.
     pub fn set(&self, target: AccessTarget) {
         self.shared.on.store(target.0.is_some(), Ordering::Relaxed);
@@ -261,7 +261,7 @@ mod tests {
         for _ in 0..2 {
             let target = AccessTarget::open(&LogTarget::File(path.clone())).expect("it opens");
             let writer = AccessWriter::start(target).expect("it starts");
-            let mut log = writer.worker();
+            let mut log = writer.output.worker();
             record(&mut log, 1000);
             drop(log);
             assert!(writer.stop(Duration::from_secs(10)));
@@ -277,7 +277,7 @@ mod tests {
     fn a_tick_writes_what_is_there() {
         let target = Gate::default();
         let writer = AccessWriter::spawn(to(&target), 4).expect("it starts");
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         record(&mut log, 1);
         assert!(target.0.lock().expect("not poisoned").is_empty());
         log.flush();
@@ -290,7 +290,7 @@ mod tests {
     fn a_blocked_target_blocks_nobody_and_every_line_is_accounted_for() {
         let target = Gate::default();
         let writer = AccessWriter::spawn(to(&target), 2).expect("it starts");
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         let blocked = target.0.lock().expect("not poisoned");
         let total = 5000;
         for _ in 0..5 {
@@ -311,7 +311,7 @@ mod tests {
     fn stop_gives_up_on_a_target_that_stays_blocked() {
         let target = Gate::default();
         let writer = AccessWriter::spawn(to(&target), 2).expect("it starts");
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         let blocked = target.0.lock().expect("not poisoned");
         record(&mut log, 1);
         drop(log);
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn failed_writes_are_counted() {
         let writer = AccessWriter::spawn(AccessTarget(Some(Box::new(Full))), 4).expect("it starts");
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         record(&mut log, 3);
         drop(log);
         let dropped = writer.dropped();
@@ -334,7 +334,7 @@ mod tests {
     fn off_records_and_loses_nothing() {
         let target = AccessTarget::open(&LogTarget::Off).expect("nothing to open");
         let writer = AccessWriter::start(target).expect("nothing to start");
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         record(&mut log, 3);
         drop(log);
         assert_eq!(writer.dropped().load(Ordering::Relaxed), 0);
@@ -345,7 +345,7 @@ mod tests {
     fn of_what_went_well_a_sample_is_enough() {
         let target = Gate::default();
         let writer = AccessWriter::spawn(to(&target), 4).expect("it starts");
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         log.configure(&crate::config::Log {
             sample: 10,
             ..Default::default()
@@ -363,7 +363,7 @@ mod tests {
         let [first, second] = [Gate::default(), Gate::default()];
         let writer = AccessWriter::spawn(to(&first), 16).expect("it starts");
         let output = writer.output();
-        let mut log = writer.worker();
+        let mut log = writer.output.worker();
         let blocked = first.0.lock().expect("not poisoned");
         record(&mut log, 5);
         log.flush();

@@ -12,6 +12,7 @@ pub(super) const EVENT_KEEP_ALIVES: &str = "edge_event_keep_alives_total";
 pub(super) const BYTES: &str = "edge_bytes_total";
 pub(super) const LIMITED: &str = "edge_limited_total";
 pub(super) const BANS: &str = "edge_bans_total";
+pub(super) const WORKER_RESTARTS: &str = "edge_worker_restarts_total";
 pub(super) const BAN_REQUESTS_DROPPED: &str = "edge_ban_requests_dropped_total";
 pub(super) const TLS_HANDSHAKES: &str = "edge_tls_handshakes_total";
 pub(super) const QUIC_FAILURES: &str = "edge_quic_handshake_failures_total";
@@ -70,7 +71,7 @@ pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
 pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
     "Samples of dropped packets that were lost because they were not taken in time.";
 
-const COUNTERS: [(&str, &str); 24] = [
+const COUNTERS: [(&str, &str); 25] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",
@@ -90,6 +91,10 @@ const COUNTERS: [(&str, &str); 24] = [
     ),
     (LIMITED, "Requests answered 429."),
     (BANS, "Addresses banned in the kernel, by who asked for it."),
+    (
+        WORKER_RESTARTS,
+        "Workers that have failed and were started again.",
+    ),
     (
         BAN_REQUESTS_DROPPED,
         "Bans asked for by workers that did not fit the queue.",

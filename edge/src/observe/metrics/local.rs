@@ -28,6 +28,13 @@ impl LocalCounter {
     }
 }
 
+/// What a worker that fails has counted is not lost.
+impl Drop for LocalCounter {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
 /// Goes up and down here until the tick.
 pub(super) struct LocalGauge {
     pending: Cell<i64>,
@@ -65,5 +72,14 @@ impl LocalGauge {
         if pending != 0 {
             self.shared.increment(pending as f64);
         }
+    }
+}
+
+/// Nor is its share left standing.
+impl Drop for LocalGauge {
+    fn drop(&mut self) {
+        let share = self.share.take();
+        self.pending.set(self.pending.get().wrapping_sub(share));
+        self.flush();
     }
 }

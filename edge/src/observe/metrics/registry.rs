@@ -46,6 +46,7 @@ pub(super) struct Shared {
     certificates: Mutex<Vec<(String, SystemTime)>>,
     bans: Vec<Counter>,
     ban_requests_dropped: Counter,
+    worker_restarts: Counter,
     access_log_dropped: Counter,
     pub(super) servers: Servers,
 }
@@ -65,6 +66,7 @@ impl Metrics {
                 .map(|origin| counter(&recorder, describe::BANS, &[("origin", origin.as_str())]))
                 .collect(),
             ban_requests_dropped: counter(&recorder, describe::BAN_REQUESTS_DROPPED, &[]),
+            worker_restarts: counter(&recorder, describe::WORKER_RESTARTS, &[]),
             access_log_dropped: counter(&recorder, describe::ACCESS_LOG_DROPPED, &[]),
             recorder,
             servers: Servers::default(),
@@ -87,6 +89,11 @@ impl Metrics {
     /// Counts an address banned in the kernel.
     pub fn banned(&self, origin: BanOrigin) {
         self.shared.bans[origin.index()].increment(1);
+    }
+
+    /// Counts a worker that has failed and is started again.
+    pub fn worker_restarted(&self) {
+        self.shared.worker_restarts.increment(1);
     }
 
     /// The counters of the thread that exports spans; on the page from now on.

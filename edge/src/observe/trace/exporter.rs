@@ -86,11 +86,6 @@ impl SpanExporter {
         SpanExporter { output, ended }
     }
 
-    /// The spans of one more worker.
-    pub fn worker(&self) -> SpanLog {
-        SpanLog::new(self.output.queue.clone(), Arc::clone(&self.output.shared))
-    }
-
     /// The way to change where the spans go.
     pub fn output(&self) -> SpanOutput {
         self.output.clone()
@@ -110,6 +105,11 @@ impl SpanExporter {
 }
 
 impl SpanOutput {
+    /// The spans of one more worker.
+    pub fn worker(&self) -> SpanLog {
+        SpanLog::new(self.queue.clone(), Arc::clone(&self.shared))
+    }
+
     /// Spans queued from now on go there. Call it first when the privileges are gone, for a thread
     /// keeps its own.
     pub fn set(&self, target: Option<&Tracing>) {

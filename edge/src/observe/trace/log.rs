@@ -111,7 +111,7 @@ mod tests {
             let page = metrics.render(&Scrape::default());
             page.lines().any(|found| found == line)
         };
-        let mut log = exporter.worker();
+        let mut log = exporter.output().worker();
         for _ in 0..QUEUE_BATCHES * BATCH_SPANS {
             log.record(span());
         }

@@ -36,7 +36,8 @@ struct State {
 }
 
 impl KnownSender {
-    pub(super) fn new(batches: mpsc::Sender<Vec<IpAddr>>) -> KnownSender {
+    /// One that sends there.
+    pub fn new(batches: mpsc::Sender<Vec<IpAddr>>) -> KnownSender {
         KnownSender {
             batches,
             state: RefCell::new(State {
@@ -45,6 +46,11 @@ impl KnownSender {
             }),
             seed: RandomState::new(),
         }
+    }
+
+    /// One more worker's.
+    pub fn again(&self) -> KnownSender {
+        KnownSender::new(self.batches.clone())
     }
 
     /// An address has completed a handshake.
