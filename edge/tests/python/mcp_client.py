@@ -1,10 +1,12 @@
 """Drives a server through the official SDK's own client (either generation) and prints one JSON object.
 
-    mcp_client.py URL HTTP_VERSION MODE SILENT_SECONDS
+    mcp_client.py URL HTTP_VERSION MODE SILENT_SECONDS DIRECT_URL
 
 HTTP_VERSION is 1 or 2; MODE is `legacy`, or for the newer SDK also `auto`; SILENT_SECONDS is how long
 the quiet stream stays quiet. Every event's delay, from the server's last hop to the bytes in this
-process, is in `delays_ms` and `silent_delay_ms`. The CA comes from SSL_CERT_FILE.
+process, is in `delays_ms` and `silent_delays_ms`; beside both runs the same call at the same time to
+the server itself, under DIRECT_URL, whose delays are in `direct_ms` and `silent_direct_ms`. The CA comes
+from SSL_CERT_FILE.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ import mcp
 from mcp.client.streamable_http import streamable_http_client
 
 URL, HTTP_VERSION, MODE, SILENT_SECONDS = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
+DIRECT_URL = sys.argv[5]
 STAMP = re.compile(rb"left (\d{19})")
 MODERN_SDK = hasattr(mcp, "Client")
 
@@ -54,10 +57,11 @@ class Stamped(httpx.AsyncByteStream):
 class Transport(httpx.AsyncHTTPTransport):
     """The ordinary transport, which also notes delays and HTTP versions."""
 
-    def __init__(self):
+    def __init__(self, url=URL):
         context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-        super().__init__(verify=context, http1=HTTP_VERSION == "1", http2=HTTP_VERSION == "2")
-        self.delays, self.versions = [], set()
+        http2 = HTTP_VERSION == "2" and url != DIRECT_URL
+        super().__init__(verify=context, http1=not http2, http2=http2)
+        self.url, self.delays, self.versions = url, [], set()
 
     async def handle_async_request(self, request):
         response = await super().handle_async_request(request)
@@ -72,11 +76,11 @@ async def connect(transport):
     timeout = httpx.Timeout(30, read=150)
     async with httpx.AsyncClient(transport=transport, timeout=timeout) as http:
         if MODERN_SDK:
-            streams = streamable_http_client(URL, http_client=http, max_sse_event_size=None)
+            streams = streamable_http_client(transport.url, http_client=http, max_sse_event_size=None)
             async with mcp.Client(streams, mode=MODE) as client:
                 yield client
         else:
-            async with streamable_http_client(URL, http_client=http) as (read, write, _):
+            async with streamable_http_client(transport.url, http_client=http) as (read, write, _):
                 async with mcp.ClientSession(read, write) as session:
                     await session.initialize()
                     yield session
@@ -105,13 +109,17 @@ async def plain_calls(transport):
 
 
 async def main():
-    quiet = Transport()
-    waiting = asyncio.create_task(call(quiet, "silent", {"seconds": SILENT_SECONDS}))
-    talking = Transport()
-    progress_text, reports = await call(talking, "progress", {"seconds": 5, "interval": 0.05})
+    quiet, talking = Transport(), Transport()
+    direct_quiet, direct_talking = Transport(DIRECT_URL), Transport(DIRECT_URL)
+    silence = {"seconds": SILENT_SECONDS}
+    waiting = asyncio.gather(call(quiet, "silent", silence), call(direct_quiet, "silent", silence))
+    progress = {"seconds": 5, "interval": 0.05}
+    (progress_text, reports), _ = await asyncio.gather(
+        call(talking, "progress", progress), call(direct_talking, "progress", progress)
+    )
     plain = Transport()
     result = await plain_calls(plain)
-    silent_text, silent_reports = await waiting
+    (silent_text, silent_reports), _ = await waiting
     result |= {
         "sdk": 2 if MODERN_SDK else 1,
         "versions": sorted(quiet.versions | talking.versions | plain.versions),
@@ -121,6 +129,8 @@ async def main():
         "silent": silent_text,
         "silent_reports": silent_reports,
         "silent_delays_ms": quiet.delays,
+        "direct_ms": direct_talking.delays,
+        "silent_direct_ms": direct_quiet.delays,
     }
     print(json.dumps(result))
 
