@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Demo, Edge, Setup, Upstream, light, modern, rpc, wait_until};
+use crate::support::{Demo, Edge, Setup, Upstream, light, rpc, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(3);
 
