@@ -4,20 +4,19 @@
 //! are under way everybody is let in at once, and beyond that a client is first asked to come back
 //! with a token (Retry, RFC 9000 §8.1.2), which costs it a round trip and us no memory.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::config::{Quic, RetryPolicy};
-use crate::limit::ClientKey;
+use crate::limit::{ClientKey, Counts, Held};
 
 /// Handshakes under way at once per worker; see the bound of TLS over TCP.
 const HANDSHAKES_MAX: usize = 1024;
 
 /// What to do about an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Begin the handshake.
-    Accept,
+    /// Begin the handshake; the connection counts for its client until this is dropped.
+    Accept(Held),
     /// Ask for proof of the address.
     Retry,
     /// Say no.
@@ -37,19 +36,18 @@ pub struct Load {
     pub has_room: bool,
 }
 
-/// The open connections of one worker by client, and its rules.
+/// Who may come in. How many connections a client has is known to all workers, for which of them it
+/// comes to is chance.
 pub struct Admission {
-    open: HashMap<ClientKey, u32>,
+    open: Arc<Counts>,
     ipv6_prefix: u8,
 }
 
 impl Admission {
-    /// Without connections; clients with IPv6 are told apart by a prefix of this length.
-    pub fn new(ipv6_prefix: u8) -> Admission {
-        Admission {
-            open: HashMap::new(),
-            ipv6_prefix,
-        }
+    /// With the connections of all workers; clients with IPv6 are told apart by a prefix of this
+    /// length.
+    pub fn new(open: Arc<Counts>, ipv6_prefix: u8) -> Admission {
+        Admission { open, ipv6_prefix }
     }
 
     /// What to do about an attempt.
@@ -73,34 +71,15 @@ impl Admission {
         if must_prove && !is_validated {
             return Decision::Retry;
         }
-        match self.open.get(&self.key(addr)) {
+        let client = self.open.key(ClientKey::from_ip(addr, self.ipv6_prefix));
+        match self.open.hold(client, quic.connections_per_address) {
+            Ok(held) => Decision::Accept(held),
             // An address that somebody else's packets only pretend to come from keeps nobody out.
-            Some(&open) if open >= quic.connections_per_address => match is_validated {
+            Err(_) => match is_validated {
                 true => Decision::Refuse,
                 false => Decision::Retry,
             },
-            _ => Decision::Accept,
         }
-    }
-
-    /// A connection of this client has begun.
-    pub fn opened(&mut self, addr: IpAddr) {
-        *self.open.entry(self.key(addr)).or_default() += 1;
-    }
-
-    /// It has ended.
-    pub fn closed(&mut self, addr: IpAddr) {
-        let key = self.key(addr);
-        if let Some(open) = self.open.get_mut(&key) {
-            *open -= 1;
-            if *open == 0 {
-                self.open.remove(&key);
-            }
-        }
-    }
-
-    fn key(&self, addr: IpAddr) -> ClientKey {
-        ClientKey::from_ip(addr, self.ipv6_prefix)
     }
 }
 
@@ -132,57 +111,56 @@ mod tests {
 
     const ADDR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
+    fn admission(open: &Arc<Counts>) -> Admission {
+        Admission::new(Arc::clone(open), 64)
+    }
+
     #[test]
     fn retry_comes_with_load() {
-        let admission = Admission::new(64);
+        let open = Arc::new(Counts::new());
         let auto = quic(RetryPolicy::Auto);
-        let decide = |quic: &Quic, load| admission.decide(quic, ADDR, load);
-        assert_eq!(decide(&auto, load(9, false)), Decision::Accept);
-        assert_eq!(decide(&auto, load(10, false)), Decision::Retry);
-        assert_eq!(decide(&auto, load(10, true)), Decision::Accept);
-        assert_eq!(
-            decide(&quic(RetryPolicy::Always), load(0, false)),
-            Decision::Retry
-        );
-        assert_eq!(
-            decide(&quic(RetryPolicy::Off), load(500, false)),
-            Decision::Accept
-        );
-        assert_eq!(decide(&auto, load(HANDSHAKES_MAX, false)), Decision::Ignore);
-        assert_eq!(decide(&auto, load(HANDSHAKES_MAX, true)), Decision::Refuse);
+        let decide = |quic: &Quic, load| admission(&open).decide(quic, ADDR, load);
+        assert!(matches!(decide(&auto, load(9, false)), Decision::Accept(_)));
+        assert!(matches!(decide(&auto, load(10, false)), Decision::Retry));
+        assert!(matches!(decide(&auto, load(10, true)), Decision::Accept(_)));
+        let always = quic(RetryPolicy::Always);
+        assert!(matches!(decide(&always, load(0, false)), Decision::Retry));
+        let off = quic(RetryPolicy::Off);
+        assert!(matches!(
+            decide(&off, load(500, false)),
+            Decision::Accept(_)
+        ));
+        let flooded = |is_validated| decide(&auto, load(HANDSHAKES_MAX, is_validated));
+        assert!(matches!(flooded(false), Decision::Ignore));
+        assert!(matches!(flooded(true), Decision::Refuse));
         let full = Load {
             has_room: false,
             ..load(0, true)
         };
-        assert_eq!(decide(&auto, full), Decision::Refuse);
+        assert!(matches!(decide(&auto, full), Decision::Refuse));
     }
 
     #[test]
-    fn connections_of_one_address_are_bounded_once_it_is_proven() {
-        let mut admission = Admission::new(64);
+    fn connections_of_one_address_are_bounded_over_all_workers_once_it_is_proven() {
+        let open = Arc::new(Counts::new());
+        let (one, other) = (admission(&open), admission(&open));
         let quic = quic(RetryPolicy::Auto);
         let neighbour: IpAddr = "2001:db8::1".parse().expect("valid");
         let same_net: IpAddr = "2001:db8::ffff".parse().expect("valid");
-        admission.opened(neighbour);
-        admission.opened(same_net);
-        assert_eq!(
-            admission.decide(&quic, same_net, load(0, true)),
-            Decision::Refuse
-        );
-        assert_eq!(
-            admission.decide(&quic, same_net, load(0, false)),
-            Decision::Retry
-        );
-        assert_eq!(
-            admission.decide(&quic, ADDR, load(0, true)),
-            Decision::Accept
-        );
-        admission.closed(neighbour);
-        assert_eq!(
-            admission.decide(&quic, same_net, load(0, true)),
-            Decision::Accept
-        );
-        admission.closed(same_net);
-        assert!(admission.open.is_empty());
+        let first = one.decide(&quic, neighbour, load(0, true));
+        let second = other.decide(&quic, same_net, load(0, true));
+        assert!(matches!(
+            (&first, &second),
+            (Decision::Accept(_), Decision::Accept(_))
+        ));
+        for worker in [&one, &other] {
+            let decide = |addr, is_validated| worker.decide(&quic, addr, load(0, is_validated));
+            assert!(matches!(decide(same_net, true), Decision::Refuse));
+            assert!(matches!(decide(same_net, false), Decision::Retry));
+            assert!(matches!(decide(ADDR, true), Decision::Accept(_)));
+        }
+        drop(first);
+        let third = one.decide(&quic, same_net, load(0, true));
+        assert!(matches!(third, Decision::Accept(_)));
     }
 }

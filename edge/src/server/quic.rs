@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::clients::Line;
 use super::worker::{OpenConnection, Worker};
 use crate::clock::monotonic_ns;
 use crate::http::h3;
+use crate::limit::{Counts, Held};
 use crate::net::{self, UdpCounts, UdpSocket};
 use crate::observe::Protocol;
 use crate::observe::metrics::{Handshake, QuicFailure, TlsVersion};
@@ -26,12 +27,29 @@ const CLOSE_WAIT: Duration = Duration::from_millis(20);
 /// H3_NO_ERROR.
 const NO_ERROR: VarInt = VarInt::from_u32(0x100);
 
+/// What the workers of a process have in common of QUIC.
+#[derive(Clone)]
+pub(super) struct QuicPlan {
+    keys: Keys,
+    /// The connections of each client.
+    open: Arc<Counts>,
+}
+
+impl QuicPlan {
+    pub(super) fn new(keys: Keys) -> QuicPlan {
+        QuicPlan {
+            keys,
+            open: Arc::default(),
+        }
+    }
+}
+
 /// What the QUIC endpoints of one worker share.
 pub(super) struct Quic {
     keys: Keys,
     owner: Owner,
     handshakes: Cell<usize>,
-    admission: RefCell<Admission>,
+    admission: Admission,
     endpoints: RefCell<HashMap<SocketAddr, Open>>,
     /// The worker is ending.
     is_closing: Cell<bool>,
@@ -47,15 +65,15 @@ struct Open {
 
 impl Quic {
     /// For the worker of that number.
-    pub(super) fn new(keys: Keys, worker: usize, ipv6_prefix: u8) -> Quic {
+    pub(super) fn new(plan: QuicPlan, worker: usize, ipv6_prefix: u8) -> Quic {
         Quic {
-            keys,
+            keys: plan.keys,
             owner: Owner {
                 worker: worker as u8,
                 generation: *GENERATION,
             },
             handshakes: Cell::new(0),
-            admission: RefCell::new(Admission::new(ipv6_prefix)),
+            admission: Admission::new(plan.open, ipv6_prefix),
             endpoints: RefCell::default(),
             is_closing: Cell::new(false),
         }
@@ -141,7 +159,7 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
         has_room: permit.is_ok(),
     };
     let rules = worker.snapshot().config.quic;
-    let decision = quic.admission.borrow().decide(&rules, addr, load);
+    let decision = quic.admission.decide(&rules, addr, load);
     let metrics = &worker.service.metrics().quic;
     match decision {
         Decision::Ignore => {
@@ -156,13 +174,17 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
             Ok(()) => metrics.retried(),
             Err(error) => error.into_incoming().refuse(),
         },
-        Decision::Accept => {
+        Decision::Accept(held) => {
             // An error here has been answered, where it deserved an answer.
             let Ok(connecting) = incoming.accept_with(config) else {
                 metrics.failed(QuicFailure::Transport);
                 return;
             };
-            let admitted = Admitted::new(worker, addr);
+            let admitted = Admitted {
+                worker: Rc::clone(worker),
+                open: worker.open_connection(addr),
+                _held: held,
+            };
             net::spawn(async move {
                 serve(&admitted, connecting, rules.early_data).await;
                 drop((admitted, permit));
@@ -298,29 +320,8 @@ pub(super) async fn close_all(worker: &Worker) {
 /// A connection that counts for its client and its worker, a handshake included.
 struct Admitted {
     worker: Rc<Worker>,
-    addr: IpAddr,
     open: OpenConnection,
-}
-
-impl Admitted {
-    fn new(worker: &Rc<Worker>, addr: IpAddr) -> Admitted {
-        if let Some(quic) = &worker.quic {
-            quic.admission.borrow_mut().opened(addr);
-        }
-        Admitted {
-            worker: Rc::clone(worker),
-            addr,
-            open: worker.open_connection(addr),
-        }
-    }
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        if let Some(quic) = &self.worker.quic {
-            quic.admission.borrow_mut().closed(self.addr);
-        }
-    }
+    _held: Held,
 }
 
 /// A handshake under way.

@@ -19,6 +19,7 @@ use super::error::Error;
 use super::keeper::Keeper;
 use super::listen::bind_all;
 use super::privileges::{Account, drop_for_good};
+use super::quic::QuicPlan;
 use super::reload::{self, Reloader, Watch};
 use super::shield;
 use super::signals;
@@ -103,6 +104,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     };
     let control = control.start(&config, parts)?;
     let serving = Serving::new(config, None, tls, keys.as_ref());
+    let quic = keys.clone().map(QuicPlan::new);
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
@@ -112,7 +114,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         updates.push(update);
         let plan = WorkerPlan {
             index,
-            keys: keys.clone(),
+            quic: quic.clone(),
             cpu: cpus.get(index).copied(),
             sockets,
             serving: serving.clone(),

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use super::clients::Clients;
 use super::control::KnownSender;
-use super::quic::Quic;
+use super::quic::{Quic, QuicPlan};
 use super::signals::Phase;
 use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Update};
 use super::{accept, quic};
@@ -21,7 +21,6 @@ use crate::clock::coarse_ns;
 use crate::limit::{ClientKey, Expelled};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
-use crate::quic::Keys;
 use crate::tls;
 
 /// How often log lines and counters are handed on.
@@ -42,8 +41,8 @@ pub(super) struct WorkerPlan {
     /// Its number.
     pub(super) index: usize,
     pub(super) cpu: Option<usize>,
-    /// The secrets of QUIC, where it is spoken.
-    pub(super) keys: Option<Keys>,
+    /// Where QUIC is spoken.
+    pub(super) quic: Option<QuicPlan>,
     /// The worker has its own descriptors of them: while these are open the sockets keep their places
     /// among those of other workers, and what arrives at them waits.
     pub(super) sockets: Vec<ListenSocket>,
@@ -270,8 +269,8 @@ async fn main(plan: &mut WorkerPlan) {
         return; // It has failed on its way out.
     }
     let prefix = plan.serving.snapshot.config.shield.ipv6_prefix;
-    let quic = plan.keys.clone();
-    let quic = quic.map(|keys| Quic::new(keys, plan.index, prefix));
+    let quic = plan.quic.clone();
+    let quic = quic.map(|quic| Quic::new(quic, plan.index, prefix));
     let serving = plan.serving.clone();
     let worker = Worker::new(serving, (plan.parts)(), quic, plan.expelled.clone());
     let sockets: io::Result<Vec<_>> = plan.sockets.iter().map(ListenSocket::try_clone).collect();
