@@ -2,104 +2,126 @@
 //!
 //! Several datagrams go to the kernel and come from it in one call (UDP_SEGMENT and UDP_GRO, udp(7)),
 //! with their ECN marks; `quinn-udp` knows how. The socket lives on the worker's own event loop, and
-//! counts what the calls carried.
+//! counts what the calls carried. Where a network card does it wrong, `offload = false` in `[quic]`
+//! lets each datagram go and come by itself.
+
+mod batch;
+mod bind;
+mod counts;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket as StdSocket};
-use std::os::fd::AsFd as _;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use nix::sys::socket::{setsockopt, sockopt};
-use quinn::udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn::udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::io::Interest;
+use tokio::sync::Notify;
 
-/// What the kernel holds for a worker that is busy: 2 MiB are about 15 ms at 1 Gbit/s.
-const BUFFER_BYTES: usize = 2 * 1024 * 1024;
-
-/// Binds a socket that shares its address with those of the other workers. `[::]` takes IPv4 too.
-pub fn bind_udp(addr: SocketAddr) -> io::Result<StdSocket> {
-    let socket = RawSocket::new(
-        Domain::for_address(addr),
-        Type::DGRAM.nonblocking(),
-        Some(Protocol::UDP),
-    )?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(!addr.ip().is_unspecified())?;
-    }
-    socket.set_reuse_port(true)?;
-    // Beyond the system's limit while there is still the right to; below it otherwise (socket(7)).
-    if setsockopt(&socket.as_fd(), sockopt::RcvBufForce, &BUFFER_BYTES).is_err() {
-        socket.set_recv_buffer_size(BUFFER_BYTES)?;
-    }
-    if setsockopt(&socket.as_fd(), sockopt::SndBufForce, &BUFFER_BYTES).is_err() {
-        socket.set_send_buffer_size(BUFFER_BYTES)?;
-    }
-    socket.bind(&addr.into())?;
-    Ok(socket.into())
-}
-
-/// What a socket has moved, and in how many calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UdpCounts {
-    /// Datagrams received.
-    pub received: u64,
-    /// Calls that brought them.
-    pub receive_calls: u64,
-    /// Datagrams sent.
-    pub sent: u64,
-    /// Calls that took them.
-    pub send_calls: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    received: AtomicU64,
-    receive_calls: AtomicU64,
-    sent: AtomicU64,
-    send_calls: AtomicU64,
-}
+use self::batch::Batch;
+pub use self::bind::bind_udp;
+pub use self::counts::UdpCounts;
+use self::counts::{Counters, datagrams};
 
 /// A bound socket on the worker's event loop.
 pub struct UdpSocket {
     socket: tokio::net::UdpSocket,
     state: UdpSocketState,
     counters: Counters,
+    offload: AtomicBool,
+    /// Of one connection, until it has no more or there is a call's worth.
+    batch: Mutex<Batch>,
+    /// Something waits in the batch.
+    waiting: Arc<Notify>,
 }
 
 impl UdpSocket {
     /// Takes over a bound socket; must be called on a worker.
     pub fn new(socket: StdSocket) -> io::Result<Arc<UdpSocket>> {
-        Ok(Arc::new(UdpSocket {
+        let socket = Arc::new(UdpSocket {
             state: UdpSocketState::new((&socket).into())?,
             socket: tokio::net::UdpSocket::from_std(socket)?,
             counters: Counters::default(),
-        }))
+            offload: AtomicBool::new(true),
+            batch: Mutex::default(),
+            waiting: Arc::default(),
+        });
+        // Among the tasks that `quinn` starts, so that it comes round when they have.
+        tokio::spawn(send_what_waits(
+            Arc::downgrade(&socket),
+            Arc::clone(&socket.waiting),
+        ));
+        Ok(socket)
     }
 
     /// What it has moved so far.
     pub fn counts(&self) -> UdpCounts {
-        // Written by this thread only: the trait that asks for atomics knows of more.
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        UdpCounts {
-            received: read(&self.counters.received),
-            receive_calls: read(&self.counters.receive_calls),
-            sent: read(&self.counters.sent),
-            send_calls: read(&self.counters.send_calls),
+        self.counters.read()
+    }
+
+    /// Whether several datagrams may go and come as one.
+    pub fn set_offload(&self, offload: bool) {
+        if self.offload.swap(offload, Ordering::Relaxed) != offload {
+            // A kernel that knows nothing of it does not do it either.
+            let _ = setsockopt(&self.socket, sockopt::UdpGroSegment, &offload);
         }
+    }
+
+    fn segments_max(&self) -> usize {
+        match self.offload.load(Ordering::Relaxed) {
+            true => self.state.max_gso_segments(),
+            false => 1,
+        }
+    }
+
+    /// Nothing was left to receive: the next call would be in vain, and what comes from now on is
+    /// announced once more (EPOLLET, epoll(7)). Before the event loop looks again, or what it has
+    /// seen would be forgotten.
+    fn is_drained(&self) {
+        let _: io::Result<()> = self
+            .socket
+            .try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
+    }
+
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        // Only this thread takes it; a panic has left nothing half done.
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send_now(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.socket.try_io(Interest::WRITABLE, || {
+            self.state.send((&self.socket).into(), transmit)
+        })?;
+        let size = transmit.segment_size.unwrap_or(usize::MAX);
+        self.counters.sent(datagrams(transmit.contents.len(), size));
+        Ok(())
+    }
+
+    /// Sends what waits, all of it or only full calls.
+    fn send_batch(&self, batch: &mut Batch, only_full: bool) -> io::Result<()> {
+        let segments_max = self.segments_max();
+        while !only_full || batch.is_full(segments_max) {
+            let Some(call) = batch.next(segments_max) else {
+                break;
+            };
+            self.send_now(&call)?;
+            let bytes = call.contents.len();
+            batch.sent(bytes);
+        }
+        Ok(())
     }
 }
 
-fn add(counter: &AtomicU64, count: usize) {
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(count as u64),
-        Ordering::Relaxed,
-    );
+impl Drop for UdpSocket {
+    fn drop(&mut self) {
+        self.waiting.notify_one();
+    }
 }
 
 impl fmt::Debug for UdpSocket {
@@ -117,16 +139,23 @@ impl AsyncUdpSocket for UdpSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.socket.try_io(Interest::WRITABLE, || {
-            self.state.send((&self.socket).into(), transmit)
-        })?;
-        let datagrams = match transmit.segment_size {
-            Some(size) => transmit.contents.len().div_ceil(size.max(1)),
-            None => 1,
-        };
-        add(&self.counters.sent, datagrams);
-        add(&self.counters.send_calls, 1);
-        Ok(())
+        let mut batch = self.batch();
+        let segments_max = self.segments_max();
+        if !batch.is_empty() && !batch.fits(transmit, segments_max) {
+            self.send_batch(&mut batch, false)?;
+        }
+        if batch.is_empty() && !Batch::is_worth(transmit) {
+            return self.send_now(transmit);
+        }
+        if batch.is_empty() {
+            self.waiting.notify_one();
+        }
+        batch.push(transmit);
+        match self.send_batch(&mut batch, true) {
+            // It was taken: the task below goes on once there is room.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            outcome => outcome,
+        }
     }
 
     fn poll_recv(
@@ -142,12 +171,12 @@ impl AsyncUdpSocket for UdpSocket {
             });
             match received {
                 Ok(messages) => {
-                    let datagrams = meta[..messages]
-                        .iter()
-                        .map(|meta| meta.len.div_ceil(meta.stride.max(1)))
-                        .sum();
-                    add(&self.counters.received, datagrams);
-                    add(&self.counters.receive_calls, 1);
+                    let taken = meta[..messages].iter();
+                    let count = taken.map(|meta| datagrams(meta.len, meta.stride)).sum();
+                    self.counters.received(count);
+                    if messages < bufs.len().min(BATCH_SIZE) {
+                        self.is_drained();
+                    }
                     return Poll::Ready(Ok(messages));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -163,7 +192,7 @@ impl AsyncUdpSocket for UdpSocket {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.state.max_gso_segments()
+        self.segments_max()
     }
 
     fn max_receive_segments(&self) -> usize {
@@ -173,6 +202,50 @@ impl AsyncUdpSocket for UdpSocket {
     fn may_fragment(&self) -> bool {
         self.state.may_fragment()
     }
+}
+
+/// Sends what waits as soon as nothing is added to it any more, for as long as the socket is there.
+async fn send_what_waits(socket: Weak<UdpSocket>, waiting: Arc<Notify>) {
+    let mut taken = 0;
+    loop {
+        waiting.notified().await;
+        loop {
+            let Some(socket) = socket.upgrade() else {
+                return;
+            };
+            let outcome = {
+                let mut batch = socket.batch();
+                // Whoever was ready to send has had its turn, and may have another.
+                let has_grown = std::mem::replace(&mut taken, batch.taken()) != batch.taken();
+                match has_grown && !batch.is_empty() {
+                    true => None,
+                    false => Some(socket.send_batch(&mut batch, false)),
+                }
+            };
+            match outcome {
+                None => turn().await,
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if socket.socket.writable().await.is_err() {
+                        return;
+                    }
+                }
+                Some(_) => break,
+            }
+        }
+    }
+}
+
+/// Lets every other task that is ready go first.
+async fn turn() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Waits for room in the socket's buffer; each connection has its own.
@@ -189,6 +262,12 @@ impl fmt::Debug for Writable {
 
 impl UdpPoller for Writable {
     fn poll_writable(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nearly always there is room, as far as is known.
+        let room = self.socket.socket.try_io(Interest::WRITABLE, || Ok(()));
+        if room.is_ok() {
+            self.waiting = None;
+            return Poll::Ready(Ok(()));
+        }
         let socket = Arc::clone(&self.socket);
         let waiting = self
             .waiting

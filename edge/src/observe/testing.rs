@@ -63,6 +63,7 @@ pub(crate) fn config() -> Config {
             early_data: false,
             alt_svc: None,
             alt_svc_port: None,
+            offload: true,
         },
         limit: None,
         penalty: None,

@@ -98,6 +98,7 @@ mod tests {
             early_data: false,
             alt_svc: None,
             alt_svc_port: None,
+            offload: true,
         }
     }
 

@@ -128,7 +128,9 @@ fn open(
     let quic = worker.quic.as_ref()?;
     let config = worker.quic_config()?;
     let addr = socket.local_addr().ok()?;
+    let offload = worker.snapshot().config.quic.offload;
     let endpoint = UdpSocket::new(socket).and_then(|socket| {
+        socket.set_offload(offload);
         let endpoint = Endpoint::new_with_abstract_socket(
             endpoint_config(&quic.keys, quic.owner),
             Some((*config).clone()),
@@ -290,10 +292,13 @@ fn reason(error: &ConnectionError) -> QuicFailure {
     }
 }
 
-/// Counts what the sockets have moved; called on the worker's tick.
+/// Counts what the sockets have moved, and tells them what is configured; called on the worker's
+/// tick.
 pub(super) fn count(worker: &Worker) {
     let Some(quic) = &worker.quic else { return };
+    let offload = worker.snapshot().config.quic.offload;
     for open in quic.endpoints.borrow_mut().values_mut() {
+        open.socket.set_offload(offload);
         let now = open.socket.counts();
         worker.service.metrics().quic.moved(now, open.counted);
         open.counted = now;

@@ -18,8 +18,7 @@ pub(super) fn read(table: &Table<'_>) -> Quic {
     let quic = Quic {
         retry: retry.unwrap_or(RetryPolicy::Auto),
         retry_above: table.integer("retry_above", 100, 0..=1024) as u32,
-        connections_per_address: table.integer("connections_per_address", 256, 1..=1_000_000)
-            as u32,
+        connections_per_address: table.integer("connections_per_address", 256, 1..=65535) as u32,
         idle_timeout: table.duration("idle_timeout", 60 * SECOND, SECOND..=HOUR),
         // Address translators forget a quiet flow after half a minute (RFC 9308 §3.2).
         keep_alive: table.duration_or_off("keep_alive", 20 * SECOND, SECOND..=HOUR),
@@ -28,6 +27,7 @@ pub(super) fn read(table: &Table<'_>) -> Quic {
         alt_svc_port: table
             .item("alt_svc_port")
             .map(|_| table.integer("alt_svc_port", 443, 1..=65535) as u16),
+        offload: table.flag("offload").unwrap_or(true),
     };
     if let Some(keep_alive) = quic.keep_alive
         && keep_alive >= quic.idle_timeout

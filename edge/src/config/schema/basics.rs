@@ -130,9 +130,9 @@ pub(in crate::config) const QUIC: Schema = Schema {
         ),
         key(
             "connections_per_address",
-            Kind::Integer(1, 1_000_000),
+            Kind::Integer(1, 65535),
             Is("256"),
-            "connections of one address per worker",
+            "connections of one address, over all workers",
         ),
         key(
             "idle_timeout",
@@ -163,6 +163,12 @@ pub(in crate::config) const QUIC: Schema = Schema {
             Kind::Integer(1, 65535),
             Depends("the port of the first address of quic"),
             "the port that clients are told",
+        ),
+        key(
+            "offload",
+            Kind::Flag,
+            Is("true"),
+            "whether several datagrams go and come in one call",
         ),
     ],
 };

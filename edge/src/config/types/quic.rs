@@ -9,7 +9,7 @@ pub struct Quic {
     pub retry: RetryPolicy,
     /// Handshakes under way per worker beyond which [`RetryPolicy::Auto`] asks for proof.
     pub retry_above: u32,
-    /// Connections of one client address (IPv6: per prefix) per worker.
+    /// Connections of one client address (IPv6: per prefix).
     pub connections_per_address: u32,
     /// A connection from which nothing has come for so long is gone.
     pub idle_timeout: Duration,
@@ -22,6 +22,8 @@ pub struct Quic {
     pub alt_svc: Option<Duration>,
     /// The port they are told, where it is not the one listened on.
     pub alt_svc_port: Option<u16>,
+    /// Several datagrams go to the kernel and come from it as one (GSO and GRO).
+    pub offload: bool,
 }
 
 /// When Retry packets are sent (RFC 9000 §8.1.2).
