@@ -53,7 +53,7 @@ impl Conn {
     }
 
     /// Queues request content.
-    pub fn send_data(&mut self, data: &Bytes) {
+    pub fn send_data(&mut self, data: Bytes) {
         match self {
             Conn::H1(conn) => conn.send_data(data),
             Conn::H2(stream) => stream.send_data(data),
@@ -142,7 +142,10 @@ impl Conn {
             (Conn::H1(conn), Conn::H1(failed), Unsent::Bytes(bytes)) => conn.resume(failed, bytes),
             (conn, _, Unsent::Content(replay)) => {
                 conn.start(head, host);
-                replay.content.iter().for_each(|data| conn.send_data(data));
+                replay
+                    .content
+                    .into_iter()
+                    .for_each(|data| conn.send_data(data));
                 if let Some(trailers) = replay.end {
                     conn.send_end(trailers.as_ref());
                 }

@@ -82,17 +82,23 @@ impl H1 {
     }
 
     /// Queues request content.
-    pub(super) fn send_data(&mut self, data: &Bytes) {
+    pub(super) fn send_data(&mut self, data: Bytes) {
         if data.is_empty() {
             return; // An empty chunk would end the body.
         }
         if self.request == Some(BodyLength::Framed) {
-            let out = self.socket.out();
-            out.extend_from_slice(h1::chunk_head(data.len(), &mut [0; 18]));
-            out.extend_from_slice(data);
+            let (out, mut head) = (self.socket.out(), [0; 18]);
+            let head = h1::chunk_head(data.len(), &mut head);
+            out.reserve(head.len() + data.len() + 2);
+            out.extend_from_slice(head);
+            out.extend_from_slice(&data);
             out.extend_from_slice(b"\r\n");
-        } else {
-            self.socket.send(data);
+            return;
+        }
+        // What nobody else holds goes to the kernel as it is.
+        match data.try_into_mut() {
+            Ok(data) => self.socket.send_owned(data),
+            Err(data) => self.socket.send(&data),
         }
     }
 

@@ -1,19 +1,25 @@
 //! The receiving half of a request stream: frames in, content and field sections out.
 //!
-//! Content is handed on as it arrives, in the buffers it arrived in. Nothing is gathered but field
-//! sections, and those only up to their bound.
+//! Content is handed on as it arrives, in the buffers it arrived in. What has arrived already of a long
+//! body is put together: it comes in pieces of a datagram, and whoever takes it from here does more for
+//! a piece than copying it costs. Nothing is waited for but field sections, and those only up to their
+//! bound.
 
 use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use quinn::{ReadError, RecvStream, VarInt};
 
 use crate::message::h3::{Error, FrameHead, FrameKind};
 
-/// What is taken from the stream at a time.
+/// What is taken from the stream at a time, of a short body.
 const CHUNK_BYTES_MAX: usize = 64 * 1024;
+/// From so much content on a body is long.
+const LONG_BYTES: u64 = 16 * 1024;
+/// What is taken at a time then: 64 KiB in datagrams of the usual size.
+const CHUNKS_MAX: usize = 48;
 
 /// A piece of a request.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub(super) enum Piece {
 pub(super) enum Fault {
     /// The client has reset the stream or is gone altogether.
     Gone,
+    /// The stream has ended before there was a request.
+    Incomplete,
     /// A field section larger than its bound.
     TooLarge,
     /// The message is malformed.
@@ -58,6 +66,13 @@ enum State {
 pub(super) struct Reader {
     recv: RecvStream,
     chunk: Bytes,
+    /// Chunks that were taken behind it, and the first of them that is not used up.
+    ahead: Vec<Bytes>,
+    next_ahead: usize,
+    /// What stands behind content that was put together.
+    next: Option<Result<Piece, Fault>>,
+    /// How much content there was.
+    content: u64,
     /// A frame head or field section that is not whole yet.
     partial: Vec<u8>,
     state: State,
@@ -70,6 +85,10 @@ impl Reader {
         Reader {
             recv,
             chunk: Bytes::new(),
+            ahead: Vec::new(),
+            next_ahead: 0,
+            next: None,
+            content: 0,
             partial: Vec::new(),
             state: State::FrameHead,
             part: Part::Head,
@@ -79,24 +98,89 @@ impl Reader {
 
     /// The next piece of the request.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Fault>> {
+        if let Some(next) = self.next.take() {
+            return Poll::Ready(next);
+        }
         loop {
-            if let Some(piece) = self.advance()? {
-                return Poll::Ready(Ok(piece));
-            }
-            match ready!(self.poll_chunk(cx))? {
-                Some(chunk) => self.chunk = chunk,
-                None => return Poll::Ready(self.end()),
+            match self.advance()? {
+                Some(Piece::Data(data)) => {
+                    self.content += data.len() as u64;
+                    return Poll::Ready(Ok(Piece::Data(self.gather(data))));
+                }
+                Some(piece) => return Poll::Ready(Ok(piece)),
+                None if self.take_ahead() => {}
+                None => {
+                    if !ready!(self.poll_chunks(cx))? {
+                        return Poll::Ready(self.end());
+                    }
+                }
             }
         }
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Fault>> {
-        // A future made for one poll: what it leaves behind is the waker, inside the connection.
-        let read = pin!(self.recv.read_chunk(CHUNK_BYTES_MAX, true));
-        read.poll(cx).map(|outcome| match outcome {
-            Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
+    /// Takes what has arrived; false at the end of the stream.
+    fn poll_chunks(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        // Futures made for one poll: what they leave behind is the waker, inside the connection.
+        let outcome = if self.content < LONG_BYTES {
+            let read = pin!(self.recv.read_chunk(CHUNK_BYTES_MAX, true));
+            let chunk = ready!(read.poll(cx));
+            chunk.map(|chunk| chunk.map(|chunk| self.chunk = chunk.bytes))
+        } else {
+            self.ahead.resize(CHUNKS_MAX, Bytes::new());
+            self.next_ahead = CHUNKS_MAX;
+            let count = {
+                let read = pin!(self.recv.read_chunks(&mut self.ahead));
+                ready!(read.poll(cx))
+            };
+            self.ahead
+                .truncate(count.as_ref().map_or(0, |count| count.unwrap_or(0)));
+            self.next_ahead = 0;
+            count.map(|count| count.map(|_| ()))
+        };
+        Poll::Ready(match outcome {
+            Ok(taken) => Ok(taken.is_some()),
             Err(ReadError::Reset(_) | ReadError::ConnectionLost(_) | _) => Err(Fault::Gone),
         })
+    }
+
+    /// Goes on to the next chunk that was taken, if there is one.
+    fn take_ahead(&mut self) -> bool {
+        let Some(chunk) = self.ahead.get_mut(self.next_ahead) else {
+            return false;
+        };
+        self.chunk = std::mem::take(chunk);
+        self.next_ahead += 1;
+        true
+    }
+
+    /// Content with all that was taken behind it.
+    fn gather(&mut self, first: Bytes) -> Bytes {
+        let ahead = &self.ahead[self.next_ahead..];
+        if ahead.is_empty() {
+            return first;
+        }
+        let bytes: usize = ahead.iter().map(Bytes::len).sum();
+        let mut whole = BytesMut::with_capacity(first.len() + self.chunk.len() + bytes);
+        whole.extend_from_slice(&first);
+        loop {
+            match self.advance() {
+                Ok(Some(Piece::Data(data))) => {
+                    self.content += data.len() as u64;
+                    whole.extend_from_slice(&data);
+                }
+                Ok(None) if self.take_ahead() => {}
+                Ok(None) => break,
+                Ok(Some(piece)) => {
+                    self.next = Some(Ok(piece));
+                    break;
+                }
+                Err(fault) => {
+                    self.next = Some(Err(fault));
+                    break;
+                }
+            }
+        }
+        whole.freeze()
     }
 
     /// RFC 9114 §7.1: a stream that ends inside a frame is an error of the connection.
@@ -195,6 +279,8 @@ impl Reader {
     pub(super) fn stop(&mut self, error: Error) {
         if !matches!(self.state, State::Ended) {
             self.state = State::Ended;
+            (self.ahead, self.next) = (Vec::new(), None);
+            self.next_ahead = 0;
             // Fails only on a stream that is over.
             let _ = self.recv.stop(VarInt::from_u32(error.code()));
         }

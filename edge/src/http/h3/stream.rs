@@ -86,7 +86,7 @@ impl Stream {
             Piece::Section(section) => Ok(section),
             // The reader takes no content before the first section.
             Piece::Data(_) => Err(Fault::Connection(Error::FrameUnexpected)),
-            Piece::End => Err(Fault::Gone),
+            Piece::End => Err(Fault::Incomplete),
         })
     }
 
@@ -138,6 +138,7 @@ impl Stream {
     pub(super) fn fault(&mut self, fault: Fault) {
         match fault {
             Fault::Gone => self.reset(Error::RequestCancelled),
+            Fault::Incomplete => self.reset(Error::RequestIncomplete),
             Fault::TooLarge | Fault::Malformed => self.reset(Error::Message),
             Fault::Connection(error) => {
                 self.shared.fail(error);

@@ -56,7 +56,7 @@ impl Prefix {
 
     /// Queues it on a connection: how many bytes, and whether that was the whole body.
     pub(super) fn send(&mut self, conn: &mut Conn) -> (u64, bool) {
-        for data in self.first.take().iter().chain(&self.rest) {
+        for data in self.first.take().into_iter().chain(self.rest.drain(..)) {
             conn.send_data(data);
         }
         self.rest = Vec::new();

@@ -28,7 +28,7 @@ impl<D: Downstream> Relay<'_, D> {
                             call.request_passed(&data)?;
                         }
                         if self.request_goes_on(&data) {
-                            self.conn.send_data(&data);
+                            self.conn.send_data(data);
                         }
                     }
                     Poll::Ready(Some(Frame::Trailers(fields))) => {

@@ -160,7 +160,7 @@ impl<D: Downstream> Relay<'_, D> {
         if server_told {
             let mask = (unguessable().0 as u32).to_be_bytes();
             let frame = close_frame(GOING_AWAY, text, Some(mask));
-            self.conn.send_data(&frame.into());
+            self.conn.send_data(frame.into());
         }
     }
 

@@ -117,14 +117,14 @@ impl Stream {
         Ok(())
     }
 
-    pub(in crate::upstream) fn send_data(&mut self, data: &Bytes) {
-        self.outgoing.push(data.clone());
+    pub(in crate::upstream) fn send_data(&mut self, data: Bytes) {
         self.replay_bytes += data.len();
         match &mut self.replay {
             Some(_) if self.replay_bytes > REPLAY_BYTES_MAX => self.replay = None,
             Some(replay) => replay.content.push(data.clone()),
             None => {}
         }
+        self.outgoing.push(data);
     }
 
     pub(in crate::upstream) fn send_end(&mut self, trailers: Option<&Fields>) {
