@@ -130,16 +130,11 @@ impl RequestSection {
             return Ok(());
         }
         let value = value.trim_ascii();
-        match Name::of(name) {
-            // RFC 9113 §8.2.2, RFC 9114 §4.2.
-            Name::Connection
-            | Name::KeepAlive
-            | Name::ProxyConnection
-            | Name::TransferEncoding
-            | Name::Upgrade => return Err(SectionError::Malformed),
-            Name::Te if !value.eq_ignore_ascii_case(b"trailers") => {
-                return Err(SectionError::Malformed);
-            }
+        let known = Name::of(name);
+        if is_of_connection(known, value) {
+            return Err(SectionError::Malformed);
+        }
+        match known {
             Name::Te | Name::ProxyAuthorization => {}
             Name::Host => {
                 let host = Authority::parse(value).ok_or(SectionError::Malformed)?;
@@ -243,8 +238,25 @@ pub fn trailer_line(name: &[u8], value: &[u8], trailers: &mut Fields) -> Option<
     if !is_lower_token(name) || !is_field_value(value) {
         return None;
     }
-    trailers.push(name, value.trim_ascii());
+    let value = value.trim_ascii();
+    if is_of_connection(Name::of(name), value) {
+        return None;
+    }
+    trailers.push(name, value);
     Some(())
+}
+
+/// What is said of the connection is no part of a message (RFC 9113 §8.2.2, RFC 9114 §4.2).
+fn is_of_connection(name: Name, value: &[u8]) -> bool {
+    match name {
+        Name::Connection
+        | Name::KeepAlive
+        | Name::ProxyConnection
+        | Name::TransferEncoding
+        | Name::Upgrade => true,
+        Name::Te => !value.eq_ignore_ascii_case(b"trailers"),
+        _ => false,
+    }
 }
 
 /// RFC 9110 §5.6.2, without capitals (RFC 9114 §4.2).

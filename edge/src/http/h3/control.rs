@@ -51,7 +51,7 @@ pub(super) async fn serve(shared: Rc<Shared>, recv: RecvStream) {
     let mut input = Input::new(recv);
     // A stream that ends before it said what it is, is nothing (§6.2).
     let Ok(kind) = input.varint().await else {
-        return;
+        return shared.worked_in_vain();
     };
     let mut seen = shared.seen.get();
     let Seen {
@@ -69,7 +69,7 @@ pub(super) async fn serve(shared: Rc<Shared>, recv: RecvStream) {
             let _ = input
                 .into_inner()
                 .stop(VarInt::from_u32(Error::StreamCreation.code()));
-            return;
+            return shared.worked_in_vain();
         }
     };
     if std::mem::replace(known, true) {

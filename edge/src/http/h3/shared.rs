@@ -11,9 +11,9 @@ use crate::limit::Offence;
 use crate::message::h3::Error;
 use crate::proxy::Service;
 
-/// Requests that a client gave up before they were answered, beyond those that were: more is an
-/// attack (CVE-2023-44487 in its HTTP/3 form).
-const ABANDONED_MAX: u32 = 100;
+/// Requests that a client gave up before they were answered, and streams that mean nothing, beyond
+/// requests that were answered: more is an attack (CVE-2023-44487 in its HTTP/3 form, RFC 9114 §10.5).
+const IN_VAIN_MAX: u32 = 100;
 
 /// A connection, as its streams see it.
 pub(super) struct Shared {
@@ -26,7 +26,7 @@ pub(super) struct Shared {
     pub(super) seen: Cell<Seen>,
     pub(super) streams: Rc<OpenStreams>,
     pub(super) established: Established,
-    abandoned: Cell<u32>,
+    in_vain: Cell<u32>,
 }
 
 /// Control and QPACK streams of the client that were opened.
@@ -49,7 +49,7 @@ impl Shared {
             seen: Cell::new(Seen::default()),
             streams: Rc::default(),
             established: Established::default(),
-            abandoned: Cell::new(0),
+            in_vain: Cell::new(0),
         })
     }
 
@@ -79,12 +79,16 @@ impl Shared {
 
     /// Takes note of how a request ended.
     pub(super) fn ended(&self, answered: bool) {
-        let abandoned = match answered {
-            true => self.abandoned.get().saturating_sub(1),
-            false => self.abandoned.get() + 1,
-        };
-        self.abandoned.set(abandoned);
-        if abandoned > ABANDONED_MAX {
+        match answered {
+            true => self.in_vain.set(self.in_vain.get().saturating_sub(1)),
+            false => self.worked_in_vain(),
+        }
+    }
+
+    /// Takes note of work that nobody wanted done.
+    pub(super) fn worked_in_vain(&self) {
+        self.in_vain.set(self.in_vain.get() + 1);
+        if self.in_vain.get() > IN_VAIN_MAX {
             self.fail(Error::ExcessiveLoad);
         }
     }
