@@ -4,6 +4,7 @@ Whatever does not happen as it should is an assertion that fails.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -13,9 +14,10 @@ from urllib.parse import urlparse
 
 from aioquic.buffer import encode_uint_var
 from aioquic.h3.connection import H3Connection
-from aioquic.quic.events import StreamDataReceived, StreamReset
+from aioquic.quic.events import StreamDataReceived
 
-from h3_client import Exchange, configuration, open_client
+from h3_client import Client, Exchange, configuration, open_client
+from h3_wire import GET, POST, SETTINGS, frame, headers, send, until
 
 PATTERN = b"abcdefghijklmnopqrstuvwxyz"
 
@@ -225,164 +227,17 @@ async def slow_reader(url, ca, megabytes="300"):
         return {"taken": stream.length}
 
 
-def frame(kind, payload, length=None):
-    length = len(payload) if length is None else length
-    return encode_uint_var(kind) + encode_uint_var(length) + payload
-
-
-def section(lines):
-    """A field section of literals (RFC 9204 §4.5.6)."""
-    out = bytearray(b"\0\0")
-    for name, value in lines:
-        out += integer(0x20, 3, len(name)) + name + integer(0, 7, len(value)) + value
-    return bytes(out)
-
-
-def integer(flags, bits, value):
-    most = (1 << bits) - 1
-    if value < most:
-        return bytes([flags | value])
-    out, value = bytearray([flags | most]), value - most
-    while value >= 128:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes(out + bytes([value]))
-
-
-GET = [
-    (b":method", b"GET"),
-    (b":scheme", b"https"),
-    (b":authority", b"localhost"),
-    (b":path", b"/headers"),
-]
-POST = [(b":method", b"POST")] + GET[1:]
-
-
-def headers(lines):
-    return frame(1, section(lines))
-
-
-SETTINGS = b"\0" + frame(4, b"")
-
-# What is sent on a request stream, whether the stream ends, and the code its reset carries.
-BAD_MESSAGES = {
-    "a capital in a name": headers(GET + [(b"X-Upper", b"1")]),
-    "a connection field": headers(GET + [(b"connection", b"close")]),
-    "transfer-encoding": headers(GET + [(b"transfer-encoding", b"chunked")]),
-    "te that is not trailers": headers(GET + [(b"te", b"gzip")]),
-    "an unknown pseudo-field": headers(GET + [(b":who", b"me")]),
-    "a pseudo-field after a field": headers([(b"x", b"1")] + GET),
-    "a pseudo-field twice": headers(GET + [(b":path", b"/x")]),
-    "no path": headers(GET[:3]),
-    "no scheme": headers(GET[:1] + GET[2:]),
-    "no authority": headers(GET[:2] + GET[3:]),
-    "another host": headers(GET + [(b"host", b"other.example")]),
-    "a newline in a value": headers(GET + [(b"x", b"a\nb: c")]),
-    "a zero in a value": headers(GET + [(b"x", b"a\0b")]),
-    "a length without content": headers(POST + [(b"content-length", b"5")]),
-    "less content than its length": headers(POST + [(b"content-length", b"5")]) + frame(0, b"ab"),
-    "more content than its length": headers(POST + [(b"content-length", b"1")]) + frame(0, b"abc"),
-    "two lengths": headers(POST + [(b"content-length", b"2")] * 2) + frame(0, b"ab"),
-    "a pseudo-field in trailers": headers(POST) + frame(0, b"ab") + headers([(b":x", b"1")]),
-}
-
-# The same, for what ends the connection.
-BAD_CONNECTIONS = {
-    "content before a head": (frame(0, b"x"), 0x105),
-    "settings on a request stream": (frame(4, b""), 0x105),
-    "a frame of HTTP/2": (frame(8, b"1234"), 0x105),
-    "a pushed promise": (frame(5, b"\0"), 0x105),
-    "content after trailers": (
-        headers(POST) + frame(0, b"a") + headers([(b"x", b"1")]) + frame(0, b"a"),
-        0x105,
-    ),
-    "a frame cut short": (headers(POST) + frame(0, b"ab", 100), 0x106),
-    "a head cut short": (frame(1, b"\0\0", 100), 0x106),
-    "a dynamic table that is not there": (frame(1, b"\x05\x00\x80"), 0x200),
-    "a section that is nonsense": (frame(1, b"\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), 0x200),
-    "huffman code that is nonsense": (frame(1, b"\0\0\x51\x84\xff\xff\xff\xff"), 0x200),
-}
-
-# What is sent on unidirectional streams, each ended or not, and what ends the connection.
-BAD_STREAMS = {
-    "no settings first": ([(b"\0" + frame(7, b"\0"), False)], 0x10A),
-    "settings twice": ([(SETTINGS + frame(4, b""), False)], 0x105),
-    "two control streams": ([(SETTINGS, False), (SETTINGS, False)], 0x103),
-    "a control stream that ends": ([(SETTINGS, True)], 0x104),
-    "a setting of HTTP/2": ([(b"\0" + frame(4, b"\x02\x01"), False)], 0x109),
-    "a setting twice": ([(b"\0" + frame(4, b"\x06\x01\x06\x02"), False)], 0x109),
-    "settings cut short": ([(b"\0" + frame(4, b"\x06"), False)], 0x106),
-    "endless settings": ([(b"\0" + frame(4, b"", 1 << 40), False)], 0x107),
-    "content on the control stream": ([(SETTINGS + frame(0, b"x"), False)], 0x105),
-    "a head on the control stream": ([(SETTINGS + headers(GET), False)], 0x105),
-    "a push stream": ([(b"\1\0", False)], 0x103),
-    "a push cancelled that never was": ([(SETTINGS + frame(3, b"\0"), False)], 0x108),
-    "fewer pushes than before": ([(SETTINGS + frame(13, b"\5") + frame(13, b"\4"), False)], 0x108),
-    "a goaway of two numbers": ([(SETTINGS + frame(7, b"\0\0"), False)], 0x106),
-    "an insertion without a table": ([(SETTINGS, False), (b"\2\xc0\1a", False)], 0x201),
-    "an encoder stream that ends": ([(SETTINGS, False), (b"\2", True)], 0x104),
-    "an acknowledgement of nothing": ([(SETTINGS, False), (b"\3\x80", False)], 0x202),
-}
-
-
-def send(client, data, end, unidirectional=False):
-    stream = client._quic.get_next_available_stream_id(is_unidirectional=unidirectional)
-    client._quic.send_stream_data(stream, data, end_stream=end)
-    client.transmit()
-    return stream
-
-
-async def until(condition, what, seconds=5):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, f"{what}: nothing came of it"
-        await asyncio.sleep(0.005)
-
-
-async def malformed(url, ca):
-    """Messages and streams that break the rules, and what is said about them."""
-    resets = {}
-
-    async with open_client(url, ca) as client:
-        handle = client.quic_event_received
-        client.quic_event_received = lambda event: (
-            resets.__setitem__(event.stream_id, event.error_code)
-            if isinstance(event, StreamReset)
-            else handle(event)
-        )
-        for what, data in BAD_MESSAGES.items():
-            stream = send(client, data, True)
-            await until(lambda: stream in resets, what)
-            assert resets[stream] == 0x10E, (what, hex(resets[stream]))
-        # The connection is none the worse for it; unknown frames and streams mean nothing.
-        send(client, b"\x40\x54nothing", False, True)
-        exchange = client.request("GET", "/headers")
-        await exchange.until(lambda exchange: exchange.status == 200)
-
-    for what, (data, code) in BAD_CONNECTIONS.items():
-        async with open_client(url, ca, http=False) as client:
-            send(client, SETTINGS, False, True)
-            send(client, data, True)
-            await until(lambda: client.terminated, what)
-            assert client.terminated.error_code == code, (what, client.terminated)
-
-    for what, (streams, code) in BAD_STREAMS.items():
-        async with open_client(url, ca, http=False) as client:
-            for data, end in streams:
-                send(client, data, end, True)
-            await until(lambda: client.terminated, what)
-            assert client.terminated.error_code == code, (what, client.terminated)
-    return "ok"
-
-
-async def rapid_reset(url, ca):
+async def rapid_reset(url, ca, how="stop"):
     """Requests that are given up before they are answered, one after the other."""
     async with open_client(url, ca) as client:
         for _ in range(2000):
             if client.terminated:
                 break
-            exchange = client.request("GET", "/slow?ms=10000")
-            client._quic.stop_stream(exchange.stream, 0x10C)
+            exchange = client.request("GET", "/slow?ms=10000", end=how == "stop")
+            if how != "reset":
+                client._quic.stop_stream(exchange.stream, 0x10C)
+            if how != "stop":
+                client._quic.reset_stream(exchange.stream, 0x10C)
             client.transmit()
             await asyncio.sleep(0.002)
         await until(lambda: client.terminated, "the connection goes on")
@@ -479,6 +334,65 @@ async def early(url, ca, wanted):
                 assert exchange.status in (200, 404), exchange.status
             marks = [json.loads(bytes(exchanges[0].body))["headers"].get("early-data")]
             seen.append({"accepted": client._quic.tls.early_data_accepted, "mark": marks[0]})
+    return seen
+
+
+class Tap:
+    """A client's socket, and what has gone through it."""
+
+    def __init__(self, transport, sent):
+        self.transport, self.sent = transport, sent
+
+    def sendto(self, data, addr=None):
+        self.sent.append(data)
+        self.transport.sendto(data, addr)
+
+    def __getattr__(self, name):
+        return getattr(self.transport, name)
+
+
+async def too_early(url, ca):
+    """A server that wants no early data says so, and gets the request once more; a replay gets nothing."""
+    tickets, sent = [], []
+    async with open_client(url, ca, session_ticket_handler=tickets.append) as client:
+        await client.fetch("GET", "/before")
+        await until(lambda: tickets, "no ticket")
+    made = Client.connection_made
+    Client.connection_made = lambda client, transport: made(client, Tap(transport, sent))
+    config = configuration(ca)
+    config.session_ticket = tickets.pop()
+    async with open_client(url, ca, config, wait_connected=False) as client:
+        early = client.request("GET", "/early")
+        await early.until(lambda exchange: exchange.ended.is_set())
+        again = await client.fetch("GET", "/early")
+        accepted = client._quic.tls.early_data_accepted
+        recorded = list(sent)
+    Client.connection_made = made
+    # Whoever was on the way sends all of it once more, from elsewhere, when the connection is forgotten.
+    await asyncio.sleep(1)
+    server = urlparse(url)
+    replay = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for data in recorded:
+        replay.sendto(data, ("127.0.0.1", server.port))
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(1)
+    return {"early": early.status, "again": again.status, "accepted": accepted}
+
+
+async def crowd(url, ca, count):
+    """More connections from one address than it may have: how many there were, and again after they left."""
+    seen = []
+    for _ in range(2):
+        async with contextlib.AsyncExitStack() as stack:
+            inside = 0
+            for _ in range(int(count)):
+                try:
+                    client = await stack.enter_async_context(open_client(url, ca))
+                except ConnectionError:
+                    continue
+                inside += (await client.fetch("GET", "/headers")).status == 200
+            seen.append(inside)
+        await asyncio.sleep(1)
     return seen
 
 

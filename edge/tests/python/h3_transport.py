@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 from aioquic.asyncio.client import connect
 from aioquic.buffer import Buffer, encode_uint_var
 from aioquic.quic.connection import QuicConnection
+from aioquic.quic.crypto import CryptoPair
 
 from h3_client import Client, configuration, open_client
 
@@ -36,6 +37,9 @@ PARAMETERS = {
     "a preferred address, as of a server": [(0x0D, bytes(61))],
     "another connection ID than the packets have": [(0x0F, bytes(8))],
     "a flag with a value": [(0x0C, b"\1")],
+    "no connection ID of its own": [(0x0F, None)],
+    "more streams to one side than can be numbered": [(0x09, var((1 << 60) + 1))],
+    "an idle time cut short": [(0x01, b"\x80")],
 }
 # More than one answer is right.
 PARAMETER_CODES = {"another connection ID than the packets have": {PARAMETER, PROTOCOL}}
@@ -77,6 +81,16 @@ FRAMES = {
         var(0x18) + var(2) + var(3) + b"\x08" + bytes(8 + 16),
         {ENCODING},
     ),
+    "an ID longer than there are": (var(0x18) + var(9) + var(0) + b"\x15" + bytes(21 + 16), {ENCODING}),
+    "a reset of a stream that only we send": (
+        var(0x04) + var(3) + var(0) + var(0),
+        {STREAM_STATE},
+    ),
+    "a stop of a stream that we have not begun": (var(0x05) + var(1) + var(0), {STREAM_STATE}),
+    "room on a stream that we have not begun": (var(0x11) + var(1) + var(100), {STREAM_STATE}),
+    "a datagram that was not agreed on": (var(0x31) + var(1) + b"x", {PROTOCOL}),
+    # The message KeyUpdate of TLS, which QUIC has not (RFC 9001 §6): the alert unexpected_message.
+    "new keys as in TLS": (var(0x06) + var(0) + var(5) + b"\x18\0\0\1\0", {0x10A}),
     "a handshake that goes on far ahead": (
         var(0x06) + var(1 << 24) + var(1) + b"x",
         {CRYPTO_BUFFER, PROTOCOL, ENCODING},
@@ -99,6 +113,8 @@ def serialize(connection):
         if key not in keys:
             out += buffer.data_slice(start, buffer.tell())
     for key, value in pairs:
+        if value is None:
+            continue
         out += var(key) + var(len(value)) + value
     return bytes(out)
 
@@ -117,7 +133,7 @@ async def ending(client):
     return client.terminated.error_code
 
 
-async def parameter(url, ca, pairs):
+async def parameter(url, ca, pairs, alpn=None):
     clients = []
 
     def create(*args, **kwargs):
@@ -126,6 +142,7 @@ async def parameter(url, ca, pairs):
 
     config = configuration(ca)
     config.pairs = pairs
+    config.alpn_protocols = alpn or config.alpn_protocols
     server = urlparse(url)
     try:
         async with connect(
@@ -173,6 +190,44 @@ async def frames(url, ca):
     async with open_client(url, ca) as client:
         assert (await client.fetch("GET", "/headers")).status == 200
     return len(seen)
+
+
+# What is changed in the packets that a client seals: the bits of the first byte that tell them, and how.
+# Reserved bits must be zero (RFC 9000 §17.2, §17.3.1), and a path is asked after once keys are agreed (§12.4).
+PACKETS = {
+    "reserved bits in the handshake": (0xB0, 0xA0, lambda head, frames: (head | 0x0C, frames)),
+    "reserved bits afterwards": (0x80, 0x00, lambda head, frames: (head | 0x18, frames)),
+    "a path asked after in the handshake": (
+        0xB0,
+        0xA0,
+        lambda head, frames: (head, (b"\x1a" + bytes(8)).ljust(len(frames), b"\0")),
+    ),
+}
+SEAL = CryptoPair.encrypt_packet
+
+
+async def packets(url, ca):
+    """Packets that cannot be: the connection ends with PROTOCOL_VIOLATION."""
+    seen = {}
+    for what, (mask, kind, change) in PACKETS.items():
+
+        def seal(pair, header, frames, number):
+            if header[0] & mask == kind:
+                first, frames = change(header[0], frames)
+                header = bytes([first]) + header[1:]
+            return SEAL(pair, header, frames, number)
+
+        CryptoPair.encrypt_packet = seal
+        seen[what] = await parameter(url, ca, [])
+        CryptoPair.encrypt_packet = SEAL
+    wrong = {what: code for what, code in seen.items() if code != PROTOCOL}
+    assert not wrong, wrong
+    return len(seen)
+
+
+async def alpn(url, ca):
+    """A client that speaks something else is told so (RFC 9001 §8.1)."""
+    return await parameter(url, ca, [], ["hq-interop"])
 
 
 def main():

@@ -9,11 +9,16 @@ use crate::support::{Demo, Setup, heavy, is_soak, light, rss_bytes, wait_until};
 fn messages_and_streams_that_break_the_rules() {
     let _machine = light();
     let (_demo, mut edge) = start();
-    assert_eq!(scenario(&edge, "malformed", &[]), "ok");
-    for table in ["parameters", "frames"] {
-        let rows = run("h3_transport.py", &edge, table, &[]);
-        assert!(rows.as_u64() > Some(10), "{table}: {rows}");
+    for table in ["messages", "nothing", "connections"] {
+        let rows = run("h3_malformed.py", &edge, table, &[]);
+        assert!(rows.as_u64() > Some(7), "{table}: {rows}");
     }
+    for table in ["parameters", "frames", "packets"] {
+        let rows = run("h3_transport.py", &edge, table, &[]);
+        assert!(rows.as_u64() > Some(2), "{table}: {rows}");
+    }
+    // The alert no_application_protocol (RFC 9001 §8.1).
+    assert_eq!(run("h3_transport.py", &edge, "alpn", &[]), 0x178);
     let failed = || {
         let reason = ["reason=\"transport\""];
         let metrics = edge.metrics();
@@ -27,9 +32,14 @@ fn messages_and_streams_that_break_the_rules() {
 fn requests_given_up_in_bulk_end_the_connection() {
     let _machine = light();
     let (_demo, mut edge) = start();
-    let outcome = scenario(&edge, "rapid_reset", &[]);
-    let requests = outcome["requests"].as_u64().expect("a number");
-    assert!(requests < 400, "{requests} before it ended");
+    for how in ["stop", "reset", "both"] {
+        let outcome = scenario(&edge, "rapid_reset", &[how]);
+        let requests = outcome["requests"].as_u64().expect("a number");
+        assert!(requests < 400, "{how}: {requests} before it ended");
+    }
+    let outcome = run("h3_malformed.py", &edge, "streams", &[]);
+    assert_eq!(outcome["code"], 0x107, "{outcome}");
+    assert!(outcome["opened"].as_u64() < Some(400), "{outcome}");
     edge.assert_healthy();
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{LIMIT, scenario, start};
-use crate::support::{Demo, Process, Setup, free_port, light, peer, run_driver};
+use crate::support::{Answer, Demo, Process, Setup, Upstream, free_port, light, peer, run_driver};
 
 /// With two workers the kernel's hash would choose the wrong one for half of the ports.
 #[test]
@@ -74,6 +74,25 @@ fn early_data_is_taken_once_and_only_where_it_is_wanted() {
         scenario(&edge, "early", &["yes"]),
         serde_json::json!([waited, off])
     );
+}
+
+#[test]
+fn a_server_may_find_a_request_too_early() {
+    let _machine = light();
+    let upstream = Upstream::start(Answer::TooEarly);
+    let mut edge = Setup::new(upstream.address)
+        .top("workers = 2")
+        .section("quic", "early_data = true")
+        .route("early_data = true")
+        .start();
+    let outcome = scenario(&edge, "too_early", &[]);
+    let expected = serde_json::json!({"early": 425, "again": 200, "accepted": true});
+    assert_eq!(outcome, expected);
+    let received = upstream.received().to_ascii_lowercase();
+    // Nothing came of the same packets once more.
+    assert_eq!(received.matches("early-data: 1").count(), 1, "{received}");
+    assert_eq!(received.matches("get /early").count(), 2, "{received}");
+    edge.assert_healthy();
 }
 
 #[test]

@@ -29,6 +29,57 @@ fn clients_prove_their_address_where_that_is_wanted() {
     assert_eq!(edge.metrics().sum("edge_quic_retries_total", &[]), 3.0);
 }
 
+/// Which worker a connection comes to is the kernel's choice; there is one bound for all of them.
+#[test]
+fn connections_of_an_address_are_bounded_over_all_workers() {
+    let _machine = light();
+    let demo = Demo::start();
+    let mut edge = Setup::new(demo.address)
+        .top("workers = 2")
+        .section("quic", "connections_per_address = 3")
+        .start();
+    let inside = scenario(&edge, "crowd", &["16"]);
+    assert_eq!(inside, serde_json::json!([3, 3]));
+    let refused = edge.metrics().sum(
+        "edge_quic_handshake_failures_total",
+        &["reason=\"refused\""],
+    );
+    assert_eq!(refused, 26.0);
+    edge.assert_healthy();
+}
+
+/// Where a network card does it wrong, datagrams go and come one by one; a reload is enough.
+#[test]
+fn datagrams_go_alone_where_that_is_wanted() {
+    let _machine = light();
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address)
+        .section("quic", "offload = false")
+        .start();
+    let moved = || {
+        let metrics = edge.metrics();
+        let out = ["direction=\"out\""];
+        (
+            metrics.sum("edge_quic_datagrams_total", &out),
+            metrics.sum("edge_quic_system_calls_total", &out),
+        )
+    };
+    scenario(&edge, "bulk", &["2"]);
+    let (datagrams, calls) = moved();
+    assert!(
+        datagrams > 1000.0 && datagrams == calls,
+        "{datagrams} {calls}"
+    );
+    edge.rewrite(&edge.config().replace("offload = false", "offload = true"));
+    edge.reload();
+    std::thread::sleep(Duration::from_millis(300));
+    let before = moved();
+    scenario(&edge, "bulk", &["2"]);
+    let after = moved();
+    let per_call = (after.0 - before.0) / (after.1 - before.1);
+    assert!(per_call > 2.0, "{per_call} datagrams a call");
+}
+
 #[test]
 fn a_connection_that_died_with_its_process_is_reset() {
     let _machine = light();

@@ -62,6 +62,8 @@ pub(crate) enum Answer {
     Hold(Vec<u8>),
     /// Answers requests for `/good` and no others.
     OnlyGood,
+    /// Answers 425 to what came in early data (RFC 8470), and 200 to everything else.
+    TooEarly,
     /// Sends the same bytes again and again, at this interval, until the peer closes.
     Repeat(Vec<u8>, Duration),
 }
@@ -175,6 +177,13 @@ impl Shared {
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
                 .is_ok(),
             Answer::OnlyGood => true,
+            Answer::TooEarly => {
+                let is_early = memchr::memmem::find(head, b"arly-Data: 1").is_some()
+                    || memchr::memmem::find(head, b"arly-data: 1").is_some();
+                let status = if is_early { "425 Too Early" } else { "200 OK" };
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).is_ok()
+            }
             Answer::Keep(bytes) => stream.write_all(bytes).is_ok(),
             Answer::Close(bytes) => {
                 let _ = stream.write_all(bytes);
