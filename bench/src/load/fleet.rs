@@ -207,9 +207,10 @@ impl Fleet {
         let Some(Some(caller)) = self.callers.get_mut(index) else {
             return;
         };
-        let under_way = caller.under_way();
         scratch.done.clear();
         let read = caller.ready(body, scratch);
+        // The end of a connection may come with the answer before it.
+        let under_way = caller.under_way();
         let (is_last, is_resumed) = (caller.is_last(), caller.is_resumed());
         if !scratch.done.is_empty() {
             let now_ns = monotonic_ns();
@@ -219,31 +220,30 @@ impl Fleet {
             }
             self.outstanding -= scratch.done.len();
         }
-        match read {
-            Ok(()) if scratch.done.is_empty() => {}
-            Ok(()) => {
-                if self.way == Way::EachTime
-                    && let Some(caller) = self.callers[index].take()
-                {
+        match (read, self.way) {
+            (Ok(()), _) if scratch.done.is_empty() => {}
+            (_, Way::EachTime) if !scratch.done.is_empty() => {
+                if let Some(caller) = self.callers[index].take() {
                     caller.close();
                 }
-                if is_last && self.way == Way::Reconnect {
-                    slice.reconnected += 1;
-                    return self.renew(token.index, slice, owner, reactor);
-                }
+                self.again(token.index, slice, owner, reactor);
+            }
+            (Ok(()), Way::Reconnect) if is_last => {
+                slice.reconnected += 1;
+                self.renew(token.index, slice, owner, reactor);
+            }
+            (Ok(()), _) => {
                 for _ in 0..scratch.done.len() {
                     self.again(token.index, slice, owner, reactor);
                 }
             }
-            Err(_) if under_way == 0 && self.way == Way::Reconnect => {
+            (Err(_), Way::Reconnect) if under_way == 0 => {
                 slice.reconnected += 1;
                 self.callers[index] = None;
-                if let Some(at) = self.free.iter().position(|&free| free as usize == index) {
-                    self.free.swap_remove(at);
-                    self.renew(token.index, slice, owner, reactor);
-                }
+                self.free.retain(|&free| free as usize != index);
+                self.renew(token.index, slice, owner, reactor);
             }
-            Err(error) => self.lost(token.index, &error, slice, owner, reactor),
+            (Err(error), _) => self.lost(token.index, &error, slice, owner, reactor),
         }
     }
 
