@@ -6,7 +6,7 @@ use crate::origin::{NONCE_AT, NONCE_BYTES};
 pub(crate) const CALL_BYTES: usize = 200;
 
 /// Fields of a call beside those that every request has.
-pub(super) const FIELDS: [(&str, &str); 3] = [
+pub(crate) const FIELDS: [(&str, &str); 3] = [
     ("accept", "application/json, text/event-stream"),
     ("content-type", "application/json"),
     ("mcp-protocol-version", "2025-06-18"),
@@ -18,7 +18,7 @@ pub(super) fn nonce(serial: u64) -> [u8; NONCE_BYTES] {
 }
 
 /// The body with this id.
-pub(super) fn body(nonce: &[u8; NONCE_BYTES]) -> [u8; CALL_BYTES] {
+pub(crate) fn body(nonce: &[u8; NONCE_BYTES]) -> [u8; CALL_BYTES] {
     let start = format!(
         r#"{{"jsonrpc":"2.0","id":"{}","method":"tools/call","params":{{"name":"echo","arguments":{{"text":""#,
         "0".repeat(NONCE_BYTES)

@@ -1,7 +1,7 @@
 //! A client of HTTP/3.
 
 use std::future::poll_fn;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use anyhow::{Context, Result, ensure};
 use bytes::{Buf, Bytes};
 use h3_quinn::OpenStreams;
 use http::{Method, Request, StatusCode};
+use nix::sys::socket::{setsockopt, sockopt};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Endpoint, TransportConfig, VarInt};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt};
 use tokio::task::spawn_local;
 
 use super::bulk::{Direction, check_upload};
@@ -21,6 +22,8 @@ use crate::origin::{ANSWER_BYTES, PATTERN_BYTES, pattern};
 /// Windows so large that they never stop a body.
 const STREAM_WINDOW: u32 = 16 << 20;
 const WINDOW: u32 = 64 << 20;
+/// What arrives while the generator does something else is not lost.
+const RECEIVE_BYTES: usize = 8 << 20;
 /// Connections stay open for the whole run.
 const IDLE: Duration = Duration::from_secs(600);
 /// For a connection and its handshake.
@@ -49,7 +52,13 @@ pub(super) fn endpoint(tls: &rustls::ClientConfig) -> Result<Endpoint> {
     let crypto = QuicClientConfig::try_from(tls.clone())?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     config.transport_config(Arc::new(transport));
-    let mut endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into())?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    // Only root may go beyond the system's limit.
+    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BYTES).is_err() {
+        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BYTES)?;
+    }
+    let runtime = Arc::new(TokioRuntime);
+    let mut endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
     endpoint.set_default_client_config(config);
     Ok(endpoint)
 }

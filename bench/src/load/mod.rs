@@ -19,6 +19,7 @@ mod tasks;
 mod tls;
 
 pub(crate) use bulk::{Bulk, Direction};
+pub(crate) use call::{FIELDS, body as call_body};
 pub(crate) use crew::Crew;
 pub(crate) use driver::{Driver, Endpoint, Pace};
 pub(crate) use h3::ALPN as HTTP3;

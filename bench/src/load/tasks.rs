@@ -137,6 +137,40 @@ impl Tasks {
         Ok(slice)
     }
 
+    /// Calls once every `pause` over the first connection to a proxy, and adds every answer to
+    /// `answers`. The calls are those with the serial numbers from 1 on.
+    pub(crate) fn paced(
+        &mut self,
+        fleet: usize,
+        count: u64,
+        pause: Duration,
+        answers: &mut Vec<u8>,
+    ) -> Result<Slice> {
+        let client = self.fleets[fleet].first_mut().context("no connection")?;
+        let mut slice = Slice::default();
+        let start_ns = monotonic_ns();
+        self.local.block_on(&self.runtime, async {
+            let mut ticks = tokio::time::interval(pause);
+            let expected = answer_body();
+            for serial in 1..=count {
+                ticks.tick().await;
+                check_interrupt()?;
+                let (nonce, mut answer) = (call::nonce(serial), [0; ANSWER_BYTES]);
+                let sent_ns = monotonic_ns();
+                let call = client.call(call::body(&nonce), &mut answer);
+                let length = timeout(GRACE, call).await.context("no answer")??;
+                slice.answered(monotonic_ns() - sent_ns);
+                if !super::answer::is_answer(&answer[..length], &nonce, &expected) {
+                    bail!("the body is not the one that belongs to this request");
+                }
+                answers.extend_from_slice(&answer[..length]);
+            }
+            Ok(())
+        })?;
+        slice.wall_ns = monotonic_ns() - start_ns;
+        Ok(slice)
+    }
+
     /// Moves a body of `bytes` over the first connection to a proxy.
     pub(crate) fn bulk(&mut self, fleet: usize, direction: Direction, bytes: u64) -> Result<Slice> {
         check_interrupt()?;

@@ -28,6 +28,8 @@ pub(crate) struct Peer {
     pub(crate) workers: usize,
     /// Further keys of edge's only route.
     pub(crate) route: &'static str,
+    /// The lines of edge's [quic].
+    pub(crate) quic: &'static str,
 }
 
 impl From<Proxy> for Peer {
@@ -37,6 +39,7 @@ impl From<Proxy> for Peer {
             label: proxy.name().to_owned(),
             workers: 1,
             route: "",
+            quic: "",
         }
     }
 }
@@ -206,6 +209,7 @@ impl Peer {
             ("connections", connections()?.to_string()),
             ("workers", self.workers.to_string()),
             ("route", self.route.to_owned()),
+            ("quic", self.quic.to_owned()),
             ("shield", setup.shield.to_owned()),
         ])
     }

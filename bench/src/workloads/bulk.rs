@@ -10,7 +10,7 @@ use super::stage::{Stage, peers};
 use crate::load::{Bulk, Direction, HTTP3, Tasks, client_config};
 use crate::measure::Cpus;
 use crate::origin::BulkOrigin;
-use crate::peers::{Proxy, quic_counters};
+use crate::peers::{Peer, Proxy, quic_counters};
 use crate::report::{Record, Title};
 
 const TITLE: Title = Title {
@@ -18,7 +18,8 @@ const TITLE: Title = Title {
     title: "large bodies",
     about: "Bodies of 1 GiB over one connection, every byte compared where it arrives. CPU of the \
             proxy per 10^9 bytes. `datagrams/send` and `/receive` are edge's own counters: how many \
-            datagrams it moves in a system call with GSO and GRO.",
+            datagrams it moves in a system call with GSO and GRO, which edge-alone does without \
+            (`offload = false`).",
 };
 const MIB: u64 = 1024;
 const MIB_QUICK: u64 = 16;
@@ -59,7 +60,15 @@ fn over_http1(options: &Options, bytes: u64) -> Result<Vec<Record>> {
 }
 
 fn over_http3(options: &Options, bytes: u64) -> Result<Vec<Record>> {
-    let mut stage = Stage::set(&peers(options, Proxy::has_http3)?, origin()?)?;
+    let mut chosen = peers(options, Proxy::has_http3)?;
+    if options.proxies.contains(&Proxy::Edge) {
+        chosen.push(Peer {
+            label: "edge-alone".to_owned(),
+            quic: "offload = false",
+            ..Peer::from(Proxy::Edge)
+        });
+    }
+    let mut stage = Stage::set(&chosen, origin()?)?;
     let tls = client_config(stage.identity.authority.clone(), HTTP3)?;
     let mut tasks = Tasks::new()?;
     let mut fleets = Vec::new();

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
-    attack, bulk, calls, generator, handshake, https3, mcp, rate, reload, scaling, shield, slow,
-    sse, startup, target,
+    attack, bulk, calls, generator, generator_http3, handshake, https3, mcp, rate, reload, scaling,
+    shield, slow, sse, startup, target,
 };
 use crate::measure::watch_interrupt;
 use crate::peers::Proxy;
@@ -53,6 +53,9 @@ enum Other {
     },
     /// This generator against wrk, h2load and ab on the same target: calls per second, and CPU
     Generator {
+        /// Instead its HTTP/3 client against aioquic's: the same calls at the same pace through edge
+        #[arg(long)]
+        http3: bool,
         /// Slices for each of them
         #[arg(long, default_value_t = 3)]
         slices: u32,
@@ -187,7 +190,10 @@ impl Command {
                 out,
                 proxy,
             }) => explain(*workload, *seconds, out, *proxy),
-            Some(Other::Generator { slices, seconds }) => generator::check(*slices, *seconds),
+            Some(Other::Generator { http3: true, .. }) => generator_http3::check(),
+            Some(Other::Generator {
+                slices, seconds, ..
+            }) => generator::check(*slices, *seconds),
             None => measure(&self.options),
         }
     }

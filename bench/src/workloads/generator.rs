@@ -42,13 +42,13 @@ struct Seen {
 }
 
 /// The origin as a program of its own.
-struct Origin {
+pub(super) struct Origin {
     child: Child,
     address: SocketAddr,
 }
 
 impl Origin {
-    fn start() -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("bench-origin");
         let mut child = Command::new(&program)
             .args(["--listen", "127.0.0.1:0"])

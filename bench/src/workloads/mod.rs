@@ -5,6 +5,7 @@ mod bulk;
 mod calls;
 mod command;
 mod generator;
+mod generator_http3;
 mod handshake;
 mod https3;
 mod mcp;
