@@ -22,7 +22,10 @@ impl Authority {
             end + 1
         } else {
             let end = bytes.iter().position(|&b| b == b':').unwrap_or(bytes.len());
-            if end == 0 || !bytes[..end].iter().all(|&b| is_reg_name(b)) {
+            let host = &bytes[..end];
+            // A name has no empty labels; what a server makes of one is anyone's guess.
+            let empty_label = host.starts_with(b".") || host.windows(2).any(|pair| pair == b"..");
+            if end == 0 || empty_label || !host.iter().all(|&b| is_reg_name(b)) {
                 return None;
             }
             end
@@ -103,7 +106,7 @@ mod tests {
         }
         for text in [
             "", ":80", "a b", "a@b", "a/b", "a:b", "a:99999", "a:123456", "[::1", "[zz]", "::1",
-            "a,b", "a\tb", "h\u{e9}", "a?b", "a:80:80", "[::1]x",
+            "a,b", "a\tb", "h\u{e9}", "a?b", "a:80:80", "[::1]x", ".", "..", ".a", "a..b",
         ] {
             assert!(Authority::parse(text.as_bytes()).is_none(), "{text:?}");
         }

@@ -14,6 +14,7 @@ mod proxy_header;
 mod proxy_protocol;
 mod section;
 mod target;
+mod trailer;
 mod websocket;
 mod websocket_frames;
 
@@ -25,6 +26,7 @@ pub use proxy_header::{ProxyVersion, write_proxy_header};
 pub use proxy_protocol::{ProxyHeader, ProxyHeaderError, parse_proxy_header};
 pub use section::{RequestSection, SectionError, trailer_line};
 pub use target::{Target, TargetError};
+pub use trailer::is_alike;
 pub use websocket::{
     Upgrade, WEBSOCKET_VERSION, is_valid_opening, websocket_accept, websocket_key,
 };

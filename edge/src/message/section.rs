@@ -5,6 +5,7 @@
 
 use http::{Method, StatusCode};
 
+use super::trailer::{frames_by_another_name, may_trail};
 use super::{Authority, BodyLength, Fields, Name, RequestHead, Target, Upgrade, Version, h1};
 
 /// Why a request head is refused.
@@ -129,12 +130,16 @@ impl RequestSection {
             self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             return Ok(());
         }
-        let value = value.trim_ascii();
+        // RFC 9113 §8.2.1: no white space around a value.
+        if value.trim_ascii().len() != value.len() {
+            return Err(SectionError::Malformed);
+        }
         let known = Name::of(name);
         if is_of_connection(known, value) {
             return Err(SectionError::Malformed);
         }
         match known {
+            _ if frames_by_another_name(known, name) => {}
             Name::Te | Name::ProxyAuthorization => {}
             Name::Host => {
                 let host = Authority::parse(value).ok_or(SectionError::Malformed)?;
@@ -242,7 +247,9 @@ pub fn trailer_line(name: &[u8], value: &[u8], trailers: &mut Fields) -> Option<
     if is_of_connection(Name::of(name), value) {
         return None;
     }
-    trailers.push(name, value);
+    if may_trail(name) {
+        trailers.push(name, value);
+    }
     Some(())
 }
 

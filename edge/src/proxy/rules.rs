@@ -6,7 +6,7 @@ use super::exchange::Peer;
 use super::facts::Facts;
 use super::request_id::RequestId;
 use crate::config::{Change, FieldRule, RouteMatch, Template};
-use crate::message::{Authority, Fields, RequestHead};
+use crate::message::{Authority, Fields, RequestHead, is_alike};
 
 /// What browsers must hear over TLS only (RFC 6797 §7.2).
 const HSTS: &str = "strict-transport-security";
@@ -96,7 +96,13 @@ pub(super) fn apply_to_request(
             "host" => {
                 head.sent.get_or_insert_default().host = Authority::parse(value.as_bytes());
             }
-            _ => apply(rule, value, &mut head.fields),
+            // CGI-like upstreams read `_` as `-`: no second spelling of what is set or removed.
+            name => {
+                if matches!(rule.change, Change::Set(_) | Change::Remove) {
+                    head.fields.retain(|_, found, _| !is_alike(found, name));
+                }
+                apply(rule, value, &mut head.fields);
+            }
         }
     }
 }

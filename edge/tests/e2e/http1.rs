@@ -192,6 +192,67 @@ fn trailers_pass_both_ways() {
     assert!(received.ends_with("0\r\nx-up: 7\r\n\r\n"), "{received:?}");
 }
 
+/// RFC 9110 §6.5.1: a recipient may merge trailers into the head it has acted on already.
+#[test]
+fn what_a_head_is_for_does_not_trail() {
+    let _machine = light();
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\
+                  Set-Cookie: evil=1\r\nX-Sum: 42\r\nLocation: /evil\r\n\r\n";
+    let upstream = Upstream::start(Answer::Keep(answer.as_bytes().to_vec()));
+    let edge = Setup::new(upstream.address).start();
+    let mut client = edge.tls();
+    client.send(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\
+         X-Up: 7\r\nAuthorization: evil\r\nX-Forwarded-For: evil\r\nX_Real_IP: evil\r\n\
+         Client-Cert: evil\r\nMcp-Session-Id: evil\r\nCookie: evil\r\n\r\n",
+    );
+    let response = client.response(false);
+    assert_eq!(response.text(), "ok");
+    assert_eq!(response.trailers, [("x-sum".to_owned(), "42".to_owned())]);
+    let received = upstream.received().to_ascii_lowercase();
+    assert!(received.ends_with("0\r\nx-up: 7\r\n\r\n"), "{received:?}");
+}
+
+/// A server that reads `_` as `-` would take it for the framing that the proxy has not seen.
+#[test]
+fn framing_by_another_name_does_not_pass() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .route("request_headers = [\"X-Tenant: mine\"]")
+        .start();
+    let request = "POST / HTTP/1.1\r\nHost: localhost\r\nContent_Length: 9\r\n\
+                   Transfer_Encoding: chunked\r\nX_Tenant: evil\r\nX_Kept: 1\r\n\
+                   Content-Length: 2\r\n\r\nhi";
+    assert_eq!(edge.plain().exchange(request).status, 200);
+    let received = upstream.received().to_ascii_lowercase();
+    assert!(received.contains("x_kept: 1"), "{received}");
+    assert!(received.contains("x-tenant: mine"), "{received}");
+    for text in ["content_length", "transfer_encoding", "evil"] {
+        assert!(!received.contains(text), "{text} in {received}");
+    }
+}
+
+/// RFC 9110 §7.6.2, §9.3.7.
+#[test]
+fn questions_for_the_proxy_end_there() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address).start();
+    let ask = |target: &str, left: &str| {
+        let request = format!(
+            "OPTIONS {target} HTTP/1.1\r\nHost: localhost\r\nMax-Forwards: {left}\r\nConnection: close\r\n\r\n"
+        );
+        edge.plain().exchange(request).status
+    };
+    assert_eq!(ask("*", "9"), 204);
+    assert_eq!(ask("/", "0"), 204);
+    assert_eq!(upstream.received(), "");
+    assert_eq!(ask("/", "3"), 200);
+    let received = upstream.received().to_ascii_lowercase();
+    assert!(received.contains("max-forwards: 2\r\n"), "{received}");
+}
+
 #[test]
 fn http10_clients_get_what_they_understand() {
     let _machine = light();

@@ -81,7 +81,7 @@ impl<T: Transport> Connection<'_, T> {
             ));
         };
         if end.unwrap_or(self.input.len()) > self.head_bytes_max {
-            let status = match self.scan.in_first_line() {
+            let status = match self.scan.first_line_exceeds(self.head_bytes_max) {
                 true => StatusCode::URI_TOO_LONG,
                 false => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             };

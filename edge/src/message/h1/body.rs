@@ -3,6 +3,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::lines::HeadScan;
+use crate::message::trailer::may_trail;
 use crate::message::{BodyLength, Fields, Name};
 
 /// Bytes of chunk extensions tolerated in one body: they carry no meaning here, so a peer that
@@ -220,7 +221,9 @@ fn parse_trailers(section: &[u8]) -> Result<Fields, BodyError> {
         ) {
             return Err(BodyError::Trailers);
         }
-        fields.push(field.name.as_bytes(), field.value.trim_ascii());
+        if may_trail(field.name.as_bytes()) {
+            fields.push(field.name.as_bytes(), field.value.trim_ascii());
+        }
     }
     Ok(fields)
 }

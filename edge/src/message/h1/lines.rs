@@ -10,6 +10,8 @@ pub struct HeadScan {
     scanned: usize,
     line_start: usize,
     line_seen: bool,
+    /// Where the first line has ended.
+    first_line_end: usize,
 }
 
 /// A CR or LF that is not part of CRLF, or NUL.
@@ -40,15 +42,19 @@ impl HeadScan {
             if empty && self.line_seen {
                 return Ok(Some(self.scanned));
             }
-            self.line_seen |= !empty;
+            if !empty && !self.line_seen {
+                self.line_seen = true;
+                self.first_line_end = self.line_start;
+            }
         }
         self.scanned = buf.len();
         Ok(None)
     }
 
-    /// Whether the first line has not ended yet.
-    pub fn in_first_line(&self) -> bool {
-        !self.line_seen
+    /// Whether the first line is longer than that, with the empty lines before it; one that has not
+    /// ended yet counts as long as it may become.
+    pub fn first_line_exceeds(&self, bytes: usize) -> bool {
+        !self.line_seen || self.first_line_end > bytes
     }
 }
 
@@ -68,6 +74,18 @@ mod tests {
         assert_eq!(whole(b"GET / HTTP/1.1\nA: b\r\n\r\n"), Err(LineError));
         assert_eq!(whole(b"GET / HTTP/1.1\r\nA: b\rc\r\n\r\n"), Err(LineError));
         assert_eq!(whole(b"GET / HTTP/1.1\r\nA: \0\r\n\r\n"), Err(LineError));
+    }
+
+    #[test]
+    fn long_first_lines_are_told_from_long_heads() {
+        let exceeds = |bytes: &[u8]| {
+            let mut scan = HeadScan::default();
+            scan.end_of_head(bytes).expect("valid");
+            scan.first_line_exceeds(20)
+        };
+        assert!(exceeds(b"GET /aaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+        assert!(exceeds(b"GET /aaaaaaaaaaaaaa HTTP/1.1\r\nA: b\r\n\r\n"));
+        assert!(!exceeds(b"GET / HTTP/1.1\r\nA: bbbbbbbbbbbbbbbbbbbb"));
     }
 
     #[test]

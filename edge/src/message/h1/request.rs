@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::framing::{Framing, FramingError};
+use crate::message::trailer::frames_by_another_name;
 use crate::message::{
     Authority, BodyLength, Fields, Name, RequestHead, Target, TargetError, Upgrade, Version,
 };
@@ -116,6 +117,7 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
             Name::KeepAlive | Name::ProxyConnection | Name::ProxyAuthorization => {}
             // RFC 9110 §10.1.4: `trailers` is the one transfer preference worth passing on.
             Name::Te => {}
+            _ if frames_by_another_name(name, field.name.as_bytes()) => {}
             _ => fields.push(field.name.as_bytes(), value),
         }
     }

@@ -113,7 +113,11 @@ pub fn parse_response(
             itoa::Buffer::new().format(n).as_bytes(),
         );
     }
-    let keep_alive = !close && (!http10 || keep_alive) && length != BodyLength::UntilClose;
+    // RFC 9110 §8.6, RFC 9112 §6.1: who announces content with 204 may send it, too.
+    let confused = status == StatusCode::NO_CONTENT
+        && (framing.chunked || !matches!(framing.content_length, None | Some(0)));
+    let keep_alive =
+        !close && (!http10 || keep_alive) && length != BodyLength::UntilClose && !confused;
     Ok(ParsedResponse {
         head: ResponseHead {
             status,
@@ -157,6 +161,16 @@ mod tests {
                 "HTTP/1.1 204\r\nConnection: close\r\n\r\n",
                 BodyLength::Empty,
                 false,
+            ),
+            (
+                "HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n",
+                BodyLength::Empty,
+                false,
+            ),
+            (
+                "HTTP/1.1 204 \r\nContent-Length: 0\r\n\r\n",
+                BodyLength::Empty,
+                true,
             ),
             (
                 "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n",
