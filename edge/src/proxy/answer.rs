@@ -15,6 +15,7 @@ use super::facts::Facts;
 use super::forward;
 use super::guard::{Admitted, Refusal};
 use super::limits::When;
+use super::options;
 use super::reply::Reply;
 use super::rewrite::rewritten;
 use super::rules::{self, ResponseRules};
@@ -135,6 +136,7 @@ impl Proxy {
                         head.sent.get_or_insert_default().target = target;
                     }
                     let trace = record.trace.as_deref();
+                    options::count_hop(head);
                     forward::request_fields(head, peer, request_id, &self.forwarding, trace);
                     if let (Some(consent), Some(request)) = (consent, &route.auth.request) {
                         consent.tell(request, &mut head.fields);

@@ -11,6 +11,7 @@ use super::configured::Proxy;
 use super::exchange::Peer;
 use super::limits::{Passed, When};
 use super::mcp;
+use super::options;
 use super::reply::Reply;
 use super::router::{Match, Site};
 use crate::clock::monotonic_ns;
@@ -66,6 +67,9 @@ impl Proxy {
         check_client_certificate(head, peer, found)?;
         check_maintenance(head, peer, found)?;
         check_opening(head)?;
+        if let Some(reply) = options::answered_here(head) {
+            return Err(reply.into());
+        }
         if let Some(reply) = self.resource_metadata(head, found) {
             return Err(reply.into());
         }

@@ -25,6 +25,7 @@ mod limits;
 mod matching;
 mod mcp;
 mod offence;
+mod options;
 mod pace;
 mod pass;
 mod relay;
