@@ -65,7 +65,7 @@ impl Workers {
             let plan = WorkerPlan {
                 index,
                 cpu: None,
-                keys: None,
+                quic: None,
                 sockets,
                 serving: serving.clone(),
                 parts: Box::new(parts),
