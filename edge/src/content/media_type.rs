@@ -99,12 +99,21 @@ const TYPES: &[(&str, &str)] = &[
 
 /// The media type for the last segment of a path.
 pub fn media_type(name: &[u8]) -> &'static str {
-    let Some(dot) = name.iter().rposition(|&b| b == b'.') else {
-        return UNKNOWN;
-    };
-    let extension = name[dot + 1..].to_ascii_lowercase();
-    let found = TYPES.binary_search_by(|(known, _)| known.as_bytes().cmp(&extension));
-    found.map_or(UNKNOWN, |at| TYPES[at].1)
+    let of = |extension: &str| type_of_extension(extension).unwrap_or(UNKNOWN);
+    extension(name).map_or(UNKNOWN, |extension| of(&extension))
+}
+
+/// What follows the last dot of a path, in lower case.
+pub fn extension(name: &[u8]) -> Option<String> {
+    let dot = name.iter().rposition(|&b| b == b'.')?;
+    let extension = String::from_utf8(name[dot + 1..].to_vec()).ok()?;
+    Some(extension.to_ascii_lowercase())
+}
+
+/// The media type that an extension in lower case stands for.
+pub fn type_of_extension(extension: &str) -> Option<&'static str> {
+    let found = TYPES.binary_search_by(|(known, _)| known.cmp(&extension));
+    found.ok().map(|at| TYPES[at].1)
 }
 
 #[cfg(test)]

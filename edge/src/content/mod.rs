@@ -11,6 +11,6 @@ mod range;
 pub use cache_control::{CacheControl, age};
 pub use coding::{Accepted, Coding};
 pub use compressible::is_compressible;
-pub use media_type::media_type;
+pub use media_type::{extension, media_type, type_of_extension};
 pub use precondition::{Validators, Verdict};
 pub use range::{Ranges, Span};

@@ -76,6 +76,12 @@ pub(in crate::config) const FILES: Schema = Schema {
             "what stands for a directory",
         ),
         key(
+            "try",
+            Kind::TEXTS,
+            Is("[\"{path}\", \"{path}/\"]"),
+            "where a file is looked for, such as \"{path}.html\"",
+        ),
+        key(
             "fallback",
             Kind::Text,
             Nothing,
@@ -94,5 +100,17 @@ pub(in crate::config) const FILES: Schema = Schema {
             "names that begin with a dot are served too",
         ),
         key("cache_control", Kind::Text, Nothing, "of files"),
+        key(
+            "types",
+            Kind::TEXTS,
+            Is("[]"),
+            "media types, such as \"map: application/json\"",
+        ),
+        key(
+            "default_type",
+            Kind::Text,
+            Is("application/octet-stream"),
+            "the media type of files whose names say nothing",
+        ),
     ],
 };

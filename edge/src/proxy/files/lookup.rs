@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::config::{FilesAction, PathMatch};
+use crate::config::{Attempt, FilesAction, PathMatch};
 use crate::message::RequestHead;
 use crate::net::OpenFile;
 
@@ -45,29 +45,82 @@ pub(super) async fn find(action: &FilesAction, route: &PathMatch, head: &Request
         (true, PathMatch::Regex(_)) | (false, _) => path,
     };
     let found = match relative(path, action.hidden) {
-        Some(path) if path.is_empty() || path.ends_with(b"/") => {
-            index(action, directory, path).await
-        }
-        Some(path) => match open(directory, &path).await {
-            Ok(file) if file.metadata().is_file() => Lookup::File(Box::new(Found { file, path })),
-            Ok(file) if file.metadata().is_dir() => Lookup::Directory,
-            Ok(_) => NOT_FOUND,
-            Err(error) => nothing(&error),
-        },
+        Some(path) => one_of(action, directory, &path).await,
         None => NOT_FOUND,
     };
     match (&found, &action.fallback) {
         (Lookup::Nothing(StatusCode::NOT_FOUND), Some(fallback)) => {
-            let path = fallback.clone().into_bytes();
-            match open(directory, &path).await {
-                Ok(file) if file.metadata().is_file() => {
-                    Lookup::File(Box::new(Found { file, path }))
-                }
-                Ok(_) => found,
-                Err(error) => nothing(&error),
-            }
+            file(directory, fallback.clone().into_bytes()).await
         }
         _ => found,
+    }
+}
+
+/// The first place of the route that there is something at.
+async fn one_of(action: &FilesAction, directory: &Arc<OwnedFd>, path: &[u8]) -> Lookup {
+    let names_directory = path.is_empty() || path.ends_with(b"/");
+    let mut found = NOT_FOUND;
+    // That a path without the slash is a directory, once it is known.
+    let mut is_directory = None;
+    for attempt in &action.tries {
+        let tried = match attempt {
+            Attempt::Path if names_directory => NOT_FOUND,
+            Attempt::Path => match open(directory, path).await {
+                Ok(file) if file.metadata().is_file() => {
+                    let path = path.to_vec();
+                    return Lookup::File(Box::new(Found { file, path }));
+                }
+                Ok(file) => {
+                    is_directory = Some(file.metadata().is_dir());
+                    NOT_FOUND
+                }
+                Err(error) => nothing(&error),
+            },
+            Attempt::Directory if names_directory => index(action, directory, path.to_vec()).await,
+            Attempt::Directory => match is_directory {
+                Some(true) => Lookup::Directory,
+                Some(false) => NOT_FOUND,
+                None => match open(directory, path).await {
+                    Ok(file) if file.metadata().is_dir() => Lookup::Directory,
+                    Ok(_) => NOT_FOUND,
+                    Err(error) => nothing(&error),
+                },
+            },
+            Attempt::With(suffix) => match with(path, suffix) {
+                Some(path) => file(directory, path).await,
+                None => NOT_FOUND,
+            },
+            Attempt::At(path) => file(directory, path.clone().into_bytes()).await,
+        };
+        match tried {
+            Lookup::Nothing(StatusCode::NOT_FOUND) => {}
+            // A directory that must not be listed may have a page of its name beside it.
+            Lookup::Nothing(StatusCode::FORBIDDEN) => found = tried,
+            tried => return tried,
+        }
+    }
+    found
+}
+
+/// A path with something behind it: names below it, or the end of its last name, which must be there
+/// then.
+fn with(path: &[u8], suffix: &str) -> Option<Vec<u8>> {
+    let stem = path.strip_suffix(b"/").unwrap_or(path);
+    let path = match suffix.strip_prefix('/') {
+        Some(below) if stem.is_empty() => below.as_bytes().to_vec(),
+        Some(_) => [stem, suffix.as_bytes()].concat(),
+        None if stem.len() < path.len() || stem.is_empty() => return None,
+        None => [path, suffix.as_bytes()].concat(),
+    };
+    Some(path)
+}
+
+/// A regular file.
+async fn file(directory: &Arc<OwnedFd>, path: Vec<u8>) -> Lookup {
+    match open(directory, &path).await {
+        Ok(file) if file.metadata().is_file() => Lookup::File(Box::new(Found { file, path })),
+        Ok(_) => NOT_FOUND,
+        Err(error) => nothing(&error),
     }
 }
 

@@ -7,7 +7,9 @@ use http::{Method, StatusCode};
 
 use super::lookup::{Found, open};
 use crate::config::FilesAction;
-use crate::content::{Accepted, Coding, Ranges, Span, Validators, Verdict, media_type};
+use crate::content::{
+    Accepted, Coding, Ranges, Span, Validators, Verdict, extension, media_type, type_of_extension,
+};
 use crate::message::{BodyLength, Fields, Name, RequestHead, ResponseHead};
 use crate::net::OpenFile;
 use crate::proxy::deliver::{Content, Part};
@@ -17,13 +19,26 @@ use crate::proxy::request_id::RequestId;
 /// A file that is younger may change once more without its time of change becoming another.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
+/// What the route says of the end of a name, before what is known of it anyway.
+fn type_of<'a>(action: &'a FilesAction, path: &[u8]) -> &'a str {
+    let own = (!action.types.is_empty() || action.default_type.is_some()).then(|| extension(path));
+    let Some(extension) = own else {
+        return media_type(path);
+    };
+    let extension = extension.unwrap_or_default();
+    let own = action.types.get(&*extension).map(|own| &**own);
+    own.or_else(|| type_of_extension(&extension))
+        .or(action.default_type.as_deref())
+        .unwrap_or_else(|| media_type(path))
+}
+
 /// The response for a file, or the answer for conditions and ranges that do not fit it.
 pub(super) async fn response(
     action: &FilesAction,
     found: Found,
     head: &RequestHead,
 ) -> Result<(ResponseHead, Content), Reply> {
-    let media_type = media_type(&found.path);
+    let media_type = type_of(action, &found.path);
     let (file, coding) = match action.precompressed {
         true => compressed(action, found, head).await,
         false => (found.file, None),

@@ -15,6 +15,11 @@ pub(super) struct Nginx {
 impl Nginx {
     /// Serves `www` in `dir` as its defaults have it.
     pub(super) fn start(dir: &Path) -> Nginx {
+        Nginx::with(dir, "")
+    }
+
+    /// Serves `www` in `dir` with these directives of the server.
+    pub(super) fn with(dir: &Path, directives: &str) -> Nginx {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let dir = dir.display();
         let config = format!(
@@ -23,7 +28,7 @@ impl Nginx {
              http {{ access_log off; client_body_temp_path {dir}/nginx-body;\n\
              proxy_temp_path {dir}/nginx-proxy; fastcgi_temp_path {dir}/nginx-fastcgi;\n\
              uwsgi_temp_path {dir}/nginx-uwsgi; scgi_temp_path {dir}/nginx-scgi;\n\
-             server {{ listen {address}; root {dir}/www; index index.html; }} }}\n"
+             server {{ listen {address}; root {dir}/www; index index.html; {directives} }} }}\n"
         );
         let path = format!("{dir}/nginx.conf");
         std::fs::write(&path, config).expect("our own folder");
