@@ -11,15 +11,18 @@ pub enum CacheResult {
     Stale,
     /// It was not asked.
     Bypass,
+    /// It answered with what the upstream has confirmed.
+    Revalidated,
 }
 
 impl CacheResult {
     /// Every result; the position of one is its number.
-    pub const ALL: [CacheResult; 4] = [
+    pub const ALL: [CacheResult; 5] = [
         CacheResult::Hit,
         CacheResult::Miss,
         CacheResult::Stale,
         CacheResult::Bypass,
+        CacheResult::Revalidated,
     ];
 
     /// The word.
@@ -29,6 +32,7 @@ impl CacheResult {
             CacheResult::Miss => "MISS",
             CacheResult::Stale => "STALE",
             CacheResult::Bypass => "BYPASS",
+            CacheResult::Revalidated => "REVALIDATED",
         }
     }
 }

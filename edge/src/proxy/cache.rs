@@ -8,6 +8,7 @@ mod capture;
 mod key;
 mod list;
 mod policy;
+mod revalidate;
 mod store;
 mod stored;
 
@@ -23,8 +24,9 @@ pub(super) use capture::Capture;
 pub(super) use list::{ListAsked, ListTerms};
 pub(super) use store::Store;
 
-use self::capture::{Flight, Learning};
+use self::capture::{Confirmed, Flight, Learning};
 use self::key::Question;
+use self::revalidate::Conditions;
 use self::stored::{State, Stored};
 use super::account::Record;
 use super::configured::Proxy;
@@ -53,7 +55,17 @@ enum Turn {
     /// The upstream is asked without a look at the store.
     Bypass,
     /// The upstream is asked.
-    Ask(Option<Rc<Stored>>, Option<Flight>),
+    Ask(Ask),
+}
+
+/// What is known when the upstream is asked.
+#[derive(Default)]
+struct Ask {
+    /// What is sent if it fails.
+    stale: Option<Rc<Stored>>,
+    /// What it is asked about.
+    old: Option<Rc<Stored>>,
+    flight: Option<Flight>,
 }
 
 impl Proxy {
@@ -96,12 +108,15 @@ impl Proxy {
             }
             None => Turn::Bypass,
         };
+        let mut conditions = None;
         let capture = match (turn, &question) {
             (Turn::Answered, _) => return,
-            (Turn::Ask(stale, flight), Some(question)) => {
+            (Turn::Ask(Ask { stale, old, flight }), Some(question)) => {
                 let stores = !question.is_head;
-                if flight.is_some() {
-                    without_conditions(head);
+                let old = old.filter(|_| stores);
+                // The whole answer is wanted, not only whether one client's is out of date.
+                if flight.is_some() || old.is_some() {
+                    conditions = Some(Conditions::take(head));
                 }
                 let learning = stores.then(|| Learning {
                     store: Rc::clone(&self.cache),
@@ -111,21 +126,43 @@ impl Proxy {
                     rules: Arc::clone(rules),
                     _flight: flight,
                 });
+                if let Some(old) = &old {
+                    old.ask_about(head);
+                }
                 record.cache = Some(CacheResult::Miss);
-                Capture::new(learning, stale)
+                Capture::new(learning, stale, old)
             }
-            (Turn::Bypass | Turn::Ask(..), _) => {
+            (Turn::Bypass | Turn::Ask(_), _) => {
                 record.cache = Some(CacheResult::Bypass);
                 Capture::bypass()
             }
         };
         record.capture = Some(Box::new(capture));
         self.pass(head, client, peer, action, None, record).await;
-        let capture = record.capture.take();
-        if let (None, Some(stale)) = (record.status, capture.and_then(|capture| capture.stale)) {
-            return self
-                .serve(&stale, CacheResult::Stale, head, client, record)
-                .await;
+        if let Some(conditions) = conditions {
+            conditions.restore(head);
+        }
+        let Capture {
+            stale, confirmed, ..
+        } = record
+            .capture
+            .take()
+            .map_or_else(Capture::bypass, |capture| *capture);
+        match (record.status, confirmed, stale) {
+            (None, Some(Confirmed::Stored(stored)), _) => {
+                let result = CacheResult::Revalidated;
+                return self.serve(&stored, result, head, client, record).await;
+            }
+            (None, Some(Confirmed::Other), _) => {
+                record.capture = Some(Box::new(Capture::new(None, None, None)));
+                let again = self.pass(head, client, peer, action, None, record);
+                return Box::pin(again).await;
+            }
+            (None, None, Some(stale)) => {
+                let result = CacheResult::Stale;
+                return self.serve(&stale, result, head, client, record).await;
+            }
+            _ => {}
         }
         // RFC 9111 §4.4: what has been written to has another answer now.
         let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -162,9 +199,12 @@ impl Proxy {
                 .cache
                 .borrow_mut()
                 .find(&question.key, &head.fields, now_ns);
-            let mut stale = None;
-            if let Some(stored) = known.stored.filter(|_| !wishes.anew) {
-                if question.credentials && !stored.freshness.public {
+            let mut ask = Ask::default();
+            let is_barred = |stored: &Stored| question.credentials && !stored.freshness.public;
+            if let Some(stored) = &known.stored
+                && !wishes.anew
+            {
+                if is_barred(stored) {
                     return Turn::Bypass;
                 }
                 let result = match stored.state(now_ns) {
@@ -175,15 +215,18 @@ impl Proxy {
                 };
                 if let Some(result) = result {
                     if result == CacheResult::Stale {
-                        self.refresh_behind(question, head, peer, rules, asked.route);
+                        self.refresh_behind(stored, question, head, peer, rules, asked.route);
                     }
-                    self.serve(&stored, result, head, client, record).await;
+                    self.serve(stored, result, head, client, record).await;
                     return Turn::Answered;
                 }
                 if stored.state(now_ns) == State::IfError {
-                    stale = Some(stored);
+                    ask.stale = Some(Rc::clone(stored));
                 }
             }
+            let can_be_asked =
+                |stored: &Rc<Stored>| !is_barred(stored) && stored.can_be_asked_about();
+            ask.old = known.stored.filter(can_be_asked);
             if wishes.only_stored {
                 record.cache = Some(CacheResult::Miss);
                 let reply = Reply::new(StatusCode::GATEWAY_TIMEOUT).with("x-cache", "MISS");
@@ -191,14 +234,17 @@ impl Proxy {
                 return Turn::Answered;
             }
             if question.credentials || question.is_head || known.passes {
-                return Turn::Ask(stale, None);
+                return Turn::Ask(ask);
             }
             let landed = match Flight::start(&self.cache, &question.key) {
-                Ok(flight) => return Turn::Ask(stale, Some(flight)),
+                Ok(flight) => {
+                    ask.flight = Some(flight);
+                    return Turn::Ask(ask);
+                }
                 Err(landed) => landed,
             };
             let Some(wait) = waits.take() else {
-                return Turn::Ask(stale, None);
+                return Turn::Ask(ask);
             };
             let until_ns = now_ns.saturating_add(wait.as_nanos() as u64);
             if wait_for(&landed, client, until_ns).await.is_err() {
@@ -261,12 +307,6 @@ struct Asked<'a> {
     rules: &'a Arc<CacheRules>,
     route: usize,
     wishes: Wishes,
-}
-
-/// The whole answer is wanted, not only whether one client's is out of date.
-fn without_conditions(head: &mut RequestHead) {
-    head.fields.remove_all("if-none-match");
-    head.fields.remove_all("if-modified-since");
 }
 
 /// Ready when somebody else's answer has come, or it is time to ask oneself; an error when the

@@ -247,6 +247,7 @@ fn judge(lease: &Lease, group: &Group, end: &End, progress: Progress) {
         // It has answered.
         End::Upstream(UpstreamError::Unwanted(_)) => lease.succeeded(),
         End::Upstream(error) => lease.failed(group, error),
-        End::Complete | End::Client(_) => {}
+        End::Complete => lease.succeeded(),
+        End::Client(_) => {}
     }
 }

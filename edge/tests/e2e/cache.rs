@@ -1,6 +1,8 @@
 //! Stored answers: when they are given, to whom, and to whom never.
 
 pub(crate) mod origin;
+mod stale;
+mod whose;
 
 use std::process::Command;
 use std::time::Duration;
@@ -160,103 +162,6 @@ fn what_nginx_stores_and_what_it_does_not() {
 }
 
 #[test]
-fn whose_answer_is_for_nobody_else() {
-    let _machine = light();
-    let origin = Origin::start(|head, number| {
-        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let fields = match path.split('?').next() {
-            Some("/public") => "Cache-Control: public, max-age=60\r\n",
-            Some("/language") => "Cache-Control: max-age=60\r\nVary: Accept-Language\r\n",
-            Some("/stream") => "Cache-Control: max-age=60\r\nX-Accel-Buffering: no\r\n",
-            _ => "Cache-Control: max-age=60\r\n",
-        };
-        let host = head.lines().filter(|line| {
-            let line = line.to_ascii_lowercase();
-            line.starts_with("x-forwarded-host") || line.starts_with("host")
-        });
-        let host = host.collect::<Vec<_>>().join(" ");
-        (NOW, ok(fields, &format!("{number} {host}")))
-    });
-    let edge = Setup::new(origin.address)
-        .route("cache = { key_headers = [\"X-Tenant\"] }")
-        .more_routes("[[host.route]]\npath = \"/other\"\nupstream = \"origin\"\ncache = true\n")
-        .hosts("[[host]]\nnames = [\"b.example\"]\n[[host.route]]\nupstream = \"origin\"\ncache = true\n")
-        .start();
-    let mut client = edge.plain();
-    let mut result = |path: &str, fields: &str| told(&get(&mut client, path, fields)).0;
-    for (path, fields) in [
-        ("/r", "Range: bytes=0-0\r\n"),
-        ("/u", "X-Original-URL: /admin\r\n"),
-        ("/m", "X-HTTP-Method-Override: DELETE\r\n"),
-        ("/s", "Accept: text/event-stream\r\n"),
-        ("/account;x.css", ""),
-        ("/account%2fx.css", ""),
-        ("//account", ""),
-    ] {
-        let both = (result(path, fields), result(path, fields));
-        assert_eq!(
-            both,
-            ("BYPASS".to_owned(), "BYPASS".to_owned()),
-            "{path} {fields}"
-        );
-    }
-    for fields in [
-        "Authorization: Bearer a\r\n",
-        "Cookie: sid=1\r\n",
-        "X-Api-Key: k\r\n",
-    ] {
-        let both = (result("/mine", fields), result("/mine", fields));
-        assert_eq!(both, ("MISS".to_owned(), "MISS".to_owned()), "{fields}");
-    }
-    assert_eq!(result("/mine", ""), "MISS");
-    assert_eq!(result("/mine", ""), "HIT");
-    assert_eq!(
-        result("/mine", "Cookie: sid=1\r\n"),
-        "BYPASS",
-        "nor the other way"
-    );
-    assert_eq!(result("/public", "Cookie: sid=1\r\n"), "MISS");
-    assert_eq!(result("/public", "Cookie: sid=2\r\n"), "HIT");
-    assert_eq!(result("/public", ""), "HIT");
-    for (path, fields, expected) in [
-        ("/language", "Accept-Language: de\r\n", "MISS"),
-        ("/language", "Accept-Language: en\r\n", "MISS"),
-        ("/language", "Accept-Language: de\r\n", "HIT"),
-        ("/language", "", "MISS"),
-        ("/t", "X-Tenant: 1\r\n", "MISS"),
-        ("/t", "X-Tenant: 2\r\n", "MISS"),
-        ("/t", "X-Tenant: 1\r\n", "HIT"),
-        ("/t", "", "MISS"),
-        ("/stream", "", "MISS"),
-        ("/stream", "", "MISS"),
-        ("/q?a=1", "", "MISS"),
-        ("/q?a=2", "", "MISS"),
-        ("/q?a=1", "", "HIT"),
-        ("/Q?a=1", "", "MISS"),
-    ] {
-        assert_eq!(result(path, fields), expected, "{path} {fields}");
-    }
-    // A host that the client makes up reaches nobody; one that it asks for is part of the question.
-    let poisoned = get(
-        &mut client,
-        "/p",
-        "X-Forwarded-Host: evil.example\r\nX_Forwarded_Host: evil\r\n",
-    );
-    assert!(!poisoned.text().contains("evil"), "{}", poisoned.text());
-    assert_eq!(told(&get(&mut client, "/p", "")).0, "HIT");
-    let port = client.exchange("GET /p HTTP/1.1\r\nHost: localhost:1\r\n\r\n");
-    assert_eq!(told(&port).0, "MISS");
-    let other = client.exchange("GET /p HTTP/1.1\r\nHost: b.example\r\n\r\n");
-    assert_eq!(told(&other).0, "MISS");
-    assert_eq!(told(&get(&mut client, "/other", "")).0, "MISS");
-    // A body of a GET that the upstream may look at.
-    let before = origin.asked();
-    client.send("GET /p HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nevil");
-    assert_eq!(told(&client.response(false)).0, "BYPASS");
-    assert!(origin.asked() > before);
-}
-
-#[test]
 fn one_asks_and_the_others_wait() {
     let _machine = light();
     let origin = Origin::start(|head, number| {
@@ -291,77 +196,6 @@ fn one_asks_and_the_others_wait() {
     bodies.sort();
     bodies.dedup();
     assert_eq!(bodies.len(), 10, "everybody has an answer of their own");
-}
-
-#[test]
-fn stale_answers_are_better_than_none() {
-    let _machine = light();
-    let origin = Origin::start(|head, number| {
-        let unwell = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
-        let answer = match (head.split(' ').nth(1), number) {
-            (Some("/behind"), _) => {
-                let fields = "Cache-Control: max-age=1, stale-while-revalidate=60\r\n";
-                ok(fields, &number.to_string())
-            }
-            (Some("/first"), _) => ok("Cache-Control: max-age=1\r\n", "first"),
-            (Some("/unwell"), _) => unwell.to_owned(),
-            _ => String::new(),
-        };
-        (NOW, answer)
-    });
-    let setup = Setup::new(origin.address).route(
-        "rewrite = \"/{header:X-As}\"\n[host.route.cache]\nstale_if_error = \"1m\"\nkey_headers = [\"X-Key\"]",
-    );
-    let edge = setup.start();
-    let ask = |target: &str, fields: &str| told(&get(&mut edge.plain(), target, fields));
-    assert_eq!(ask("/b", "X-As: behind\r\n"), pair("MISS", "1"));
-    let stale = || ask("/b", "X-As: behind\r\n").0 == "STALE";
-    assert!(
-        wait_until(LIMIT, stale),
-        "it is sent while a new one is fetched"
-    );
-    let renewed = || ask("/b", "X-As: behind\r\n").1 != "1";
-    assert!(
-        wait_until(LIMIT, renewed),
-        "which comes without anybody waiting for it"
-    );
-    // The target that is sent is part of the question, so an unwell server has nothing stale.
-    assert_eq!(get(&mut edge.plain(), "/f", "X-As: unwell\r\n").status, 503);
-    assert_eq!(get(&mut edge.plain(), "/f", "X-As: gone\r\n").status, 502);
-}
-
-#[test]
-fn an_upstream_that_fails_is_hidden_for_a_while() {
-    let _machine = light();
-    let origin = Origin::start(|head, number| {
-        let healthy = number <= 2 || head.contains("x-well");
-        let answer = match (healthy, head.starts_with("GET /closed")) {
-            (true, _) => ok("Cache-Control: max-age=1\r\n", &number.to_string()),
-            (false, true) => String::new(),
-            (false, false) => "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops".to_owned(),
-        };
-        (NOW, answer)
-    });
-    let edge = Setup::new(origin.address)
-        .route("cache = { stale_if_error = \"1h\" }")
-        .upstream(&format!(
-            "servers = [\"{}\"]\neject_after = 1000",
-            origin.address
-        ))
-        .start();
-    let ask = |path: &str| get(&mut edge.plain(), path, "");
-    assert_eq!(told(&ask("/error")), pair("MISS", "1"));
-    assert_eq!(told(&ask("/closed")), pair("MISS", "2"));
-    assert_eq!(ask("/never").status, 500, "nothing stored, nothing hidden");
-    for (path, body) in [("/error", "1"), ("/closed", "2")] {
-        let mut last = ask(path);
-        assert!(wait_until(LIMIT, || {
-            last = ask(path);
-            told(&last).0 == "STALE"
-        }));
-        assert_eq!((last.status, last.text().as_str()), (200, body));
-    }
-    edge.log_line(|line| line["cache"] == "STALE" && line["error"] == "upstream_status");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::observe::CacheResult;
 
 /// Counters of a worker's cache.
 pub(super) struct CacheMetrics {
-    results: [LocalCounter; 4],
+    results: [LocalCounter; 5],
     bytes: LocalGauge,
     entries: LocalGauge,
 }

@@ -1,5 +1,6 @@
 //! A new answer fetched behind the back of a client that has got the stale one.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -8,6 +9,8 @@ use http::Method;
 
 use super::capture::{Capture, Flight, Learning};
 use super::key::Question;
+use super::revalidate::Conditions;
+use super::stored::Stored;
 use crate::config::{Action, CacheRules};
 use crate::message::{Fields, Frame, RequestHead, ResponseHead};
 use crate::net::{self, Timer};
@@ -23,6 +26,7 @@ impl Proxy {
     /// Asks anew, unless somebody does already.
     pub(super) fn refresh_behind(
         &self,
+        stored: &Rc<Stored>,
         question: &Question,
         head: &RequestHead,
         peer: &Peer,
@@ -41,16 +45,21 @@ impl Proxy {
             request_id: RequestId::new(),
         };
         head.method = Method::GET;
-        super::without_conditions(&mut head);
+        let _ = Conditions::take(&mut head);
+        let request = head.fields.clone();
+        let old = stored.can_be_asked_about().then(|| Rc::clone(stored));
+        if let Some(old) = &old {
+            old.ask_about(&mut head);
+        }
         let learning = Learning {
-            store: std::rc::Rc::clone(&self.cache),
-            key: std::rc::Rc::clone(&question.key),
+            store: Rc::clone(&self.cache),
+            key: Rc::clone(&question.key),
             credentials: question.credentials,
-            request: head.fields.clone(),
+            request,
             rules: Arc::clone(rules),
             _flight: Some(flight),
         };
-        let capture = Box::new(Capture::new(Some(learning), None));
+        let capture = Box::new(Capture::new(Some(learning), None, old));
         net::spawn(async move { proxy.refresh(head, caller, route, capture).await });
     }
 

@@ -30,6 +30,18 @@ pub(in crate::proxy) struct Capture {
     list: Option<ListCapture>,
     /// What is sent if there is no answer.
     pub(super) stale: Option<Rc<Stored>>,
+    /// What the upstream is asked about.
+    old: Option<Rc<Stored>>,
+    /// What has come of that.
+    pub(super) confirmed: Option<Confirmed>,
+}
+
+/// What an upstream has answered that was asked about a stored answer.
+pub(super) enum Confirmed {
+    /// It is still right, and is this now.
+    Stored(Rc<Stored>),
+    /// It means another one.
+    Other,
 }
 
 /// Where an answer goes that may be stored.
@@ -63,16 +75,25 @@ impl Capture {
             storing: None,
             list: None,
             stale: None,
+            old: None,
+            confirmed: None,
         }
     }
 
-    pub(super) fn new(learning: Option<Learning>, stale: Option<Rc<Stored>>) -> Capture {
+    /// Stores what comes. `stale` is for want of an answer; `old` is what the request asks about.
+    pub(super) fn new(
+        learning: Option<Learning>,
+        stale: Option<Rc<Stored>>,
+        old: Option<Rc<Stored>>,
+    ) -> Capture {
         Capture {
             result: CacheResult::Miss,
             learning,
             storing: None,
             list: None,
             stale,
+            old,
+            confirmed: None,
         }
     }
 
@@ -80,7 +101,7 @@ impl Capture {
     pub(super) fn of_list(list: ListCapture) -> Capture {
         Capture {
             list: Some(list),
-            ..Capture::new(None, None)
+            ..Capture::new(None, None, None)
         }
     }
 
@@ -92,6 +113,27 @@ impl Capture {
     /// Whether that is better than an answer with this status (RFC 5861 §4).
     pub(in crate::proxy) fn replaces(&self, status: StatusCode) -> bool {
         self.has_stale() && matches!(status.as_u16(), 500 | 502 | 503 | 504)
+    }
+
+    /// Whether an answer says that what is stored is still right; the client gets that then.
+    pub(in crate::proxy) fn takes(&mut self, head: &ResponseHead) -> bool {
+        if head.status != StatusCode::NOT_MODIFIED {
+            return false;
+        }
+        let Some(old) = self.old.take() else {
+            return false;
+        };
+        self.confirmed = Some(match self.learning.take() {
+            Some(learning) if old.is_meant_by(&head.fields) => {
+                Confirmed::Stored(learning.freshen(&old, head))
+            }
+            Some(learning) => {
+                learning.store.borrow_mut().remove(&learning.key);
+                Confirmed::Other
+            }
+            None => Confirmed::Other,
+        });
+        true
     }
 
     /// The head comes, before any rule of the route has changed it.
@@ -141,15 +183,8 @@ impl Capture {
         if !whole || is_short {
             return;
         }
-        let stored = Stored {
-            status: storing.status,
-            fields: storing.fields,
-            body: Bytes::copy_from_slice(&storing.body),
-            vary: storing.vary,
-            freshness: storing.freshness,
-            at_ns: storing.at_ns,
-            list: None,
-        };
+        let body = Bytes::copy_from_slice(&storing.body);
+        let stored = storing.with_body(body);
         learning.store.borrow_mut().put(&learning.key, stored);
     }
 
@@ -168,6 +203,32 @@ impl Capture {
 }
 
 impl Learning {
+    /// Stores an answer anew with what its confirmation says (RFC 9111 §4.3.4).
+    fn freshen(self, old: &Stored, confirmation: &ResponseHead) -> Rc<Stored> {
+        let head = old.freshened(confirmation);
+        let mut store = self.store.borrow_mut();
+        match self.judge(&head) {
+            Some(storing) => {
+                let stored = Rc::new(storing.with_body(old.body.clone()));
+                store.put(&self.key, Rc::clone(&stored));
+                stored
+            }
+            // Right for this client, and for nobody after it.
+            None => {
+                store.remove(&self.key);
+                Rc::new(Stored {
+                    status: head.status,
+                    fields: head.fields,
+                    body: old.body.clone(),
+                    vary: old.vary.clone(),
+                    freshness: Freshness::default(),
+                    at_ns: monotonic_ns(),
+                    list: None,
+                })
+            }
+        }
+    }
+
     /// What is to be kept of an answer; `None` for nothing.
     fn judge(&self, head: &ResponseHead) -> Option<Storing> {
         let freshness = freshness(head, &self.rules, self.credentials)?;
@@ -201,6 +262,20 @@ impl Learning {
             at_ns: monotonic_ns(),
             body: BytesMut::new(),
         })
+    }
+}
+
+impl Storing {
+    fn with_body(self, body: Bytes) -> Stored {
+        Stored {
+            status: self.status,
+            fields: self.fields,
+            body,
+            vary: self.vary,
+            freshness: self.freshness,
+            at_ns: self.at_ns,
+            list: None,
+        }
     }
 }
 

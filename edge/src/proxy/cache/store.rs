@@ -83,7 +83,8 @@ impl Store {
     }
 
     /// Takes an answer in place of the one for the same fields.
-    pub(super) fn put(&mut self, key: &Key, stored: Stored) {
+    pub(super) fn put(&mut self, key: &Key, stored: impl Into<Rc<Stored>>) {
+        let stored = stored.into();
         self.change(key, |entry| {
             entry.passes_until_ns = 0;
             entry
@@ -92,7 +93,7 @@ impl Store {
             if entry.variants.len() >= VARIANTS_MAX {
                 entry.variants.remove(0);
             }
-            entry.variants.push(Rc::new(stored));
+            entry.variants.push(stored);
         });
     }
 

@@ -75,6 +75,12 @@ impl<D: Downstream> Relay<'_, D> {
                             if let Err(error) = self.judge_refusal(&head) {
                                 return Some(End::Upstream(error));
                             }
+                            let capture = self.capture.as_mut();
+                            if capture.is_some_and(|capture| capture.takes(&head)) {
+                                // It has no content; read to its end, the connection is free.
+                                let _ = self.conn.poll_body(cx);
+                                return Some(End::Complete);
+                            }
                             let capture = self.capture.as_ref();
                             if capture.is_some_and(|capture| capture.replaces(head.status)) {
                                 let error = UpstreamError::Unwanted(head.status);
