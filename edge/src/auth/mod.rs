@@ -12,9 +12,11 @@ mod issuer;
 mod keys;
 mod passwords;
 mod token;
+mod user_lines;
 
 pub use challenge::{Challenge, metadata};
 pub use issuer::{Issuer, Issuers};
 pub use keys::KeySet;
 pub use passwords::{Busy, Passwords};
 pub use token::{Claims, TokenError, Verifier};
+pub use user_lines::{UserLineError, hash_password, with_user, without_user};

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    ban, bans, check, config, import, keeper, lists, reload, routes, run, shield, status, top,
-    unban,
+    ban, bans, check, config, import, keeper, lists, maintenance, passwd, reload, routes, run,
+    shield, status, top, unban,
 };
 
 /// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
@@ -22,6 +22,8 @@ Examples:
   edge import nginx nginx.conf      an nginx configuration as TOML
   edge run --config edge.toml       serve until SIGTERM
   edge reload                       take over a changed configuration
+  edge maintenance on               answer 503 until it is switched back
+  edge passwd users ann             set a password for basic_auth
   edge ban 203.0.113.7 --for 10m    drop an address in the kernel
   edge bans                         who is banned, why, and for how long
   edge deny add 198.51.100.0/24     drop a network in the kernel
@@ -41,6 +43,8 @@ enum Command {
     Check(check::Check),
     Config(config::Config),
     Reload(reload::Reload),
+    Maintenance(maintenance::Maintenance),
+    Passwd(passwd::Passwd),
     Routes(routes::Routes),
     Import(import::Import),
     Ban(ban::Ban),
@@ -62,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Reload(command) => command.run(),
+        Command::Maintenance(command) => command.run(),
+        Command::Passwd(command) => command.run(),
         Command::Routes(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Ban(command) => command.run(),
@@ -111,6 +117,11 @@ mod tests {
             "edge ban 2001:db8::7 --for 7d --reason scraper --socket /tmp/admin.sock",
             "edge unban 203.0.113.7 --config edge.toml",
             "edge bans --json",
+            "edge maintenance",
+            "edge maintenance on --host a.example --socket /tmp/admin.sock",
+            "edge maintenance auto",
+            "edge passwd users ann",
+            "edge passwd --delete users ann",
             "edge bans export --config edge.toml",
             "edge bans import bans.json --force",
             "edge allow list --json",

@@ -16,6 +16,7 @@ use super::mcp::{Gates, Remembered, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
+use super::switches::Switches;
 use crate::auth::Passwords;
 use crate::config::{Bounds, Config, Forwarding, Timeouts, Tracing};
 use crate::limit::{Penalties, Spared};
@@ -27,6 +28,7 @@ use crate::upstream::Upstreams;
 /// The proxy of one worker under one configuration.
 pub struct Proxy {
     pub(super) router: Router,
+    switches: Switches,
     pub(super) identities: Identities,
     pub(super) upstreams: Upstreams,
     pub(super) limits: Option<Arc<Limits>>,
@@ -86,7 +88,12 @@ impl Proxy {
             cache: Rc::new(RefCell::new(Store::new(cache_bytes))),
             encoders: Rc::default(),
             this: Weak::clone(this),
-            router: Router::new(&config.hosts),
+            router: {
+                let router = Router::new(&config.hosts);
+                router.look(&snapshot.switches);
+                router
+            },
+            switches: snapshot.switches.clone(),
             identities: Identities::new(config),
             upstreams: Upstreams::new(&snapshot.fleet, &config.bounds, upstreams),
             limits: snapshot.limits.clone(),
@@ -141,7 +148,7 @@ impl Proxy {
 
     pub(super) fn sweep(&self) {
         self.upstreams.sweep();
-        self.router.look();
+        self.router.look(&self.switches);
         let (bytes, entries) = self.cache.borrow().size();
         self.metrics.cache_holds(bytes, entries);
         if let Some(tables) = &self.mcp {

@@ -36,6 +36,7 @@ mod router;
 mod rules;
 mod service;
 mod snapshot;
+mod switches;
 mod trace;
 
 pub use client_certificate::{ClientAuthentication, ClientCertificate};
@@ -48,3 +49,4 @@ pub(crate) use reply::push_date;
 pub use router::{Match, Router, Site};
 pub use service::{BanSender, Service, WorkerParts};
 pub use snapshot::Snapshot;
+pub use switches::{Switches, UnknownHost};

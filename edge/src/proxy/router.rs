@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use http::Method;
 
 use super::matching::Taken;
+use super::switches::Switches;
 use crate::config::{
     ClientAuth, ErrorPage, FieldRule, Host, HostName, Maintenance, Route, RouteMatch,
 };
@@ -33,7 +34,10 @@ pub struct Site {
     pub client_auth: Option<ClientAuth>,
     /// Pages for answers of the edge's own.
     pub(super) error_pages: Vec<ErrorPage>,
+    names: Vec<HostName>,
     maintenance: Option<Maintenance>,
+    /// What clients are told where only a switch says that it is worked on.
+    switched: Maintenance,
     /// As it was when it was last looked at.
     is_worked_on: Cell<bool>,
     /// In the order in which they are tried.
@@ -123,19 +127,22 @@ impl Router {
                 response_rules: host.response_rules.clone(),
                 client_auth: host.client_auth.clone(),
                 error_pages: host.error_pages.clone(),
+                names: host.names.clone(),
                 maintenance: host.maintenance.clone(),
+                switched: Maintenance::default(),
                 is_worked_on: Cell::new(false),
                 routes,
             });
         }
-        router.look();
+        router.look(&Switches::default());
         router
     }
 
     /// Looks whether hosts are being worked on; called about once a second.
-    pub(super) fn look(&self) {
+    pub(super) fn look(&self, switches: &Switches) {
         for site in &self.sites {
-            let is_on = site.maintenance.as_ref().is_some_and(Maintenance::is_on);
+            let configured = || site.maintenance.as_ref().is_some_and(Maintenance::is_on);
+            let is_on = switches.of(&site.names).unwrap_or_else(configured);
             site.is_worked_on.set(is_on);
         }
     }
@@ -191,9 +198,8 @@ impl Router {
 impl Site {
     /// What a client is told while the host is being worked on.
     pub(super) fn maintenance(&self) -> Option<&Maintenance> {
-        self.maintenance
-            .as_ref()
-            .filter(|_| self.is_worked_on.get())
+        let is_on = self.is_worked_on.get();
+        is_on.then(|| self.maintenance.as_ref().unwrap_or(&self.switched))
     }
 
     /// Every route in the order in which they are tried, and what it says to a request.

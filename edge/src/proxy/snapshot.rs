@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::limits;
 use super::mcp::{Gates, Sealers, Tables};
+use super::switches::Switches;
 use crate::auth::Passwords;
 use crate::config::{Config, RequestLimit};
 use crate::limit::{CLIENTS, Limiter, Penalties};
@@ -21,6 +22,7 @@ pub struct Snapshot {
     pub(super) gates: Arc<Gates>,
     pub(super) passwords: Option<Arc<Passwords>>,
     pub(super) fleet: Arc<Fleet>,
+    pub(super) switches: Switches,
 }
 
 impl Snapshot {
@@ -52,7 +54,11 @@ impl Snapshot {
         let known = previous.map(|previous| &*previous.fleet);
         let fleet = Arc::new(Fleet::new(&config.upstreams, known));
         fleet.look_after(known);
+        let switches = previous.map(|previous| previous.switches.clone());
+        let switches = switches.unwrap_or_default();
+        switches.know(&config.hosts);
         Snapshot {
+            switches,
             sealers: Arc::new(Sealers::new(&config)),
             gates: Arc::new(Gates::new(&config, issuers)),
             config,
@@ -62,6 +68,17 @@ impl Snapshot {
             mcp,
             penalties,
             fleet,
+        }
+    }
+}
+
+impl Snapshot {
+    /// With these switches, for the first one of a process.
+    pub fn switched_by(self, switches: &Switches) -> Snapshot {
+        switches.know(&self.config.hosts);
+        Snapshot {
+            switches: switches.clone(),
+            ..self
         }
     }
 }

@@ -23,15 +23,14 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// What a configuration with its certificates comes to.
+    /// What a snapshot with its certificates comes to.
     pub(super) fn new(
-        config: Config,
-        previous: Option<&Snapshot>,
+        snapshot: Snapshot,
         tls: Option<tls::Server>,
         keys: Option<&Keys>,
     ) -> Serving {
         let serving = Serving {
-            snapshot: Arc::new(Snapshot::new(config, previous)),
+            snapshot: Arc::new(snapshot),
             tls: None,
             quic: None,
         };

@@ -59,3 +59,58 @@ fn a_file_closes_the_house_to_all_but_some() {
     let mut status = |host: &str| client.exchange(get(host, "/x")).status;
     assert!(wait_until(Duration::from_secs(20), || status("localhost") == 200));
 }
+
+#[test]
+fn it_is_switched_by_hand_and_a_reload_changes_nothing_about_it() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .hosts(
+            "[[host]]\nnames = [\"a.test\", \"b.test\"]\n[[host.route]]\nupstream = \"origin\"\n\
+             [[host]]\nnames = [\"shut.test\"]\nmaintenance = { retry_after = \"9s\" }\n\
+             [[host.route]]\nupstream = \"origin\"\n",
+        )
+        .start();
+    let get = |host: &str| {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        edge.plain().exchange(request)
+    };
+    let are = |expected: [u16; 3]| {
+        let status = || ["localhost", "b.test", "shut.test"].map(|host| get(host).status);
+        let is_so = wait_until(Duration::from_secs(20), || status() == expected);
+        assert!(is_so, "{:?} instead of {expected:?}", status());
+    };
+    let switch = |arguments: &[&str]| {
+        let all = [&["maintenance"], arguments].concat();
+        let (code, said) = edge.command(&all);
+        assert_eq!(code, 0, "{said}");
+        said.trim().to_owned()
+    };
+    are([200, 200, 503]);
+    assert_eq!(switch(&[]), "maintenance is as configured");
+    assert_eq!(
+        switch(&["on", "--host", "a.test"]),
+        "maintenance is as configured\na.test: on"
+    );
+    are([200, 503, 503]);
+    assert_eq!(get("a.test").header("retry-after"), Some("300"));
+    edge.reload();
+    are([200, 503, 503]);
+    assert_eq!(switch(&["on"]), "maintenance is on");
+    are([503, 503, 503]);
+    switch(&["off", "--host", "shut.test"]);
+    are([503, 503, 200]);
+    assert_eq!(switch(&["off"]), "maintenance is off");
+    are([200, 200, 200]);
+    assert_eq!(switch(&["auto"]), "maintenance is as configured");
+    are([200, 200, 503]);
+    assert_eq!(get("shut.test").header("retry-after"), Some("9"));
+    let (code, said) = edge.command(&["maintenance", "on", "--host", "c.test"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("no [[host]] has the name \"c.test\""),
+        "{said}"
+    );
+    let (code, said) = edge.command(&["maintenance", "--host", "a.test"]);
+    assert_eq!(code, 2, "{said}");
+}

@@ -9,7 +9,6 @@ use crate::config::table::Table;
 use crate::config::types::Maintenance;
 use crate::config::value::{join, parse_cidr};
 
-const RETRY_DEFAULT: Duration = Duration::from_secs(5 * 60);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -38,6 +37,10 @@ fn options(table: &Table<'_>) -> Maintenance {
             "a list of networks such as [\"10.0.0.0/8\"]",
             parse_cidr,
         ),
-        retry_after: table.duration("retry_after", RETRY_DEFAULT, SECOND..=DAY),
+        retry_after: table.duration(
+            "retry_after",
+            Maintenance::default().retry_after,
+            SECOND..=DAY,
+        ),
     }
 }

@@ -16,6 +16,17 @@ pub struct Maintenance {
     pub retry_after: Duration,
 }
 
+impl Default for Maintenance {
+    /// For everybody, for a while.
+    fn default() -> Maintenance {
+        Maintenance {
+            file: None,
+            exempt: Vec::new(),
+            retry_after: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
 impl Maintenance {
     /// Whether it is so now. Looks at the disk where a file says so.
     pub fn is_on(&self) -> bool {

@@ -7,6 +7,7 @@
 //! {"list_add":{"list":"deny","cidrs":["198.51.100.0/24"]}}            {"ok":{"done":["198.51.100.0/24"],"left":[]}}
 //! {"list":{"list":"deny"}}                                            {"ok":[{"cidr":"198.51.100.0/24","config":false,"operator":true}]}
 //! "status"                                                            {"ok":{"version":"0.1.0",...}}
+//! {"maintenance":{"host":"a.example","on":true}}                      {"ok":{"all":null,"hosts":[["a.example",true]]}}
 //! "reload"                                                            {"ok":{"errors":[],"warnings":[]}}
 //! anything else                                                       {"error":"..."}
 //! ```
@@ -86,8 +87,30 @@ pub enum Request {
     Top,
     /// What runs; answered with [`Status`].
     Status,
+    /// Switch maintenance by hand, or `null` for what is switched; answered with [`Switched`].
+    Maintenance(Option<Switch>),
     /// Read the configuration anew; answered with [`Reloaded`] once that is in force or refused.
     Reload,
+}
+
+/// A switch of maintenance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// A name of the host; without it all of them are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Whether it is worked on; `null` for what the configuration says.
+    pub on: Option<bool>,
+}
+
+/// What is switched by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switched {
+    /// For hosts without a switch of their own; `null` for what the configuration says.
+    pub all: Option<bool>,
+    /// Switches of hosts, by their names.
+    pub hosts: Vec<(String, bool)>,
 }
 
 /// What a client gets.
@@ -243,6 +266,14 @@ mod tests {
                 Request::Unban { addr },
             ),
             (r#""bans""#, Request::Bans),
+            (r#"{"maintenance":null}"#, Request::Maintenance(None)),
+            (
+                r#"{"maintenance":{"host":"a.example","on":true}}"#,
+                Request::Maintenance(Some(Switch {
+                    host: Some("a.example".into()),
+                    on: Some(true),
+                })),
+            ),
             (r#""status""#, Request::Status),
             (
                 r#"{"list_add":{"list":"deny","cidrs":["198.51.100.0/24"],"care":{"force":true,"ssh":"203.0.113.7"}}}"#,

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::protocol::{Ban, Banned, Reloaded, Reply, Request, Status, Unbanned};
+use super::protocol::{Ban, Banned, Reloaded, Reply, Request, Status, Switched, Unbanned};
 use super::shield::{Changed, Entry, Imported, Top};
 use super::socket::Socket;
 
@@ -54,6 +54,8 @@ pub enum Answer {
     Top(Top),
     /// To [`Request::Status`].
     Status(Status),
+    /// To [`Request::Maintenance`].
+    Switched(Switched),
     /// To [`Request::Reload`].
     Reloaded(Reloaded),
 }

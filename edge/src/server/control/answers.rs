@@ -12,7 +12,7 @@ use crate::kernel::{self, BanCause, ListOrigin, Unlisted};
 use crate::limit::ClientKey;
 use crate::observe::admin::{
     Answer, BAN_MAX, Ban, Banned, Care, Changed, Entry, Imported, Left, NewBan, Request,
-    ShieldStatus, Source, Status, Top, Unbanned, Verdicts,
+    ShieldStatus, Source, Status, Switch, Switched, Top, Unbanned, Verdicts,
 };
 
 const NO_SHIELD: &str = "the shield is off: there is no kernel program to ban with";
@@ -82,8 +82,20 @@ impl Controller {
             }
             Request::Top => Ok(Answer::Top(self.top())),
             Request::Status => Ok(Answer::Status(self.status())),
+            Request::Maintenance(switch) => self.maintenance(switch.as_ref(), uid),
             Request::Reload => Err("a reload is answered elsewhere".into()),
         }
+    }
+
+    /// Switches, if that is asked, and says what is switched.
+    fn maintenance(&self, switch: Option<&Switch>, uid: Option<u32>) -> Result<Answer, String> {
+        if let Some(Switch { host, on }) = switch {
+            let set = self.switches.set(host.as_deref(), *on);
+            set.map_err(|unknown| unknown.to_string())?;
+            tracing::info!(host, on, uid, "maintenance switched");
+        }
+        let (all, hosts) = self.switches.list();
+        Ok(Answer::Switched(Switched { all, hosts }))
     }
 
     fn guard(&mut self) -> Result<&mut dyn Guard, String> {

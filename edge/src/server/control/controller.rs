@@ -21,7 +21,7 @@ use crate::kernel::{BanCause, LinkChange};
 use crate::limit::{ClientKey, Expelled, Offenders, Sentence, Spared};
 use crate::observe::admin::{Call, Request};
 use crate::observe::metrics::{BanOrigin, Metrics, Scrape, ShieldLink, ShieldVerdict};
-use crate::proxy::Snapshot;
+use crate::proxy::{Snapshot, Switches};
 use crate::server::reload::Job;
 
 /// What stands for an interface or a mode that there is not.
@@ -43,6 +43,7 @@ pub(super) struct Controller {
     pub(super) guard: Option<Box<dyn Guard>>,
     pub(super) offenders: Offenders,
     pub(super) protected: Protected,
+    pub(super) switches: Switches,
     pub(super) reports: Reports,
     /// What operators gave as the reason of their bans.
     pub(super) notes: HashMap<ClientKey, Box<str>>,
@@ -71,7 +72,7 @@ impl Controller {
         bans: BanSender,
         access_log_dropped: Arc<AtomicU64>,
         jobs: SyncSender<Job>,
-        (spared, expelled): (Spared, Expelled),
+        (spared, expelled, switches): (Spared, Expelled, Switches),
     ) -> Controller {
         let wanted = match (&config.shield.mode, &*config.shield.interfaces) {
             // That of the default route was wanted, whichever it is.
@@ -84,6 +85,7 @@ impl Controller {
             notes: memory::notes(guard.as_deref(), config.shield.ipv6_prefix),
             guard,
             protected: Protected::new(spared),
+            switches,
             reports: Reports::default(),
             ipv6_prefix: config.shield.ipv6_prefix,
             wanted,

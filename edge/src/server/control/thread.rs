@@ -19,6 +19,7 @@ use crate::limit::{Expelled, Spared};
 use crate::observe::admin::{Socket, SocketError};
 use crate::observe::metrics::Metrics;
 use crate::observe::{Page, PageError};
+use crate::proxy::Switches;
 use crate::server::privileges::Account;
 use crate::server::reload::Job;
 use crate::server::signals::Phase;
@@ -56,6 +57,8 @@ pub struct ControlParts {
     pub spared: Spared,
     /// Where workers find whose connections to close.
     pub expelled: Expelled,
+    /// What `edge maintenance` switches.
+    pub switches: Switches,
     /// Access log lines lost ([`crate::observe::access::AccessWriter::dropped`]).
     pub access_log_dropped: Arc<AtomicU64>,
 }
@@ -107,7 +110,7 @@ impl Control {
             bans.clone(),
             parts.access_log_dropped,
             parts.jobs.clone(),
-            (parts.spared, parts.expelled),
+            (parts.spared, parts.expelled, parts.switches),
         );
         let thread = thread::Builder::new()
             .name("control".into())
@@ -217,6 +220,7 @@ mod tests {
             jobs: std_mpsc::sync_channel(1).0,
             spared: Spared::default(),
             expelled: Expelled::default(),
+            switches: Switches::default(),
             access_log_dropped: Arc::clone(&access_log_dropped),
         };
         Running {
