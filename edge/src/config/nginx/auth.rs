@@ -24,7 +24,7 @@ pub(super) fn is_internal(location: &Directive) -> bool {
 /// Writes what the location of this scope asks of its clients.
 pub(super) fn auth(
     scope: &Scope<'_>,
-    upstreams: &Upstreams,
+    upstreams: &mut Upstreams,
     section: &mut Section,
     notes: &mut Notes,
 ) {
@@ -92,7 +92,7 @@ fn told(scope: &Scope<'_>) -> Vec<String> {
 fn service(
     scope: &Scope<'_>,
     uri: &str,
-    upstreams: &Upstreams,
+    upstreams: &mut Upstreams,
 ) -> Result<(String, String), &'static str> {
     let location = scope
         .location(uri)

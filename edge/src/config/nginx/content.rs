@@ -5,6 +5,7 @@ use super::notes::Notes;
 use super::scope::Scope;
 use super::tree::Directive;
 use super::values::{duration, size};
+use crate::content::type_of_extension;
 
 /// Directives that are looked at here, wherever they stand.
 pub(super) const NAMES: &[&str] = &[
@@ -12,6 +13,8 @@ pub(super) const NAMES: &[&str] = &[
     "alias",
     "index",
     "try_files",
+    "types",
+    "default_type",
     "expires",
     "gzip",
     "gzip_static",
@@ -27,6 +30,9 @@ pub(super) const NAMES: &[&str] = &[
     "proxy_cache_lock",
     "proxy_cache_lock_timeout",
 ];
+
+/// The type of what is not known, in most configurations and here.
+const UNKNOWN: &str = "application/octet-stream";
 
 /// nginx sends stale answers without end; an hour is long enough to repair an upstream.
 const STALE: &str = "1h";
@@ -64,12 +70,12 @@ pub(super) fn files(
     }
     let prefix = alias.map_or("", |_| pattern.trim_end_matches('/'));
     if let Some(directive) = scope.find("try_files") {
-        match fallback(directive, prefix) {
-            Ok(None) => {}
-            Ok(Some(path)) => keys.push(format!("fallback = {}", text(&path))),
+        match tries(directive, prefix) {
+            Ok(tries) => keys.extend(tries),
             Err(reason) => notes.leave(section, directive, reason),
         }
     }
+    keys.extend(types(section, scope, notes));
     let statics = ["gzip_static", "brotli_static", "zstd_static"];
     if statics.into_iter().any(|name| scope.is_on(name)) {
         keys.push("precompressed = true".to_owned());
@@ -88,28 +94,81 @@ pub(super) fn files(
     true
 }
 
-/// What is served where there is no file.
-fn fallback(directive: &Directive, prefix: &str) -> Result<Option<String>, &'static str> {
+/// `try` and `fallback`.
+fn tries(directive: &Directive, prefix: &str) -> Result<Vec<String>, &'static str> {
     let Some((last, tried)) = directive.args.split_last() else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
-    if tried
-        .iter()
-        .any(|path| !matches!(&**path, "$uri" | "$uri/"))
-    {
-        return Err("files are looked for under their own path only");
+    let places: Result<Vec<String>, _> = tried.iter().map(|path| place(path, prefix)).collect();
+    let places = places?;
+    let mut keys = Vec::new();
+    if places != ["{path}", "{path}/"] {
+        let places: Vec<String> = places.iter().map(|place| text(place)).collect();
+        keys.push(format!("try = [{}]", places.join(", ")));
     }
     match &**last {
-        "=404" => Ok(None),
-        path if path.starts_with('=') => Err("what is not there is 404"),
-        path if path.starts_with('@') => Err("named locations have no counterpart"),
-        path => match path.strip_prefix(prefix) {
-            Some(path) if path.starts_with('/') && !path.contains(['$', '?']) && path.len() > 1 => {
-                Ok(Some(path.to_owned()))
-            }
-            _ => Err("a fallback is a file of the directory"),
-        },
+        "=404" => {}
+        path if path.starts_with('=') => return Err("what is not there is 404"),
+        path if path.starts_with('@') => return Err("named locations have no counterpart"),
+        path => keys.push(format!("fallback = {}", text(&below(path, prefix)?))),
     }
+    Ok(keys)
+}
+
+/// A place where nginx looks, as ours is written.
+fn place(path: &str, prefix: &str) -> Result<String, &'static str> {
+    let Some(suffix) = path.strip_prefix("$uri") else {
+        return below(path, prefix);
+    };
+    let is_plain = !suffix.contains(['$', '{', '}', '?']) && !suffix.contains("..");
+    match suffix {
+        "" | "/" => Ok(format!("{{path}}{suffix}")),
+        _ if is_plain && !suffix.ends_with('/') => Ok(format!("{{path}}{suffix}")),
+        _ => Err("a place is {path}, with the end of a name behind it, or a path"),
+    }
+}
+
+/// A path below what an alias stands for.
+fn below(path: &str, prefix: &str) -> Result<String, &'static str> {
+    match path.strip_prefix(prefix) {
+        Some(path) if path.starts_with('/') && !path.contains(['$', '?']) && path.len() > 1 => {
+            Ok(path.to_owned())
+        }
+        _ => Err("a fallback is a file of the directory"),
+    }
+}
+
+/// Media types that are not those that are known anyway.
+fn types(section: &mut Section, scope: &Scope<'_>, notes: &mut Notes) -> Vec<String> {
+    let mut keys = Vec::new();
+    let table = scope.find("types");
+    let own = table.and_then(|table| table.block.as_deref());
+    if let (Some(table), Some([])) = (table, own) {
+        notes.leave(section, table, "the types that are known stay so");
+    }
+    let mut rules = Vec::new();
+    for entry in own.unwrap_or_default() {
+        let differs = |extension: &&String| {
+            let known = type_of_extension(&extension.to_ascii_lowercase());
+            let known = known.and_then(|known| known.split(';').next());
+            // JavaScript has had other names.
+            let same = known == Some(&*entry.name)
+                || (known == Some("text/javascript") && entry.name.ends_with("/javascript"));
+            !same && extension.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        let extensions: Vec<&str> = entry.args.iter().filter(differs).map(|e| &**e).collect();
+        if !extensions.is_empty() && entry.name.contains('/') {
+            rules.push(text(&format!("{}: {}", extensions.join(" "), entry.name)));
+        }
+    }
+    if !rules.is_empty() {
+        keys.push(format!("types = [{}]", rules.join(", ")));
+    }
+    let default = scope.find("default_type").map(Directive::arg);
+    if let Some(default) = default.filter(|kind| *kind != UNKNOWN && kind.contains('/')) {
+        keys.push(format!("default_type = {}", text(default)));
+    }
+    keys
 }
 
 /// `Cache-Control` for a time; `None` for none.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// One table: its header, keys and comments in the order they were added.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Section {
     header: String,
     lines: Vec<String>,

@@ -37,8 +37,6 @@ const NEEDLESS: &[&str] = &[
     "pcre_jit",
     "load_module",
     "error_log",
-    "types",
-    "default_type",
     "types_hash_max_size",
     "types_hash_bucket_size",
     "server_names_hash_bucket_size",
@@ -86,7 +84,11 @@ const NEEDLESS: &[&str] = &[
     "proxy_cache_min_uses",
     "proxy_cache_revalidate",
     "proxy_redirect",
-    "proxy_ssl_server_name",
+    "proxy_ssl_session_reuse",
+    "proxy_ssl_protocols",
+    "proxy_ssl_ciphers",
+    "proxy_ssl_verify_depth",
+    "proxy_ssl_conf_command",
     "proxy_pass_request_headers",
     "proxy_pass_request_body",
     "proxy_next_upstream",
@@ -136,8 +138,16 @@ const NEEDLESS: &[&str] = &[
 
 const MISSING: &[(&[&str], &str)] = &[
     (
-        &["ssl_stapling", "ssl_ocsp", "ssl_ocsp_responder"],
-        "authorities are not asked; `ocsp` names a file with the answer to staple",
+        &["ssl_ocsp"],
+        "authorities are not asked about clients; `client_crl` names the certificates that are revoked",
+    ),
+    (
+        &[
+            "ssl_stapling_responder",
+            "ssl_ocsp_responder",
+            "ssl_ocsp_cache",
+        ],
+        "the responder is the one that the certificate names",
     ),
     (
         &["proxy_cache_key", "proxy_cache_bypass", "proxy_no_cache"],
@@ -188,6 +198,10 @@ const MISSING: &[(&[&str], &str)] = &[
     (
         &["log_format"],
         "access log lines are JSON with fixed names, see docs/observe.md",
+    ),
+    (
+        &["access_log"],
+        "there is one log for all routes; `sample` of [log] thins it out",
     ),
     (
         &["stub_status"],

@@ -10,6 +10,7 @@ use super::fields::Rules;
 use super::limits::Limits;
 use super::notes::Notes;
 use super::scope::Scope;
+use super::secure;
 use super::tree::Directive;
 use super::upstream::Upstreams;
 use super::values::duration;
@@ -57,7 +58,7 @@ impl<'c> Routes<'c> {
                 if self.taken.contains(&id) {
                     let reason = "another location has become the same route";
                     self.leave(location, reason);
-                } else if self.fill(&mut section, key, &pattern, &scope) {
+                } else if self.fill_with(&mut section, key, &pattern, &scope) {
                     self.taken.push(id);
                     self.sections.push(section);
                 } else {
@@ -104,6 +105,30 @@ impl<'c> Routes<'c> {
         }
     }
 
+    /// Fills a route in, as [`Self::fill`]; where a location looks for files first and leaves the rest
+    /// to a named one, it is that.
+    fn fill_with(
+        &mut self,
+        section: &mut Section,
+        key: &str,
+        pattern: &str,
+        scope: &Scope<'_>,
+    ) -> bool {
+        let own = |name: &str| scope.own().iter().find(|directive| directive.name == name);
+        let named = own("try_files").and_then(|tries| {
+            let name = tries.args.last()?;
+            let named = scope.location(name).filter(|_| name.starts_with('@'))?;
+            Some((tries, named))
+        });
+        let Some((tries, named)) = named.filter(|_| own("proxy_pass").is_none()) else {
+            return self.fill(section, key, pattern, scope);
+        };
+        let reason = "everything goes to the named location; files want a route of their own";
+        self.notes.leave(section, tries, reason);
+        let inner = named.block.as_deref().unwrap_or_default();
+        self.fill(section, key, pattern, &scope.inner(inner))
+    }
+
     /// Fills a route in; `false` when there is nothing it could do.
     fn fill(&mut self, section: &mut Section, key: &str, pattern: &str, scope: &Scope<'_>) -> bool {
         section.text(key, pattern);
@@ -131,6 +156,7 @@ impl<'c> Routes<'c> {
                     acts = true;
                 }
                 name if auth::NAMES.contains(&name) || content::NAMES.contains(&name) => {}
+                name if secure::NAMES.contains(&name) => {}
                 _ if auth::is_told(directive, scope) => {}
                 _ if self.limits.take(directive, section, self.notes) => {}
                 _ if access(directive, section, self.notes) => {}
@@ -164,9 +190,11 @@ impl<'c> Routes<'c> {
         if url.contains('$') {
             return Err("an upstream cannot be picked by variables".to_owned());
         }
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or("TLS to a server is written by hand: `https://` and [upstream.NAME.tls]")?;
+        let (rest, is_tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, false),
+            (_, Some(rest)) => (rest, true),
+            _ => return Err("an upstream is asked over http:// or https://".to_owned()),
+        };
         // nginx writes `unix:/path:/uri`.
         let (server, uri) = match rest.strip_prefix("unix:") {
             Some(path) => match path.split_once(':') {
@@ -178,7 +206,18 @@ impl<'c> Routes<'c> {
                 (rest[..at].to_owned(), &rest[at..])
             }
         };
-        let (written, name) = self.upstreams.resolve(&server);
+        if is_tls && server.starts_with("unix:") {
+            return Err("a Unix socket is not reached over TLS".to_owned());
+        }
+        let (written, name) = match is_tls {
+            false => self.upstreams.resolve(&server),
+            true => {
+                let notes = &mut *self.notes;
+                let keys = |pool: Option<&str>| secure::keys(scope, pool, notes);
+                let name = self.upstreams.resolve_tls(&server, keys);
+                (name.clone(), Some(name))
+            }
+        };
         section.text("upstream", &written);
         if let Some(name) = name {
             self.upstreams.timeouts(&name, scope);

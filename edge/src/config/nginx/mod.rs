@@ -15,6 +15,7 @@ mod listen;
 mod location;
 mod notes;
 mod scope;
+mod secure;
 mod server;
 mod token;
 mod tree;

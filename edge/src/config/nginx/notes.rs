@@ -27,6 +27,8 @@ impl Notes {
     pub(super) fn rest(&mut self, section: &mut Section, directive: &Directive) {
         match fate(&directive.name) {
             Some(Fate::Needless) => {}
+            // What is not done here and was switched off there.
+            Some(Fate::Missing(_)) if directive.args == ["off"] => {}
             Some(Fate::Missing(reason)) => self.leave(section, directive, reason),
             None => self.leave(section, directive, "not known to the conversion"),
         }

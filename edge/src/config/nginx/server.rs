@@ -12,6 +12,7 @@ use super::listen::Listen;
 use super::location::Routes;
 use super::notes::Notes;
 use super::scope::Scope;
+use super::secure;
 use super::tree::Directive;
 use super::upstream::Upstreams;
 
@@ -69,6 +70,14 @@ impl<'a> Server<'a> {
             to_https(d) || (matches!(&*d.name, "if" | "location") && inner.iter().any(to_https))
         };
         self.scope.own().iter().any(redirects) && !self.passes()
+    }
+
+    /// Whether all it does is to close connections of those who ask for no host that there is.
+    pub(super) fn only_closes(&self) -> bool {
+        let is_444 = |d: &Directive| d.name == "return" && d.arg() == "444";
+        self.names == ["*"]
+            && self.scope.own().iter().any(is_444)
+            && !self.scope.own().iter().any(|d| d.name == "location")
     }
 
     /// Whether requests go on to other servers.
@@ -138,7 +147,8 @@ impl<'a> Server<'a> {
                 "return" => falls_to = Some(directive),
                 name if HANDLED.contains(&name)
                     || auth::NAMES.contains(&name)
-                    || content::NAMES.contains(&name) => {}
+                    || content::NAMES.contains(&name)
+                    || secure::NAMES.contains(&name) => {}
                 _ => routes.notes.rest(&mut section, directive),
             }
         }
@@ -188,6 +198,8 @@ impl<'a> Server<'a> {
         }
         if let Some(answer) = self.scope.find("ssl_stapling_file") {
             section.text("ocsp", answer.arg());
+        } else if self.scope.is_on("ssl_stapling") {
+            section.text("ocsp", "fetch");
         }
     }
 }
@@ -217,6 +229,7 @@ const HANDLED: &[&str] = &[
     "ssl_client_certificate",
     "ssl_verify_client",
     "ssl_crl",
+    "ssl_stapling",
     "ssl_stapling_file",
     "ssl_protocols",
     "quic_retry",

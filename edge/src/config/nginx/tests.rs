@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::import;
-use crate::config::Config;
+use crate::config::{Action, Attempt, Config, FilesAction, Ocsp};
 
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,10 +38,106 @@ fn a_whole_file_of_a_python_server() {
 #[test]
 fn many_hosts_and_what_cannot_be_carried_over() {
     let (text, left_out, config) = converted("many.conf");
-    let comments =
-        text.matches("# not carried over").count() + text.matches("# no route for").count();
-    assert_eq!(left_out, comments);
+    assert_eq!(left_out, comments(&text));
     assert_eq!(config.workers, 4);
+    insta::assert_snapshot!(text);
+}
+
+/// Every line that is left out has its comment.
+fn comments(text: &str) -> usize {
+    text.matches("# not carried over").count() + text.matches("# no route for").count()
+}
+
+#[test]
+fn grafana_with_its_sockets() {
+    let (text, left_out, config) = converted("grafana.conf");
+    assert_eq!(
+        (left_out, config.hosts[0].routes.len()),
+        (comments(&text), 2),
+        "{text}"
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_git_server_behind_tls_inside() {
+    let (text, left_out, config) = converted("gitea.conf");
+    assert_eq!(left_out, comments(&text), "{text}");
+    assert_eq!(
+        config.hosts[0].certificate.as_ref().map(|c| &c.ocsp),
+        Some(&Ocsp::Fetch)
+    );
+    let upstream = |name: &str| {
+        let mut upstreams = config.upstreams.iter();
+        let upstream = upstreams.find(|upstream| upstream.name == name);
+        upstream.unwrap_or_else(|| panic!("no {name} in {text}"))
+    };
+    let gitea = upstream("localhost_3000_tls").tls.as_ref().expect("TLS");
+    assert_eq!(gitea.name.as_deref(), Some("gitea.internal"));
+    assert_eq!(
+        gitea.ca.as_deref(),
+        Some(Path::new("/etc/ssl/internal-ca.pem"))
+    );
+    assert!(!gitea.insecure);
+    let runners = upstream("runners_tls");
+    assert!(runners.servers.iter().all(|server| server.tls));
+    let runners = runners.tls.as_ref().expect("TLS");
+    assert!(runners.insecure && runners.identity.is_some());
+    assert!(
+        upstream("runners").tls.is_none(),
+        "it is asked in both ways"
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_page_that_makes_up_its_paths() {
+    let (text, left_out, config) = converted("spa.conf");
+    assert_eq!(left_out, comments(&text), "{text}");
+    let files: Vec<&FilesAction> = config.hosts[0]
+        .routes
+        .iter()
+        .filter_map(|route| match &route.action {
+            Action::Files(files) => Some(&**files),
+            _ => None,
+        })
+        .collect();
+    let manual = files
+        .iter()
+        .find(|files| files.root == Path::new("/srv/manual/"));
+    let manual = manual.unwrap_or_else(|| panic!("{text}"));
+    let with = |suffix: &str| Attempt::With(suffix.to_owned());
+    assert_eq!(
+        manual.tries,
+        [Attempt::Path, with(".html"), with("/index.html")]
+    );
+    let root = files.iter().find(|files| files.fallback.is_some());
+    let root = root.unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(
+        root.types.get("glb").map(|kind| &**kind),
+        Some("model/gltf-binary")
+    );
+    assert_eq!(root.types.get("html"), None, "it is known");
+    assert_eq!(root.default_type.as_deref(), Some("text/plain"));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn many_sites_in_files_of_their_own() {
+    let (text, left_out, config) = converted("sites/nginx.conf");
+    // An include that is not there is said too.
+    assert_eq!(left_out, comments(&text), "{text}");
+    assert!(config.listen.close_unknown, "{text}");
+    let names: Vec<String> = config
+        .hosts
+        .iter()
+        .map(|host| host.names[0].to_string())
+        .collect();
+    assert_eq!(names, ["chat.example.org", "wiki.example.org"], "{text}");
+    assert!(
+        config.listen.redirect,
+        "what certbot has written is so by default"
+    );
     insta::assert_snapshot!(text);
 }
 

@@ -12,16 +12,36 @@ use super::values::{duration, millis};
 #[derive(Debug, Default)]
 pub(super) struct Upstreams {
     /// By the name in the result.
-    sections: BTreeMap<String, Section>,
+    groups: BTreeMap<String, Group>,
     /// The longest timeout that a location wants, by upstream and key: ours belong to the upstream.
     timeouts: BTreeMap<(String, &'static str), String>,
+}
+
+/// The servers of an upstream and what is said of them.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    servers: Vec<Server>,
+    rest: Section,
+    /// Of `[upstream.NAME.tls]`; `None` where they speak plain HTTP.
+    tls: Option<Section>,
+    /// Some location passes requests to it as it stands here.
+    is_used: bool,
+    /// Some location passes requests to its servers over TLS.
+    is_copied: bool,
+}
+
+/// One server.
+#[derive(Clone, Debug)]
+struct Server {
+    address: String,
+    /// More keys, with a comma before each.
+    extra: String,
 }
 
 impl Upstreams {
     /// Converts an `upstream` block.
     pub(super) fn add(&mut self, directive: &Directive, notes: &mut Notes) {
         let name = ours(directive.arg());
-        let mut section = Section::new(format!("[upstream.{}]", key(&name)));
         let mut servers = Vec::new();
         let mut rest = Section::default();
         for inner in directive.block.iter().flatten() {
@@ -48,21 +68,68 @@ impl Upstreams {
                 _ => notes.rest(&mut rest, inner),
             }
         }
-        section.raw("servers", format!("[{}]", servers.join(", ")));
-        section.append(rest);
-        self.sections.insert(name, section);
+        let group = Group {
+            servers,
+            rest,
+            ..Group::default()
+        };
+        self.groups.insert(name, group);
     }
 
     /// The name or address to write for the server part of a `proxy_pass`.
-    pub(super) fn resolve(&self, server: &str) -> (String, Option<String>) {
+    pub(super) fn resolve(&mut self, server: &str) -> (String, Option<String>) {
         let name = ours(server);
-        if self.sections.contains_key(&name) {
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.is_used = true;
             return (name.clone(), Some(name));
         }
         if server.starts_with("unix:") {
             return (server.to_owned(), None);
         }
         (format!("http://{}", with_port(server)), None)
+    }
+
+    /// The same for servers that are reached over TLS: an upstream with these keys.
+    pub(super) fn resolve_tls(
+        &mut self,
+        server: &str,
+        keys: impl FnOnce(Option<&str>) -> Section,
+    ) -> String {
+        let name = ours(server);
+        let (mut group, tls) = match self.groups.get_mut(&name) {
+            Some(pool) => {
+                pool.is_copied = true;
+                (pool.clone(), keys(Some(server)))
+            }
+            None => {
+                let address = with_port_or(server, 443);
+                let extra = String::new();
+                let group = Group {
+                    servers: vec![Server { address, extra }],
+                    ..Group::default()
+                };
+                (group, keys(None))
+            }
+        };
+        for server in &mut group.servers {
+            server.address = match server.address.strip_suffix(":80") {
+                // What is written without a port is asked on that of the scheme.
+                Some(host) => format!("https://{host}:443"),
+                None => format!("https://{}", server.address),
+            };
+        }
+        group.tls = Some(tls);
+        (group.is_used, group.is_copied) = (true, false);
+        // Other keys make another one.
+        let mut name = format!("{name}_tls");
+        while let Some(known) = self.groups.get(&name) {
+            if known.tls == group.tls {
+                return name;
+            }
+            name.push('_');
+        }
+        self.groups.insert(name.clone(), group);
+        name
     }
 
     /// Notes the timeouts in force where requests go to an upstream.
@@ -82,18 +149,30 @@ impl Upstreams {
 
     pub(super) fn write(mut self, out: &mut String) {
         for ((name, key), time) in &self.timeouts {
-            if let Some(section) = self.sections.get_mut(name) {
-                section.text(key, time);
+            if let Some(group) = self.groups.get_mut(name) {
+                group.rest.text(key, time);
             }
         }
-        for section in self.sections.values() {
+        // One that is only reached over TLS stands there under its other name.
+        let wanted = |group: &&Group| group.is_used || !group.is_copied;
+        for (name, group) in self.groups.iter().filter(|(_, group)| wanted(group)) {
+            let name = key(name);
+            let mut section = Section::new(format!("[upstream.{name}]"));
+            let servers: Vec<String> = group.servers.iter().map(Server::written).collect();
+            section.raw("servers", format!("[{}]", servers.join(", ")));
+            section.append(group.rest.clone());
             section.write(out);
+            if let Some(tls) = group.tls.as_ref().filter(|tls| !tls.is_empty()) {
+                let mut section = Section::new(format!("[upstream.{name}.tls]"));
+                section.append(tls.clone());
+                section.write(out);
+            }
         }
     }
 }
 
 /// One server; `None` for one that is switched off.
-fn server(directive: &Directive, section: &mut Section, notes: &mut Notes) -> Option<String> {
+fn server(directive: &Directive, section: &mut Section, notes: &mut Notes) -> Option<Server> {
     let address = match directive.arg() {
         unix if unix.starts_with("unix:") => unix.to_owned(),
         host => with_port(host),
@@ -108,25 +187,38 @@ fn server(directive: &Directive, section: &mut Section, notes: &mut Notes) -> Op
             Some(("max_conns", most)) if most != "0" => section.set("max_connections", most),
             Some(("max_fails", fails)) if fails != "0" => section.set("eject_after", fails),
             Some(("fail_timeout", time)) => {
-                if let Some(time) = duration(time) {
+                // 0 is how nginx is told to ask a server again at once.
+                if let Some(time) = duration(time).filter(|time| millis(time) > 0) {
                     section.set("eject_time", &text(&time));
                 }
             }
             _ => notes.leave(section, directive, &format!("`{arg}` has no counterpart")),
         }
     }
-    Some(match extra.is_empty() {
-        true => text(&address),
-        false => format!("{{ address = {}{extra} }}", text(&address)),
-    })
+    Some(Server { address, extra })
+}
+
+impl Server {
+    /// As TOML.
+    fn written(&self) -> String {
+        let Server { address, extra } = self;
+        match extra.is_empty() {
+            true => text(address),
+            false => format!("{{ address = {}{extra} }}", text(address)),
+        }
+    }
 }
 
 /// A server without a port is asked on 80.
 fn with_port(host: &str) -> String {
+    with_port_or(host, 80)
+}
+
+fn with_port_or(host: &str, port: u16) -> String {
     let after_bracket = host.rsplit(']').next().unwrap_or(host);
     match after_bracket.contains(':') {
         true => host.to_owned(),
-        false => format!("{host}:80"),
+        false => format!("{host}:{port}"),
     }
 }
 

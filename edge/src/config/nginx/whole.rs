@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::listen::merged;
 use super::notes::Notes;
 use super::scope::Scope;
+use super::secure;
 use super::server::Server;
 use super::tree::{Directive, Missing};
 use super::upstream::Upstreams;
@@ -65,7 +66,9 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
     }
     for directive in &http {
         let name = &*directive.name;
-        let is_handled = HANDLED.contains(&name) || content::NAMES.contains(&name);
+        let is_handled = HANDLED.contains(&name)
+            || content::NAMES.contains(&name)
+            || secure::NAMES.contains(&name);
         if !is_handled {
             notes.rest(&mut top, directive);
         }
@@ -100,6 +103,9 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
         if is_redirect && (in_secure || !secure_names.is_empty()) {
             continue; // Hosts with a certificate redirect by themselves.
         }
+        if server.only_closes() {
+            continue; // In [listen].
+        }
         server.write(
             &mut taken,
             &mut upstreams,
@@ -131,6 +137,7 @@ const HANDLED: &[&str] = &[
     "ssl_client_certificate",
     "ssl_verify_client",
     "ssl_crl",
+    "ssl_stapling",
     "ssl_stapling_file",
     "ssl_protocols",
     "keepalive_timeout",
@@ -177,6 +184,9 @@ fn listen(servers: &[Server<'_>]) -> Section {
     let (https, http) = (of(true), of(false));
     section.list("https", &https);
     section.list("http", &http);
+    if servers.iter().any(Server::only_closes) {
+        section.text("unknown_host", "close");
+    }
     let all = servers.iter().flat_map(|server| &server.listens);
     let proxied = merged(
         all.filter(|listen| listen.proxy_protocol)
