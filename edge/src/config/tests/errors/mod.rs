@@ -3,6 +3,7 @@
 mod auth;
 mod balance;
 mod content;
+mod every_key;
 mod files;
 mod keys;
 mod maintenance;
