@@ -10,7 +10,7 @@ use super::report::{ConfigErrors, Diagnostic, Report, Severity};
 use super::secrets::SecretError;
 use super::source::Source;
 use super::{Action, Config};
-use crate::files::{Disk, Files};
+use crate::files::{Blank, Disk, Files};
 
 /// No chain, key or bundle of authorities comes near this.
 const PEM_BYTES_MAX: u64 = 4 << 20;
@@ -33,19 +33,29 @@ impl Config {
     }
 
     /// Reads a file for the paths and addresses in it: nobody is asked about names of servers, which
-    /// stand for no address then.
+    /// stand for no address then, and what it includes is taken to be empty.
     pub fn load_unresolved(path: &Path) -> Result<Config, ConfigErrors> {
         let source = Source::read(path, &Disk)?;
-        Loaded::from_source(source, Machine::asking_nobody()).map(|loaded| loaded.config)
+        let loaded = Loaded::from_source(source, Machine::asking_nobody(), &Blank);
+        loaded.map(|loaded| loaded.config)
     }
 
     /// Every file that must be read to serve this, once each.
     pub fn files(&self) -> Vec<&Path> {
+        let mut files = self.watched();
+        files.extend(self.included.iter().map(|path| &**path));
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
+    /// Those among them that are taken over whenever they change, without a reload.
+    pub fn watched(&self) -> Vec<&Path> {
         let mut files: Vec<&Path> = Vec::new();
         for host in &self.hosts {
             if let Some(certificate) = &host.certificate {
                 files.extend([&*certificate.chain, &*certificate.key]);
-                files.extend(certificate.ocsp.as_deref());
+                files.extend(certificate.ocsp.file());
             }
             if let Some(clients) = &host.client_auth {
                 files.push(&clients.ca);
@@ -132,7 +142,7 @@ impl Loaded {
 
     /// Reads and validates a file that `files` can read.
     pub fn load_from(path: &Path, files: &dyn Files) -> Result<Self, ConfigErrors> {
-        let mut loaded = Self::from_source(Source::read(path, files)?, Machine::this())?;
+        let mut loaded = Self::from_source(Source::read(path, files)?, Machine::this(), files)?;
         let wrong = loaded.config.read_secrets(files).err().unwrap_or_default();
         let shown = |error: SecretError| {
             loaded.about_file(Some(&error.path), Severity::Error, error.message)
@@ -143,11 +153,15 @@ impl Loaded {
 
     /// Validates text; `path` is what messages call it, and where relative paths start.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
-        Self::from_source(Source::new(text, path), Machine::this())
+        Self::from_source(Source::new(text, path), Machine::this(), &Disk)
     }
 
-    pub(super) fn from_source(source: Source, machine: Machine) -> Result<Self, ConfigErrors> {
-        let report = Report::new(&source);
+    pub(super) fn from_source(
+        source: Source,
+        machine: Machine,
+        files: &dyn Files,
+    ) -> Result<Self, ConfigErrors> {
+        let report = Report::new(&source, files);
         let read = read(&report, machine);
         let warnings = report.finish()?;
         let (config, places) = read.expect("a file that could not be read has errors");

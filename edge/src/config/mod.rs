@@ -27,12 +27,12 @@ pub use report::{ConfigErrors, Diagnostic, Severity};
 pub use schema::json_schema;
 pub use secrets::SecretError;
 pub use types::{
-    Access, Action, ApiKeys, Argon2id, AuthRequest, Authentication, BasicAuth, Bounds, CacheRules,
-    Certificate, Change, Check, ClientAuth, ClientField, Coding, CompressRules, Config,
+    Access, Action, ApiKeys, Argon2id, Attempt, AuthRequest, Authentication, BasicAuth, Bounds,
+    CacheRules, Certificate, Change, Check, ClientAuth, ClientField, Coding, CompressRules, Config,
     DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage, FieldMatch, FieldRule,
     FieldWant, FilesAction, Forwarding, Fragments, Host, HostName, KeyNames, LimitKey, Listen, Log,
     LogField, LogFields, LogFormat, LogTarget, Maintenance, Mcp, McpAuth, McpKey, McpLimit,
-    Multiplexing, NameLimit, NamedLimit, PasswordHash, PathMatch, Penalty, Piece, Policy, Protocol,
+    Multiplexing, NameLimit, NamedLimit, Ocsp, PasswordHash, PathMatch, Penalty, Piece, Policy, Protocol,
     ProxyAction, Quic, Rate, RedirectAction, RequestLimit, RequestPart, RespondAction, RetryPolicy,
     Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Steer, Template, Timeouts, Tls,
     TlsVersion, Tracing, Upstream, UpstreamAddr, UpstreamId, UpstreamServer, UpstreamTls,

@@ -5,10 +5,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::source::Source;
+use crate::files::Files;
 
 /// More than anyone reads; a file this wrong is another kind of file.
 const SHOWN_ERRORS_MAX: usize = 50;
@@ -149,14 +151,19 @@ impl std::error::Error for ConfigErrors {}
 #[derive(Debug)]
 pub(super) struct Report<'a> {
     source: &'a Source,
+    files: &'a dyn Files,
+    included: RefCell<Vec<PathBuf>>,
     errors: RefCell<Vec<(usize, Diagnostic)>>,
     warnings: RefCell<Vec<(usize, Diagnostic)>>,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(source: &'a Source) -> Self {
+    /// `files` holds what the file includes.
+    pub(super) fn new(source: &'a Source, files: &'a dyn Files) -> Self {
         Self {
             source,
+            files,
+            included: RefCell::default(),
             errors: RefCell::default(),
             warnings: RefCell::default(),
         }
@@ -187,6 +194,17 @@ impl<'a> Report<'a> {
     /// The line that holds a byte, for messages that point at a second place.
     pub(super) fn line(&self, offset: usize) -> usize {
         self.source.line(offset)
+    }
+
+    /// Reads a file that is part of the configuration; at most one byte more than is acceptable.
+    pub(super) fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        self.included.borrow_mut().push(path.to_owned());
+        self.files.read(path, bytes_max + 1)
+    }
+
+    /// The files that have been read as parts of it.
+    pub(super) fn included(&self) -> Vec<PathBuf> {
+        self.included.borrow().clone()
     }
 
     /// The file being read.

@@ -1,7 +1,7 @@
 //! The validated configuration, as the rest of the program sees it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod api_keys;
@@ -33,7 +33,7 @@ pub use authentication::{ApiKeys, AuthRequest, Authentication, BasicAuth, Reques
 pub use cache::CacheRules;
 pub use compress::{Coding, CompressRules};
 pub use error_page::ErrorPage;
-pub use files::FilesAction;
+pub use files::{Attempt, FilesAction};
 pub use forwarding::{ClientField, Forwarding};
 pub use headers::{Change, FieldRule};
 pub use limits::{Access, LimitKey, NamedLimit};
@@ -101,6 +101,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// Path of the Unix socket that `edge ban` and friends talk to.
     pub admin: PathBuf,
+    /// Files that were read as parts of it: lists of networks, error pages.
+    pub included: Vec<PathBuf>,
 }
 
 /// Listening addresses.
@@ -173,8 +175,32 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// The private key.
     pub key: PathBuf,
-    /// The authority's word that it is not revoked (OCSP, RFC 6960), in DER.
-    pub ocsp: Option<PathBuf>,
+    /// What the authority says of it, stapled for clients.
+    pub ocsp: Ocsp,
+}
+
+/// Where the authority's word comes from that a certificate is not revoked (OCSP, RFC 6960).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ocsp {
+    /// From the authority, for certificates that are refused without (RFC 7633).
+    #[default]
+    WhereDemanded,
+    /// From the authority, as the certificate says.
+    Fetch,
+    /// From a file, in DER.
+    File(PathBuf),
+    /// There is none.
+    Off,
+}
+
+impl Ocsp {
+    /// The file that it is in.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Ocsp::File(path) => Some(path),
+            _ => None,
+        }
+    }
 }
 
 /// Index into [`Config::upstreams`].

@@ -78,6 +78,7 @@ pub(crate) fn config() -> Config {
         },
         metrics: None,
         admin: PathBuf::from("/run/edge/admin.sock"),
+        included: Vec::new(),
     }
 }
 

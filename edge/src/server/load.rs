@@ -1,8 +1,9 @@
 //! A configuration with its certificates: what would be served.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::upstream_files::read_upstream_files;
 use crate::config::{Config, ConfigErrors, Diagnostic, Loaded, Severity};
 use crate::files::Files;
 use crate::tls;
@@ -12,24 +13,25 @@ use crate::tls;
 pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>), ConfigErrors> {
     let mut loaded = Loaded::load_from(path, files)?;
     let unopened = loaded.config.open_directories(files);
-    let about_upstreams = upstream_tls(&mut loaded, files);
+    let about_upstreams = read_upstream_files(&mut loaded.config, files);
     let (errors, warnings) = tls::check(&loaded.config.hosts, files);
     let about_directories = unopened.iter().map(|(path, error)| {
         let shown = path.display();
         let message = format!("directory {shown} cannot be opened: {error}");
         loaded.about_file(Some(path), Severity::Error, message)
     });
-    let errors: Vec<Diagnostic> = errors
-        .iter()
-        .map(|error| loaded.about_file(file(error), Severity::Error, with_causes(error)))
-        .chain(about_directories)
-        .chain(about_upstreams)
-        .collect();
+    let errors: Vec<Diagnostic> =
+        errors
+            .iter()
+            .map(|error| loaded.about_file(file(error), Severity::Error, with_causes(error)))
+            .chain(about_directories)
+            .chain(about_upstreams.into_iter().map(|(path, message)| {
+                loaded.about_file(path.as_deref(), Severity::Error, message)
+            }))
+            .collect();
     ConfigErrors::none_of(errors)?;
     let about_certificates = warnings.iter().map(|warning| {
-        let (tls::Warning::NotCovered { path, .. } | tls::Warning::ExpiresSoon { path, .. }) =
-            warning;
-        loaded.about_file(Some(path), Severity::Warning, warning.to_string())
+        loaded.about_file(Some(warning.path()), Severity::Warning, warning.to_string())
     });
     let warnings = loaded
         .warnings
@@ -38,41 +40,6 @@ pub fn load(path: &Path, files: &dyn Files) -> Result<(Config, Vec<Diagnostic>),
         .chain(about_certificates)
         .collect();
     Ok((loaded.config, warnings))
-}
-
-/// Reads the files for TLS to upstreams, and says what is wrong with them.
-fn upstream_tls(loaded: &mut Loaded, files: &dyn Files) -> Vec<Diagnostic> {
-    let mut wrong: Vec<(Option<PathBuf>, String)> = Vec::new();
-    for (path, error) in loaded.config.read_upstream_files(files) {
-        let message = format!("file {} cannot be read: {error}", path.display());
-        wrong.push((Some(path), message));
-    }
-    if wrong.is_empty() {
-        for upstream in &loaded.config.upstreams {
-            let Some(settings) = &upstream.tls else {
-                continue;
-            };
-            if let Err(error) = tls::Client::new(settings, upstream.protocol.is_h2()) {
-                let identity = settings.identity.as_ref();
-                let path = match error {
-                    tls::ClientError::Authority(_) => settings.ca.as_ref(),
-                    tls::ClientError::NoKey => identity.map(|(_, key)| key),
-                    tls::ClientError::Identity(_) => identity.map(|(chain, _)| chain),
-                    tls::ClientError::NoRoots => None,
-                    tls::ClientError::NoCertificate => {
-                        let ca = settings.ca.as_ref().filter(|_| identity.is_none());
-                        ca.or(identity.map(|(chain, _)| chain))
-                    }
-                };
-                let name = path.map_or(String::new(), |path| format!("file {} ", path.display()));
-                wrong.push((path.cloned(), format!("{name}{error}")));
-            }
-        }
-    }
-    let about = |(path, message): (Option<PathBuf>, String)| {
-        loaded.about_file(path.as_deref(), Severity::Error, message)
-    };
-    wrong.into_iter().map(about).collect()
 }
 
 /// Writes warnings to the program's log.

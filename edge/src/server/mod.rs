@@ -15,9 +15,11 @@ mod proxied;
 mod quic;
 mod run;
 mod shield;
+mod stapling;
 mod steer;
 mod supervise;
 mod update;
+mod upstream_files;
 mod worker;
 
 pub use error::Error;

@@ -23,6 +23,7 @@ use super::quic::QuicPlan;
 use super::reload::{self, Reloader, Watch};
 use super::shield;
 use super::signals;
+use super::stapling::Stapling;
 use super::steer::{self, Steering};
 use super::supervise;
 use super::update::{Endpoint, Serving};
@@ -34,9 +35,9 @@ use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
 use crate::observe::trace::SpanExporter;
-use crate::proxy::WorkerParts;
+use crate::proxy::{Snapshot, Switches, WorkerParts};
 use crate::quic::Keys;
-use crate::tls::{self, Tickets};
+use crate::tls::{self, Staples, Tickets};
 
 /// How long a blocked log target may hold up the end of the process.
 const LOG_WAIT: Duration = Duration::from_secs(2);
@@ -52,6 +53,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let keeper = Keeper::start(&path)?;
     let files = keeper.files()?;
     let tickets = Tickets::new()?;
+    let staples = Staples::default();
     let tls = match config.listen.https.is_empty() {
         true => None,
         false => Some(tls::server_config(
@@ -59,6 +61,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
             config.tls,
             &files,
             &tickets,
+            &staples,
         )?),
     };
     let mut certificates = config
@@ -67,7 +70,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         .filter_map(|host| host.certificate.as_ref());
     let keys = certificates.next().map(|files| Keys::derive(&files.key));
     let watch = Watch::read(&config, &files);
-    let expiries = tls::inspect(&config.hosts, &files, SystemTime::now()).into_expiries();
+    let certificates = tls::inspect(&config.hosts, &files, SystemTime::now());
     drop(files);
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
@@ -89,21 +92,29 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
 
     let log = AccessWriter::start(access)?;
     let metrics = Metrics::new(&config);
-    metrics.certificates(expiries);
+    metrics.certificates(certificates.expiries());
     let spans = SpanExporter::new(metrics.clone());
     spans.output().set(config.trace.as_ref());
     let (spared, expelled) = (Spared::default(), Expelled::default());
+    let switches = Switches::default();
     let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
+    let mut stapling = Stapling::new(staples, jobs.clone(), metrics.clone());
+    stapling.want(certificates.targets);
     let parts = ControlParts {
         metrics: metrics.clone(),
         guard,
         jobs,
         spared: spared.clone(),
         expelled: expelled.clone(),
+        switches: switches.clone(),
         access_log_dropped: log.dropped(),
     };
     let control = control.start(&config, parts)?;
-    let serving = Serving::new(config, None, tls, keys.as_ref());
+    let serving = Serving::new(
+        Snapshot::new(config, None).switched_by(&switches),
+        tls,
+        keys.as_ref(),
+    );
     let quic = keys.clone().map(QuicPlan::new);
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
@@ -149,6 +160,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         path,
         keeper,
         tickets,
+        stapling,
         log: log.output(),
         spans: spans.output(),
         keys,

@@ -11,6 +11,7 @@ use super::clients::verifier;
 use super::config::provider;
 use super::error::{Error, Warning};
 use super::load::{Loaded, load};
+use super::ocsp::{Staples, Target};
 use crate::config::{Certificate, Host, HostName};
 use crate::files::Files;
 
@@ -27,14 +28,16 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// When the certificates that can be served end, in the order of the hosts.
     pub expiries: Vec<Expiry>,
+    /// Certificates whose authorities are asked about them, once each.
+    pub targets: Vec<Target>,
 }
 
 impl Report {
     /// The host's first name and the end of its certificate.
-    pub fn into_expiries(self) -> Vec<(String, SystemTime)> {
-        let expiries = self.expiries.into_iter();
+    pub fn expiries(&self) -> Vec<(String, SystemTime)> {
+        let expiries = self.expiries.iter();
         expiries
-            .map(|Expiry { host, not_after }| (host, not_after))
+            .map(|Expiry { host, not_after }| (host.clone(), *not_after))
             .collect()
     }
 }
@@ -72,9 +75,11 @@ pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
         };
         let known = seen.iter().position(|(other, _)| *other == files);
         let index = known.unwrap_or_else(|| {
-            let loaded = match load(files, disk, &provider, now) {
+            let loaded = match load(files, disk, &provider, now, &Staples::default()) {
                 Ok(loaded) => {
                     report.warnings.extend(expires_soon(files, &loaded, now));
+                    report.warnings.extend(loaded.stapling.warning.clone());
+                    report.targets.extend(target(host, &loaded));
                     Some(loaded)
                 }
                 Err(errors) => {
@@ -95,6 +100,15 @@ pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
         });
     }
     report
+}
+
+fn target(host: &Host, loaded: &Loaded) -> Option<Target> {
+    let (subject, url) = loaded.stapling.source.clone()?;
+    Some(Target {
+        subject,
+        url,
+        host: host.names.first().map(text).unwrap_or_default(),
+    })
 }
 
 fn expires_soon(files: &Certificate, loaded: &Loaded, now: SystemTime) -> Option<Warning> {

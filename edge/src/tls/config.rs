@@ -22,6 +22,7 @@ use rustls::version::{TLS12, TLS13};
 use super::clients::verifier;
 use super::error::Error;
 use super::load::load;
+use super::ocsp::Staples;
 use super::resolve::{ByName, Names};
 use super::server::{Guarded, Server};
 use crate::config::{Host, Tls, TlsVersion};
@@ -53,6 +54,7 @@ pub fn server_config(
     tls: Tls,
     disk: &dyn Files,
     tickets: &Tickets,
+    staples: &Staples,
 ) -> Result<Server, Error> {
     let provider = Arc::new(provider());
     let now = SystemTime::now();
@@ -61,7 +63,7 @@ pub fn server_config(
         let Some(files) = &host.certificate else {
             continue;
         };
-        let loaded = load(files, disk, &provider, now).map_err(first)?;
+        let loaded = load(files, disk, &provider, now, staples).map_err(first)?;
         certificates.add(&host.names, &Arc::new(loaded.key));
     }
     if certificates.is_empty() {
@@ -169,7 +171,7 @@ impl ProducesTickets for NoTickets {
 }
 
 /// The algorithms of this process, named one by one so that an update of a library changes none.
-pub(super) fn provider() -> CryptoProvider {
+pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
             suite::TLS13_AES_128_GCM_SHA256,

@@ -2,10 +2,12 @@
 //! the way out.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use httpdate::fmt_http_date;
+
+use super::ocsp::OcspError;
 
 /// A certificate that cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -198,6 +200,39 @@ pub enum Warning {
         /// Whole days left.
         days: u64,
     },
+
+    /// No answer of the authority can be fetched.
+    #[error(
+        "no OCSP answer is stapled beside the certificate in {}: {why}",
+        path.display()
+    )]
+    NoAnswer {
+        /// The chain, as configured.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+
+    /// The answer in a file is not shown to clients.
+    #[error("OCSP response file {} is not stapled: {problem}", path.display())]
+    NotStapled {
+        /// The file, as configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: OcspError,
+    },
+}
+
+impl Warning {
+    /// The file it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Warning::NotCovered { path, .. }
+            | Warning::ExpiresSoon { path, .. }
+            | Warning::NoAnswer { path, .. }
+            | Warning::NotStapled { path, .. } => path,
+        }
+    }
 }
 
 /// Which file of a certificate.

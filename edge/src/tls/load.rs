@@ -13,6 +13,8 @@ use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
 use super::error::{Error, Role};
+use super::ocsp::Staples;
+use super::stapling::{Stapling, stapling};
 use crate::config::Certificate;
 use crate::files::Files;
 
@@ -26,6 +28,8 @@ pub(super) struct Loaded {
     pub(super) key: CertifiedKey,
     /// The last moment it is valid.
     pub(super) not_after: SystemTime,
+    /// What is stapled; the answer itself is in `key`.
+    pub(super) stapling: Stapling,
 }
 
 /// Reads both files and checks that they can serve at `now`; all that is wrong, not only the first.
@@ -34,6 +38,7 @@ pub(super) fn load(
     disk: &dyn Files,
     provider: &CryptoProvider,
     now: SystemTime,
+    staples: &Staples,
 ) -> Result<Loaded, Vec<Error>> {
     let files = certificate;
     let chain = read_chain(&files.chain, disk);
@@ -43,10 +48,10 @@ pub(super) fn load(
     };
     let (not_before, not_after) = validity(&files.chain, &chain[0]).map_err(|e| vec![e])?;
 
+    let stapling = stapling(files, &chain, disk, provider, now, staples);
+    let mut stapling = stapling.map_err(|e| vec![e])?;
     let mut key = CertifiedKey::new(chain, key);
-    if let Some(path) = &files.ocsp {
-        key.ocsp = Some(read_ocsp(path, disk).map_err(|e| vec![e])?);
-    }
+    key.ocsp = stapling.answer.take();
     match key.keys_match() {
         // Every key type of this provider knows its public half; if one did not, only the
         // handshake could tell.
@@ -68,7 +73,11 @@ pub(super) fn load(
         let path = files.chain.clone();
         return Err(vec![Error::NotYetValid { path, not_before }]);
     }
-    Ok(Loaded { key, not_after })
+    Ok(Loaded {
+        key,
+        not_after,
+        stapling,
+    })
 }
 
 fn read_chain(path: &Path, disk: &dyn Files) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -87,20 +96,6 @@ fn read_chain(path: &Path, disk: &dyn Files) -> Result<Vec<CertificateDer<'stati
         return Err(nothing(path, Role::Certificate, hint));
     }
     Ok(chain)
-}
-
-/// RFC 6960 §4.2.1: a SEQUENCE that starts with the status "successful".
-fn read_ocsp(path: &Path, disk: &dyn Files) -> Result<Vec<u8>, Error> {
-    let response = read(path, disk, Role::Ocsp)?;
-    let successful = response.starts_with(&[0x30]) && contains(&response, &[0x0a, 0x01, 0x00]);
-    match successful {
-        true => Ok(response),
-        false => Err(Error::Unusable {
-            role: Role::Ocsp,
-            path: path.to_owned(),
-            reason: "it is no successful response in DER".to_owned(),
-        }),
-    }
 }
 
 fn read_key(

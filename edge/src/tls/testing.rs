@@ -15,8 +15,9 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 
 use super::config::{Tickets, provider, server_config};
+use super::ocsp::Staples;
 use super::{Session, SessionError};
-use crate::config::{Certificate, Host, HostName, Tls};
+use crate::config::{Certificate, Host, HostName, Ocsp, Tls};
 use crate::files::Disk;
 
 /// Year, month, day.
@@ -80,7 +81,7 @@ impl Authority {
         Certificate {
             chain: self.write(&format!("{n}.pem"), leaf.pem()),
             key: self.write(&format!("{n}.key"), key.serialize_pem()),
-            ocsp: None,
+            ocsp: Ocsp::default(),
         }
     }
 
@@ -101,10 +102,16 @@ impl Authority {
                 host(names, Some(self.issue(&named)))
             })
             .collect();
-        server_config(&hosts, Tls::default(), &Disk, &Tickets::new().unwrap())
-            .unwrap()
-            .open()
-            .clone()
+        server_config(
+            &hosts,
+            Tls::default(),
+            &Disk,
+            &Tickets::new().unwrap(),
+            &Staples::default(),
+        )
+        .unwrap()
+        .open()
+        .clone()
     }
 
     /// A client that trusts this authority.

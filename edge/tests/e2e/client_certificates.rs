@@ -1,6 +1,5 @@
 //! Certificates of clients, and what else the TLS of a host can be told: real curl and OpenSSL.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -193,50 +192,4 @@ fn old_versions_are_refused_when_told_so() {
     edge.reload();
     let old = s_client(&edge, "-tls1_2");
     assert!(old.contains("Verify return code: 0 (ok)"), "{old}");
-}
-
-#[test]
-fn the_authoritys_word_is_stapled() {
-    let _machine = light();
-    let upstream = Upstream::ok();
-    let setup = Setup::new(upstream.address);
-    let dir = setup.dir.path().to_owned();
-    let leaf = setup.authority.leaf(&dir, "localhost", &["localhost"]);
-    setup.authority.write_key_to(&dir.join("ca.key"));
-    let index = format!(
-        "V\t900101000000Z\t\t{:04X}\tunknown\t/CN=localhost\n",
-        leaf.serial
-    );
-    std::fs::write(dir.join("index.txt"), index).expect("our own directory is writable");
-    openssl(
-        &dir,
-        "ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -issuer ca.pem \
-         -cert localhost.pem -ndays 7 -respout ocsp.der",
-    );
-    let edge = setup.start();
-    let without = s_client(&edge, "-status");
-    assert!(
-        without.contains("OCSP response: no response sent"),
-        "{without}"
-    );
-    let named = "key = \"localhost.key\"";
-    let stapled = edge
-        .config()
-        .replace(named, &format!("{named}\nocsp = \"ocsp.der\""));
-    edge.rewrite(&stapled);
-    edge.reload();
-    let with = s_client(&edge, "-status");
-    assert!(with.contains("OCSP Response Status: successful"), "{with}");
-    assert!(with.contains("Cert Status: good"), "{with}");
-    std::fs::write(edge.file("ocsp.der"), "<html>").expect("our own directory is writable");
-    let (code, output) = edge.command(&["reload"]);
-    assert_eq!(code, 2, "{output}");
-    assert!(output.contains("ocsp.der cannot be used"), "{output}");
-}
-
-fn openssl(dir: &Path, arguments: &str) {
-    let mut command = Command::new("openssl");
-    command.current_dir(dir).args(arguments.split_whitespace());
-    let (code, stdout, stderr) = Process::run("openssl", command, Duration::from_secs(10));
-    assert_eq!(code, 0, "{stdout}{stderr}");
 }

@@ -33,6 +33,8 @@ mod mcp_lists;
 mod mcp_routes;
 mod mcp_sessions;
 mod named_limits;
+mod ocsp;
+mod operator;
 mod proxy_protocol;
 mod reload;
 mod reload_storm;

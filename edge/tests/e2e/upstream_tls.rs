@@ -242,6 +242,48 @@ fn health_is_asked_over_tls() {
 }
 
 #[test]
+fn files_that_change_are_taken_over_without_a_reload() {
+    let _machine = light();
+    let setup = Setup::new("127.0.0.1:1");
+    let dir = setup.dir.path().to_owned();
+    let servers = Servers::start(&dir);
+    // Neither the authority nor the certificate is right yet, and only root may read them.
+    let stranger = Authority::new();
+    stranger.write_to(&dir.join("trusted.pem"));
+    stranger.leaf(&dir, "shown", &["edge.test"]);
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(dir.join("shown.key"), closed).expect("our own file");
+    let files = "ca = \"trusted.pem\"\ncertificate = \"shown.pem\"\nkey = \"shown.key\"";
+    let mut edge = setup
+        .more_routes(&(route("mine", "mine") + &route("same", "same")))
+        .hosts(
+            &(upstream("mine", servers.wants_client, files) + &upstream("same", servers.good, CA)),
+        )
+        .start();
+    assert_eq!(get(&edge, "/mine/about").0, 502);
+    let connection = |edge: &Edge| {
+        let (status, text) = get(edge, "/same/about");
+        assert_eq!(status, 200, "{text}");
+        text.split(' ').nth(3).expect("a number").to_owned()
+    };
+    let before = connection(&edge);
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(dir.join(from), dir.join(to)).expect("our own files");
+    };
+    copy("servers.pem", "trusted.pem");
+    copy("client.pem", "shown.pem");
+    // The certificate without its key: what was there stays.
+    edge.process
+        .wait_for("changed file cannot be used", LIMIT * 3);
+    copy("client.key", "shown.key");
+    edge.process
+        .wait_for("certificates for upstreams renewed", LIMIT * 3);
+    let served = || get(&edge, "/mine/about").0 == 200;
+    assert!(wait_until(LIMIT * 3, served), "{}", edge.process.output());
+    assert_eq!(connection(&edge), before, "what has not changed goes on");
+}
+
+#[test]
 fn files_that_cannot_be_used_are_errors_with_their_line() {
     let _machine = light();
     let start = |keys: &str| {

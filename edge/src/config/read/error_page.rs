@@ -1,10 +1,9 @@
 //! `error_pages` of a host: `"404: errors/404.html"`, `"5xx: errors/50x.html"`.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use crate::config::item::Item;
+use crate::config::report::Report;
 use crate::config::table::Table;
 use crate::config::types::ErrorPage;
 use crate::config::value::{Invalid, join, quote};
@@ -41,7 +40,7 @@ fn page(item: &Item<'_>) -> Option<ErrorPage> {
             },
         };
         let path = join(base, path.trim())?;
-        let content = content(&path)
+        let content = content(item.report(), &path)
             .map_err(|problem| Invalid::new(format!("{} {problem}", path.display())))?;
         Ok(ErrorPage {
             first,
@@ -52,13 +51,9 @@ fn page(item: &Item<'_>) -> Option<ErrorPage> {
     })
 }
 
-fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let cannot = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(cannot)?;
-    file.take(PAGE_BYTES_MAX + 1)
-        .read_to_end(&mut content)
-        .map_err(cannot)?;
+fn content(report: &Report<'_>, path: &Path) -> Result<Vec<u8>, String> {
+    let content = report.read(path, PAGE_BYTES_MAX);
+    let content = content.map_err(|error| format!("cannot be read: {error}"))?;
     match content.len() as u64 > PAGE_BYTES_MAX {
         true => Err("is larger than 256KiB".to_owned()),
         false => Ok(content),

@@ -14,7 +14,7 @@ use super::upstream::Upstreams;
 use crate::config::schema::HOST;
 use crate::config::table::Table;
 use crate::config::value::parse_host_name;
-use crate::config::{Authentication, Certificate, Host, HostName, Maintenance};
+use crate::config::{Authentication, Certificate, Host, HostName, Maintenance, Ocsp};
 
 /// Every `[[host]]` table, before its routes can be read.
 pub(super) struct Hosts<'a> {
@@ -123,8 +123,7 @@ fn names(table: &Table<'_>, seen: &mut HashMap<HostName, usize>) -> Vec<HostName
 }
 
 fn certificate(table: &Table<'_>, places: &mut Places) -> Option<Certificate> {
-    let ocsp = table.item("ocsp");
-    let ocsp = ocsp.and_then(|item| tls::file(&item, "DER", places));
+    let ocsp = ocsp(table, places);
     match (table.item("certificate"), table.item("key")) {
         (None, None) => None,
         (Some(certificate), None) => {
@@ -148,6 +147,24 @@ fn certificate(table: &Table<'_>, places: &mut Places) -> Option<Certificate> {
                 ocsp,
             })
         }
+    }
+}
+
+/// A word, or the path of a file.
+fn ocsp(table: &Table<'_>, places: &mut Places) -> Ocsp {
+    let Some(item) = table.item("ocsp") else {
+        return Ocsp::default();
+    };
+    if table.lacks("certificate") {
+        item.error("means nothing without `certificate` and `key`");
+    }
+    match item {
+        item if item.is("fetch") => Ocsp::Fetch,
+        item if item.is("off") => Ocsp::Off,
+        item => match tls::file(&item, "DER", places) {
+            Some(path) => Ocsp::File(path),
+            None => Ocsp::Off,
+        },
     }
 }
 

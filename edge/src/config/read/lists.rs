@@ -1,7 +1,5 @@
 //! Lists of networks: written in the file, and in files of their own with a network a line.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use edge_common::LIST_MAX;
@@ -83,7 +81,7 @@ fn files(item: &Item<'_>, list_use: ListUse) -> Option<Vec<Cidr>> {
 
 fn file(item: &Item<'_>, path: &Path, list_use: ListUse) -> Option<Vec<Cidr>> {
     let shown = path.display();
-    let text = match text_of(path) {
+    let text = match text_of(item, path) {
         Ok(text) => text,
         Err(error) => {
             item.error(format!("{shown}: {error}"));
@@ -101,15 +99,11 @@ fn file(item: &Item<'_>, path: &Path, list_use: ListUse) -> Option<Vec<Cidr>> {
     list.errors.is_empty().then_some(list.cidrs)
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let mut text = String::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+fn text_of(item: &Item<'_>, path: &Path) -> Result<String, String> {
+    let bytes = item.report().read(path, FILE_BYTES_MAX);
+    let bytes = bytes.map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err("is larger than 64MiB, so it is not a list of networks".to_owned());
     }
-    Ok(text)
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8, so it is not a list of networks".to_owned())
 }

@@ -61,6 +61,7 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
         trace: trace::read(&top),
         metrics: metrics.map(toml::Spanned::into_inner),
         admin: output::admin(&top.table("admin", ADMIN)),
+        included: report.included(),
     };
     Some((config, places))
 }

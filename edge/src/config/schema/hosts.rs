@@ -43,8 +43,8 @@ pub(in crate::config) const HOST: Schema = Schema {
         key(
             "ocsp",
             Kind::Text,
-            Nothing,
-            "DER file with the answer to staple",
+            Depends("fetched where the certificate demands it"),
+            "\"fetch\", \"off\", or a DER file with the answer to staple",
         ),
         key(
             "client_ca",

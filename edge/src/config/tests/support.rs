@@ -7,6 +7,7 @@ use crate::config::ConfigErrors;
 use crate::config::load::Loaded;
 use crate::config::read::Machine;
 use crate::config::source::Source;
+use crate::files::Disk;
 
 /// The smallest useful file, as the errors suggest it.
 pub(in crate::config::tests) const MINIMAL: &str = r#"
@@ -31,7 +32,8 @@ pub(in crate::config::tests) fn machine() -> Machine {
 
 /// Validates `text` as `edge.toml` on [`machine`].
 pub(in crate::config::tests) fn load(text: &str) -> Result<Loaded, ConfigErrors> {
-    Loaded::from_source(Source::new(text, Path::new("edge.toml")), machine())
+    let source = Source::new(text, Path::new("edge.toml"));
+    Loaded::from_source(source, machine(), &Disk)
 }
 
 /// What an operator sees for `text`, which must be wrong.

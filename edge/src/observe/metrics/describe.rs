@@ -44,6 +44,8 @@ pub(super) const TRACE_SPANS: &str = "edge_trace_spans_total";
 pub(super) const TRACE_SPANS_DROPPED: &str = "edge_trace_spans_dropped_total";
 pub(super) const BUILD_INFO: &str = "edge_build_info";
 pub(super) const CERTIFICATE_NOT_AFTER: &str = "edge_certificate_not_after_seconds";
+pub(super) const OCSP_FETCHES: &str = "edge_ocsp_fetches_total";
+pub(super) const OCSP_NEXT_UPDATE: &str = "edge_ocsp_next_update_seconds";
 pub(super) const SHIELD_ATTACHED: &str = "edge_shield_attached";
 pub(super) const SHIELD_PACKETS: &str = "edge_shield_packets_total";
 pub(super) const SHIELD_WATCHED: &str = "edge_shield_watched_packets_total";
@@ -61,6 +63,8 @@ pub(super) const MCP_STREAM_AGE_HELP: &str =
     "Age of event streams on MCP routes when they ended, from the first byte of the request.";
 pub(super) const CERTIFICATE_NOT_AFTER_HELP: &str =
     "The last moment of the certificate that a host is served with, in Unix time.";
+pub(super) const OCSP_NEXT_UPDATE_HELP: &str =
+    "The last moment of the OCSP answer stapled for a host, in Unix time.";
 pub(super) const SHIELD_ATTACHED_HELP: &str =
     "Whether the kernel program protects the interface: 1 attached, 0 not.";
 pub(super) const SHIELD_PACKETS_HELP: &str =
@@ -148,6 +152,10 @@ const COUNTERS: [(&str, &str); 25] = [
     (
         ACCESS_LOG_DROPPED,
         "Access log lines lost because the target was too slow or failed.",
+    ),
+    (
+        OCSP_FETCHES,
+        "Questions to certificate authorities about certificates that are served, by result.",
     ),
     (TRACE_SPANS, "Spans that a collector has taken."),
     (

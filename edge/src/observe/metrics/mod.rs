@@ -10,6 +10,7 @@ mod histogram;
 mod labels;
 mod local;
 mod mcp;
+mod ocsp;
 mod process;
 mod quic;
 mod registry;

@@ -11,6 +11,7 @@ use super::describe;
 use super::histogram::Histogram;
 use super::labels::{BanOrigin, Label};
 use super::mcp::SharedMcp;
+use super::ocsp;
 use super::requests::RouteLabels;
 use super::scrape::{self, Scrape};
 use super::servers::Servers;
@@ -44,6 +45,7 @@ pub(super) struct Shared {
     pub(super) mcp: SharedMcp,
     /// Host and end of each certificate served.
     certificates: Mutex<Vec<(String, SystemTime)>>,
+    pub(super) ocsp: ocsp::Answers,
     bans: Vec<Counter>,
     ban_requests_dropped: Counter,
     worker_restarts: Counter,
@@ -61,6 +63,7 @@ impl Metrics {
             heads: Histograms::default(),
             mcp: SharedMcp::default(),
             certificates: Mutex::default(),
+            ocsp: ocsp::Answers::default(),
             bans: BanOrigin::ALL
                 .iter()
                 .map(|origin| counter(&recorder, describe::BANS, &[("origin", origin.as_str())]))
@@ -84,6 +87,10 @@ impl Metrics {
     /// The metrics of one more worker.
     pub fn worker(&self) -> WorkerMetrics {
         WorkerMetrics::new(Arc::clone(&self.shared))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Counts an address banned in the kernel.
@@ -126,6 +133,7 @@ impl Metrics {
         self.render_histograms(&mut page);
         shared.servers.render(&mut page);
         self.render_certificates(&mut page);
+        ocsp::render(&mut page, shared);
         scrape::render_shield(&mut page, scrape);
         super::process::render(&mut page);
         page

@@ -60,6 +60,9 @@ fn page() -> String {
     metrics.banned(BanOrigin::Limit);
     let not_after = UNIX_EPOCH + Duration::from_secs(1_900_000_000);
     metrics.certificates(vec![("mcp.example.com".into(), not_after)]);
+    metrics.ocsp_fetched(true);
+    metrics.ocsp_fetched(false);
+    metrics.ocsp_answers(vec![("mcp.example.com".into(), not_after)]);
     drop(workers);
     metrics.render(&Scrape {
         access_log_dropped: 12,

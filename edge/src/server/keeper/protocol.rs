@@ -14,7 +14,8 @@ use crate::server::update::Endpoint;
 pub(super) enum Request {
     /// Open the configuration and every file that it names.
     Files,
-    /// Open every file that a configuration has named since the start, as it is now.
+    /// Open every file that is watched for changes, of all configurations since the start, as it is
+    /// now.
     Again,
     /// Bind addresses that the configuration listens on.
     Bind {

@@ -77,10 +77,11 @@ impl Parent {
             return Ok(());
         };
         let files = config.files();
-        if named.len() + files.len() > NAMED_MAX {
+        let watched = config.watched();
+        if named.len() + watched.len() > NAMED_MAX {
             named.clear();
         }
-        named.extend(files.iter().map(|&path| path.to_owned()));
+        named.extend(watched.into_iter().map(Path::to_owned));
         files
             .into_iter()
             .try_for_each(|path| self.hand_file(path))?;

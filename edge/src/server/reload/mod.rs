@@ -8,6 +8,7 @@
 
 mod changes;
 mod reloader;
+mod renew;
 mod thread;
 mod watch;
 

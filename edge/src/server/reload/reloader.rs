@@ -8,18 +8,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::changes;
 use super::watch::Watch;
-use crate::clock::monotonic_ns;
 use crate::config::{Config, ConfigErrors, Diagnostic, LogTarget};
 use crate::observe::access::{AccessOutput, AccessTarget};
 use crate::observe::admin::Reloaded;
 use crate::observe::metrics::Metrics;
 use crate::observe::trace::SpanOutput;
+use crate::proxy::Snapshot;
 use crate::quic::Keys;
 use crate::server::Error;
 use crate::server::control::Configured;
 use crate::server::keeper::{Handed, Keeper};
 use crate::server::listen::deal;
 use crate::server::load::{load, with_causes};
+use crate::server::stapling::Stapling;
 use crate::server::steer::Steering;
 use crate::server::update::{Endpoint, ListenSocket, Serving, Update};
 use crate::tls::{self, Tickets};
@@ -27,15 +28,13 @@ use crate::tls::{self, Tickets};
 /// For one more worker to take over, which needs one turn of its loop.
 const WORKER_WAIT: Duration = Duration::from_secs(5);
 
-/// Between two warnings about the same certificate.
-const WARN_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// What it takes to reload.
 pub(in crate::server) struct Reloader {
     /// The file that was named at the start.
     pub(in crate::server) path: PathBuf,
     pub(in crate::server) keeper: Keeper,
     pub(in crate::server) tickets: Tickets,
+    pub(in crate::server) stapling: Stapling,
     pub(in crate::server) log: AccessOutput,
     pub(in crate::server) spans: SpanOutput,
     /// Stay as they are, for connection IDs and tokens that are out there.
@@ -57,8 +56,8 @@ struct Prepared {
     serving: Serving,
     watch: Watch,
     sockets: Vec<Vec<ListenSocket>>,
-    /// When the certificates end.
-    certificates: Vec<(String, SystemTime)>,
+    /// When the certificates end, and who is asked about them.
+    certificates: tls::Report,
     /// If it goes elsewhere.
     log: Option<AccessTarget>,
     warnings: Vec<String>,
@@ -72,7 +71,8 @@ impl Reloader {
                 let mut warnings = prepared.warnings;
                 self.serving = prepared.serving;
                 self.watch = prepared.watch;
-                self.metrics.certificates(prepared.certificates);
+                self.metrics.certificates(prepared.certificates.expiries());
+                self.stapling.want(prepared.certificates.targets);
                 if let Some(log) = prepared.log {
                     self.log.set(log);
                 }
@@ -112,91 +112,24 @@ impl Reloader {
         };
         Ok(Prepared {
             watch: Watch::read(&config, &files),
-            certificates: tls::inspect(&config.hosts, &files, SystemTime::now()).into_expiries(),
-            serving: Serving::new(config, Some(now), tls, self.keys.as_ref()),
+            certificates: tls::inspect(&config.hosts, &files, SystemTime::now()),
+            serving: Serving::new(Snapshot::new(config, Some(now)), tls, self.keys.as_ref()),
             sockets,
             log,
             warnings,
         })
     }
 
-    fn tls(&self, config: &Config, files: &Handed) -> Result<Option<tls::Server>, tls::Error> {
-        match config.listen.https.is_empty() {
-            true => Ok(None),
-            false => tls::server_config(&config.hosts, config.tls, files, &self.tickets).map(Some),
-        }
-    }
-
-    /// Takes over certificates, passwords and keys whose files have changed; called every few
-    /// seconds.
-    pub(super) fn renew(&mut self) {
-        let snapshot = Arc::clone(&self.serving.snapshot);
-        let config = &snapshot.config;
-        if config.files().is_empty() {
-            return;
-        }
-        // A keeper that is lost is reported where somebody waits for it.
-        let Ok(files) = self.keeper.files_again() else {
-            return;
-        };
-        if !self.watch.is_due(config, &files) {
-            return self.repeat_warnings(config, &files);
-        }
-        // Also when they are wrong: they are looked at again once they have changed again.
-        self.watch = Watch::read(config, &files);
-        self.renew_secrets(config, &files);
+    pub(super) fn tls(
+        &self,
+        config: &Config,
+        files: &Handed,
+    ) -> Result<Option<tls::Server>, tls::Error> {
         if config.listen.https.is_empty() {
-            return;
+            return Ok(None);
         }
-        match self.tls(config, &files) {
-            Ok(tls) => {
-                self.serving = self.serving.with_tls(tls, self.keys.as_ref());
-                if let Some(problem) = self.tell_workers(Vec::new()) {
-                    tracing::warn!("{problem}");
-                }
-                let report = tls::inspect(&config.hosts, &files, SystemTime::now());
-                log_certificates(&report.warnings);
-                self.metrics.certificates(report.into_expiries());
-                tracing::info!("certificates renewed");
-            }
-            Err(error) => {
-                let error = with_causes(&error);
-                tracing::warn!(
-                    error,
-                    "changed certificates cannot be used, the old ones stay"
-                );
-            }
-        }
-    }
-
-    /// Puts other passwords and keys in force; wrong files leave those that there are.
-    fn renew_secrets(&mut self, config: &Config, files: &Handed) {
-        let mut renewed = config.clone();
-        match renewed.read_secrets(files) {
-            Ok(()) if renewed.same_secrets(config) => {}
-            Ok(()) => {
-                self.serving = self.serving.with_config(renewed);
-                if let Some(problem) = self.tell_workers(Vec::new()) {
-                    tracing::warn!("{problem}");
-                }
-                tracing::info!("passwords and keys renewed");
-            }
-            Err(errors) => {
-                for error in errors {
-                    let error = error.message;
-                    tracing::warn!(error, "changed file cannot be used, the old one stays");
-                }
-            }
-        }
-    }
-
-    /// A certificate that nobody renews is worth a line a day.
-    fn repeat_warnings(&mut self, config: &Config, files: &Handed) {
-        let now_ns = monotonic_ns();
-        if now_ns.saturating_sub(self.warned_ns) >= WARN_EVERY.as_nanos() as u64 {
-            self.warned_ns = now_ns;
-            log_certificates(&tls::inspect(&config.hosts, files, SystemTime::now()).warnings);
-        }
+        let (hosts, staples) = (&config.hosts, self.stapling.staples());
+        tls::server_config(hosts, config.tls, files, &self.tickets, staples).map(Some)
     }
 
     /// Sockets for what is listened on beyond what there is.
@@ -238,7 +171,7 @@ impl Reloader {
     }
 
     /// Returns what went wrong.
-    fn tell_workers(&self, sockets: Vec<Vec<ListenSocket>>) -> Option<String> {
+    pub(super) fn tell_workers(&self, sockets: Vec<Vec<ListenSocket>>) -> Option<String> {
         let (done, taken_over) = std_mpsc::channel();
         let mut waiting = 0;
         let sockets = sockets.into_iter().chain(std::iter::repeat_with(Vec::new));
@@ -271,12 +204,6 @@ impl Reloader {
             // The process is about to end.
             Err(_) => Vec::new(),
         }
-    }
-}
-
-fn log_certificates(warnings: &[tls::Warning]) {
-    for warning in warnings {
-        tracing::warn!("{warning}");
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Job {
     Reload(Option<oneshot::Sender<Result<Answer, String>>>),
     /// Open the file of the access log anew: the one written to has been renamed.
     ReopenLog,
+    /// Show clients what authorities have said since.
+    Restaple,
 }
 
 /// Starts the thread; it ends with the process.
@@ -34,6 +36,7 @@ pub(in crate::server) fn start(mut reloader: Reloader, jobs: Receiver<Job>) -> i
                         let _ = waiting.send(Ok(Answer::Reloaded(outcome)));
                     }
                 }
+                Ok(Job::Restaple) => reloader.restaple(),
                 Ok(Job::ReopenLog) => match reloader.reopen_log() {
                     Ok(()) => tracing::info!("access log opened anew"),
                     Err(error) => tracing::error!(%error, "the access log stays as it is"),

@@ -1,4 +1,4 @@
-//! Certificates that are renewed while the process runs.
+//! Certificates, passwords and keys that are renewed while the process runs.
 //!
 //! Every few seconds the files are looked at; what has changed, and has then stayed as it is from
 //! one look to the next, is read. Chain and key are two files: between the writing of one and of the
@@ -50,13 +50,13 @@ impl Watch {
 
 fn seen(config: &Config, files: &Handed) -> Seen {
     let state = |path: &std::path::Path| (path.to_owned(), files.fingerprint(path));
-    config.files().into_iter().map(state).collect()
+    config.watched().into_iter().map(state).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Certificate;
+    use crate::config::{Certificate, Ocsp};
     use crate::observe::testing;
     use std::fs::{self, File};
     use std::path::Path;
@@ -69,7 +69,7 @@ mod tests {
         config.hosts[0].certificate = Some(Certificate {
             chain: path("chain"),
             key: path("key"),
-            ocsp: None,
+            ocsp: Ocsp::default(),
         });
         let look = || {
             let mut handed = Handed::default();

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::config::Tls;
+use crate::config::{Ocsp, Tls};
 use crate::files::Disk;
 use crate::tls::testing::{Authority, host};
-use crate::tls::{Tickets, server_config};
+use crate::tls::{Staples, Tickets, server_config};
 
 /// 2026-01-01.
 fn new_year() -> SystemTime {
@@ -77,7 +77,7 @@ fn files_that_hold_something_else() {
     let empty = Certificate {
         chain: authority.write("empty.pem", ""),
         key: good.key.clone(),
-        ocsp: None,
+        ocsp: Ocsp::default(),
     };
     assert_eq!(
         error(&empty),
@@ -87,7 +87,7 @@ fn files_that_hold_something_else() {
     let key_as_chain = Certificate {
         chain: authority.write("chain.pem", read(&good.key)),
         key: good.key.clone(),
-        ocsp: None,
+        ocsp: Ocsp::default(),
     };
     assert_eq!(
         error(&key_as_chain),
@@ -97,7 +97,7 @@ fn files_that_hold_something_else() {
     let chain_as_key = Certificate {
         chain: good.chain.clone(),
         key: authority.write("key.pem", read(&good.chain)),
-        ocsp: None,
+        ocsp: Ocsp::default(),
     };
     assert_eq!(
         error(&chain_as_key),
@@ -108,7 +108,7 @@ fn files_that_hold_something_else() {
     let damaged = Certificate {
         chain: authority.write("cut.pem", cut_off),
         key: good.key.clone(),
-        ocsp: None,
+        ocsp: Ocsp::default(),
     };
     let text = error(&damaged);
     assert!(
@@ -150,7 +150,7 @@ fn keys_that_cannot_be_used() {
     let foreign = Certificate {
         chain: good.chain.clone(),
         key: authority.issue(&["a.test"]).key,
-        ocsp: None,
+        ocsp: Ocsp::default(),
     };
     assert_eq!(
         error(&foreign),
@@ -231,7 +231,7 @@ fn everything_is_reported_at_once_and_shared_files_once() {
     let nowhere = Certificate {
         chain: expired.chain.with_file_name("x.pem"),
         key: expired.chain.with_file_name("x.key"),
-        ocsp: None,
+        ocsp: Ocsp::default(),
     };
     let good = authority.issue(&["c.test"]);
     let hosts = [
@@ -250,11 +250,17 @@ fn everything_is_reported_at_once_and_shared_files_once() {
 
     let tickets = Tickets::new().unwrap();
     assert!(matches!(
-        server_config(&hosts, Tls::default(), &Disk, &tickets),
+        server_config(&hosts, Tls::default(), &Disk, &tickets, &Staples::default()),
         Err(Error::Expired { .. })
     ));
     assert!(matches!(
-        server_config(&hosts[2..3], Tls::default(), &Disk, &tickets),
+        server_config(
+            &hosts[2..3],
+            Tls::default(),
+            &Disk,
+            &tickets,
+            &Staples::default()
+        ),
         Err(Error::NoCertificates)
     ));
     let (errors, warnings) = check(&hosts[2..4], &Disk);

@@ -185,9 +185,19 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
                  smuggling = 10\noversize = 10\nresets = 10\nauth = 10";
     let tokens = "[[host.route]]\npath = \"/tokens\"\nupstream = \"origin\"\n[host.route.mcp]\n\
                   [host.route.mcp.auth]\nissuer = \"http://127.0.0.1:9\"\n\
-                  resource = \"https://mcp.example.com/tokens\"\n\n";
+                  resource = \"https://mcp.example.com/tokens\"\n\n\
+                  [[host.route]]\npath = \"/passwords\"\nupstream = \"origin\"\n\
+                  [host.route.basic_auth]\nfile = \"users\"\n\n\
+                  [[host.route]]\npath = \"/keys\"\nupstream = \"origin\"\n\
+                  [host.route.api_keys]\nfile = \"keys\"\n\n";
     let pair = Pair::new("offences", 12);
-    let scene = Scene::of(pair, limit, "", |setup| setup.more_routes(tokens));
+    let scene = Scene::of(pair, limit, "", |setup| {
+        // A user whose password is another one.
+        let users = "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n";
+        std::fs::write(setup.dir.path().join("users"), users).expect("our own directory");
+        std::fs::write(setup.dir.path().join("keys"), "").expect("our own directory");
+        setup.more_routes(tokens)
+    });
     let text = |head: &str| head.as_bytes().to_vec();
     let long = format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
@@ -197,6 +207,9 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
                     Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let guessed = "POST /tokens HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic eDp5\r\n\
                    Content-Length: 2\r\n\r\n{}";
+    let no_password = "GET /passwords HTTP/1.1\r\nHost: localhost\r\n\
+                       Authorization: Basic YW5uOmd1ZXNz\r\n\r\n";
+    let no_key = "GET /keys HTTP/1.1\r\nHost: localhost\r\nX-API-Key: guess\r\n\r\n";
     let (h1, h2): (&[u8], &[u8]) = (ALPN_H1[0], b"h2");
     let offences = [
         (443, None, text("GET / HTTP/1.1\r\n\r\n"), "handshake"),
@@ -214,6 +227,8 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
         (443, Some(h2), long_head(4_000_000), "resets"),
         (443, Some(h2), resets(), "resets"),
         (443, Some(h1), text(guessed), "auth"),
+        (443, Some(h1), text(no_password), "auth"),
+        (80, None, text(no_key), "auth"),
     ];
     for (last, (port, alpn, bytes, reason)) in (3..).zip(offences) {
         let from = Ipv4Addr::new(10, 83, 0, last);

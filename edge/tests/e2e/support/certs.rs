@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
+    IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
@@ -54,13 +55,49 @@ impl Authority {
         self.leaf_until(dir, stem, names, 2090)
     }
 
+    /// Like [`Authority::leaf`], with a responder that is asked about it, and refused without its
+    /// answer where `must_staple` says so.
+    pub(crate) fn leaf_with_responder(
+        &self,
+        dir: &Path,
+        stem: &str,
+        url: &str,
+        must_staple: bool,
+    ) -> Leaf {
+        // AuthorityInfoAccess with one description: id-ad-ocsp and a URL (RFC 5280 §4.2.2.1).
+        let url_len = u8::try_from(url.len()).expect("a short URL");
+        let mut access = vec![0x30, url_len + 14, 0x30, url_len + 12];
+        access.extend([0x06, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1, 0x86, url_len]);
+        access.extend(url.as_bytes());
+        let extension = CustomExtension::from_oid_content;
+        let mut extensions = vec![extension(&[1, 3, 6, 1, 5, 5, 7, 1, 1], access)];
+        if must_staple {
+            // A list of features: status_request (RFC 7633).
+            let feature = vec![0x30, 3, 2, 1, 5];
+            extensions.push(extension(&[1, 3, 6, 1, 5, 5, 7, 1, 24], feature));
+        }
+        self.leaf_of(dir, stem, &[stem], 2090, extensions)
+    }
+
     /// Like [`Authority::leaf`], valid until the first day of a year.
     pub(crate) fn leaf_until(&self, dir: &Path, stem: &str, names: &[&str], year: i32) -> Leaf {
+        self.leaf_of(dir, stem, names, year, Vec::new())
+    }
+
+    fn leaf_of(
+        &self,
+        dir: &Path,
+        stem: &str,
+        names: &[&str],
+        year: i32,
+        extensions: Vec<CustomExtension>,
+    ) -> Leaf {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("test names are valid");
         // Another subject than its issuer's: OpenSSL takes equal ones for a self-signed certificate.
         params.distinguished_name.push(DnType::CommonName, stem);
         params.use_authority_key_identifier_extension = true;
+        params.custom_extensions = extensions;
         let serial = NEXT_SERIAL.fetch_add(1, Relaxed);
         params.serial_number = Some(SerialNumber::from(serial));
         params.not_before = date_time_ymd(2020, 1, 1);
