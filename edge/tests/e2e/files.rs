@@ -10,9 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use self::peer::Nginx;
-use crate::support::{
-    Client, Edge, H2, Response, Setup, light, peer as python, run_driver, wait_until,
-};
+use crate::support::{Client, Edge, Response, Setup, light};
 
 const TEXT: &[u8] = b"0123456789abcdefghij\n";
 const LIMIT: Duration = Duration::from_secs(60);

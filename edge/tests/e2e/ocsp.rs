@@ -1,7 +1,6 @@
 //! Answers of a certificate authority, stapled: OpenSSL is the authority and the client.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -55,9 +54,9 @@ fn responder(dir: &Path, port: u16, more: &str) -> Process {
         "ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -port {port} {more}"
     );
     command.current_dir(dir).args(arguments.split_whitespace());
-    let process = Process::start("openssl ocsp", command);
-    let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-    assert!(wait_until(LIMIT, listens), "{}", process.output());
+    let mut process = Process::start("openssl ocsp", command);
+    // It takes one connection after the other, and a silent one for ever.
+    process.wait_for("waiting for OCSP client", LIMIT);
     process
 }
 
@@ -73,7 +72,7 @@ fn the_authoritys_word_is_stapled() {
         "V\t900101000000Z\t\t{:04X}\tunknown\t/CN=localhost\n",
         leaf.serial
     );
-    std::fs::write(dir.join("index.txt"), index).expect("our own directory is writable");
+    fs::write(dir.join("index.txt"), index).expect("our own directory is writable");
     openssl(
         &dir,
         "ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -issuer ca.pem \
@@ -94,7 +93,7 @@ fn the_authoritys_word_is_stapled() {
     let with = status(&edge);
     assert!(with.contains("OCSP Response Status: successful"), "{with}");
     assert!(with.contains("Cert Status: good"), "{with}");
-    std::fs::write(edge.file("ocsp.der"), "<html>").expect("our own directory is writable");
+    fs::write(edge.file("ocsp.der"), "<html>").expect("our own directory is writable");
     let (code, output) = edge.command(&["reload"]);
     assert_eq!(code, 2, "{output}");
     assert!(output.contains("ocsp.der cannot be used"), "{output}");
@@ -192,7 +191,8 @@ fn an_authority_is_asked_where_the_configuration_says_so_and_believed_where_it_m
         "ocsp -index index.txt -rsigner other.pem -rkey other.key -CA ca.pem -port {port} -nmin 1"
     );
     command.current_dir(&dir).args(arguments.split_whitespace());
-    let stranger = Process::start("openssl ocsp", command);
+    let mut stranger = Process::start("openssl ocsp", command);
+    stranger.wait_for("waiting for OCSP client", LIMIT);
     edge.process.wait_for("neither the issuer", LIMIT);
     assert!(is_missing(&status(&edge)));
     drop(stranger);

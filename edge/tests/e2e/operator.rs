@@ -251,7 +251,7 @@ fn a_log_that_nobody_takes_slows_no_request_and_what_is_lost_is_counted() {
         .write(true)
         .open(&fifo)
         .expect("our own pipe");
-    let mut edge = setup.section("log", "access = \"slow\"").start();
+    let mut edge = setup.section("log", "access = \"./slow\"").start();
     let agent = "\"".repeat(256);
     let path = "x".repeat(500);
     let request = format!("GET /{path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {agent}\r\n\r\n");
@@ -302,7 +302,7 @@ fn lines_in_the_combined_format_and_a_sample_of_those_that_went_well() {
     let edge = setup
         .section(
             "log",
-            "access = \"combined.log\"\nformat = \"combined\"\nsample = 10",
+            "access = \"./combined.log\"\nformat = \"combined\"\nsample = 10",
         )
         .start();
     let log = || fs::read_to_string(edge.file("combined.log")).unwrap_or_default();

@@ -209,7 +209,7 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
                    Content-Length: 2\r\n\r\n{}";
     let no_password = "GET /passwords HTTP/1.1\r\nHost: localhost\r\n\
                        Authorization: Basic YW5uOmd1ZXNz\r\n\r\n";
-    let no_key = "GET /keys HTTP/1.1\r\nHost: localhost\r\nX-API-Key: guess\r\n\r\n";
+    let no_key = "GET /keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer guess\r\n\r\n";
     let (h1, h2): (&[u8], &[u8]) = (ALPN_H1[0], b"h2");
     let offences = [
         (443, None, text("GET / HTTP/1.1\r\n\r\n"), "handshake"),
