@@ -3,7 +3,8 @@
 //! `client - user [time] "METHOD path PROTOCOL" status bytes "-" "user agent"`. The query and the
 //! referring page are left out, as in the JSON lines: clients put tokens there.
 
-use super::entry::{Access, decimal, ip};
+use super::entry::Access;
+use super::value::{decimal, ip};
 use crate::observe::Protocol;
 
 const MONTHS: [&[u8; 3]; 12] = [

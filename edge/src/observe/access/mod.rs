@@ -10,6 +10,7 @@ mod json;
 mod log;
 mod target;
 mod timestamp;
+mod value;
 mod writer;
 
 pub use entry::Access;
