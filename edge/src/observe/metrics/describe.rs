@@ -75,7 +75,7 @@ pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
 pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
     "Samples of dropped packets that were lost because they were not taken in time.";
 
-const COUNTERS: [(&str, &str); 25] = [
+const COUNTERS: [(&str, &str); 26] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",

@@ -14,7 +14,7 @@ use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Scrape;
 use crate::observe::testing;
 use crate::observe::trace::SpanExporter;
-use crate::proxy::WorkerParts;
+use crate::proxy::{Snapshot, WorkerParts};
 use crate::server::control::KnownSender;
 use crate::server::listen::bind_all;
 use crate::server::signals::Phase;
@@ -46,7 +46,7 @@ impl Workers {
         let log = AccessWriter::start(target).expect("a thread");
         let spans = SpanExporter::new(metrics.clone());
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = Serving::new(config, None, None, None);
+        let serving = Serving::new(Snapshot::new(config, None), None, None);
         let (mut fail, mut threads) = (Vec::new(), Vec::new());
         for (index, sockets) in sockets.into_iter().enumerate() {
             let (log, spans, own) = (log.output(), spans.output(), metrics.clone());
