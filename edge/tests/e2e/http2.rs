@@ -1,10 +1,11 @@
 //! HTTP/2 as clients use it, and as they must not.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Answer, Demo, Edge, H2, Setup, Upstream, driver, h2_request, light, rss_bytes, run_driver,
-    wait_until,
+    ALPN_H2, Answer, Client, Demo, Edge, End, H2, Process, Setup, Upstream, driver, h2_request,
+    light, rss_bytes, run_driver, tls_config, wait_until,
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -86,6 +87,49 @@ fn slow_streams_do_not_hold_up_others() {
     drop(quiet);
 }
 
+/// A goodbye waits for an answer (a PING that `h2` sends with it), but not forever.
+#[test]
+fn an_idle_client_that_answers_nothing_is_closed() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .section("timeouts", "head = \"1s\"\nidle = \"1s\"\ndrain = \"1s\"")
+        .start();
+    let config = tls_config(&edge.authority().roots(), ALPN_H2);
+    let mut client = Client::tls_using(edge.https, "localhost", config).expect("a handshake");
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    let (_, end) = client.read_to_end(LIMIT);
+    assert_ne!(
+        end,
+        End::TimedOut,
+        "it is served no longer, and still there"
+    );
+}
+
+/// Reset as soon as the answer is out, curl throws the answer away.
+#[test]
+fn a_client_in_the_middle_of_its_body_gets_the_early_answer() {
+    let _machine = light();
+    let refusal =
+        b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
+    let upstream = Upstream::start(Answer::Keep(refusal.to_vec()));
+    let edge = Setup::new(upstream.address).start();
+    let body = edge.file("body");
+    std::fs::write(&body, vec![b'x'; 1_000_000]).expect("the directory is the test's");
+    for _ in 0..3 {
+        let mut command = Command::new("curl");
+        command
+            .args(["--silent", "--http2", "--max-time", "5", "--cacert"])
+            .arg(edge.file("ca.pem"))
+            .arg("--data-binary")
+            .arg(format!("@{}", body.display()))
+            .args(["--write-out", " %{http_code}"])
+            .arg(format!("https://localhost:{}/", edge.https.port()));
+        let (code, out, error) = Process::run("curl", command, LIMIT * 3);
+        assert_eq!((code, out.as_str()), (0, "no 413"), "{error}");
+    }
+}
+
 #[test]
 fn trailers_of_the_upstream_arrive() {
     let _machine = light();
@@ -136,7 +180,13 @@ fn malformed_requests_are_refused() {
         let right = match name.as_str() {
             "good" => outcome["status"] == 200,
             // Costly, not wrong: to bear it is as good as to end it.
-            "ping flood" | "settings flood" | "rapid reset" => outcome["hang"].is_null(),
+            "rapid reset" => outcome["hang"].is_null(),
+            // RFC 9113 §10.5: ENHANCE_YOUR_CALM.
+            "ping flood"
+            | "settings flood"
+            | "priority flood"
+            | "empty data flood"
+            | "requests given up one after the other" => outcome["goaway"] == 11,
             // The library that reads the frames drops the offending part, which is as safe.
             "fragment in path" | "pseudo-header in trailers" => outcome["hang"].is_null(),
             _ => {

@@ -25,6 +25,7 @@ from hyperframe.frame import (
     DataFrame,
     HeadersFrame,
     PingFrame,
+    PriorityFrame,
     RstStreamFrame,
     SettingsFrame,
     WindowUpdateFrame,
@@ -172,6 +173,8 @@ MALFORMED = {
     "NUL in value": [*BASE, ("x-a", "a\0b")],
     "CR in value": [*BASE, ("x-a", "a\rb")],
     "LF in value": [*BASE, ("x-a", "a\nb")],
+    "space before value": [*BASE, ("x-a", " a")],
+    "tab after value": [*BASE, ("x-a", "a\t")],
     "line break and field in value": [*BASE, ("x-a", "a\r\nhost: evil")],
     "no method": without(":method"),
     "no scheme": without(":scheme"),
@@ -217,6 +220,13 @@ def pseudo_in_trailers(c):
     return c.raw_request(BASE, data(b"hello", end=False), trailers)
 
 
+def hop_in_trailers(c):
+    trailers = HeadersFrame(
+        1, c.block([("transfer-encoding", "chunked")]), flags=["END_HEADERS", "END_STREAM"]
+    )
+    return c.raw_request(BASE, data(b"hello", end=False), trailers)
+
+
 def endless_continuation(c):
     c.frames(HeadersFrame(1, c.block(BASE), flags=[]))
     piece = c.block([("x-a", "a" * 10_000)])
@@ -241,6 +251,16 @@ def rapid_reset(c):
     return c.outcome(stream=0)
 
 
+def given_up(c):
+    """Every request is begun with before it is reset."""
+    block = [(":method", "GET"), *BASE[1:3], (":path", "/given-up")]
+    for stream in range(1, 401, 2):
+        c.frames(HeadersFrame(stream, c.block(block), flags=["END_HEADERS", "END_STREAM"]))
+        time.sleep(0.005)
+        c.frames(RstStreamFrame(stream, 8))
+    return c.outcome(stream=0)
+
+
 def many_streams(c):
     block = [(":method", "GET"), *BASE[1:3], (":path", "/")]
     for stream in range(1, 4001, 2):
@@ -255,6 +275,11 @@ def flood(frame):
         return c.outcome(stream=0)
 
     return send
+
+
+def empty_data(c):
+    c.frames(HeadersFrame(1, c.block(BASE), flags=["END_HEADERS"]))
+    return flood(DataFrame(1, b""))(c)
 
 
 def raw_bytes(payload):
@@ -286,15 +311,19 @@ SPECIAL = {
     "body shorter than its length": short_body,
     "body longer than its length": long_body,
     "pseudo-header in trailers": pseudo_in_trailers,
+    "hop-by-hop field in trailers": hop_in_trailers,
     "endless continuation": endless_continuation,
     "endless empty continuation": empty_continuations,
     "broken compression": broken_compression,
     "compression bomb": compression_bomb,
     "rapid reset": rapid_reset,
+    "requests given up one after the other": given_up,
     "more streams than allowed": many_streams,
     "even stream": even_stream,
     "ping flood": flood(PingFrame(0, b"12345678")),
     "settings flood": flood(SettingsFrame(0, {})),
+    "priority flood": flood(PriorityFrame(1, depends_on=0, stream_weight=15)),
+    "empty data flood": empty_data,
     "window of zero": raw_bytes(b"\0\0\x04\x08\0\0\0\0\0" + b"\0" * 4),
     "window overflow": raw_bytes(WindowUpdateFrame(0, window_increment=2**31 - 1).serialize() * 2),
     "data on stream zero": raw_bytes(b"\0\0\x01\0\0\0\0\0\0x"),

@@ -11,6 +11,7 @@ use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{Method, Request, Response};
 
+use super::metered::Metered;
 use super::request;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
@@ -28,6 +29,8 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const OVERSIZE_SEEN: usize = 2;
 /// Streams a client may reset before the answers to them were begun (CVE-2023-44487).
 const RESET_STREAMS_MAX: usize = 32;
+/// Requests a client may reset before their answers, but after they were begun with.
+const GIVEN_UP_MAX: u64 = 100;
 
 /// Serves a client until either side is done with the connection.
 pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
@@ -44,6 +47,8 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
         .max_send_buffer_size(bounds.buffer_bytes)
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
         .max_concurrent_reset_streams(RESET_STREAMS_MAX);
+    let io = Metered::new(io);
+    let spent = io.spent();
     let preface = builder.handshake::<_, Bytes>(PollIo::new(io));
     let Ok(Ok(mut connection)) = tokio::time::timeout(timeouts.head, preface).await else {
         return;
@@ -54,14 +59,22 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     let mut served = 0u64;
     let mut timer = Timer::default();
     let mut active_ns = monotonic_ns();
-    let mut closing = false;
+    // When a client that has been told of the end must have gone.
+    let mut closing = None;
+    let end_after = |since_ns: u64| Some(since_ns + timeouts.head.as_nanos() as u64);
     let mut draining = pin!(service.drain().started());
     poll_fn(|cx| {
         loop {
             match connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok(_))) if service.current().is_banned(&peer) => {
                     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                    closing = true;
+                    closing = end_after(monotonic_ns());
+                    continue;
+                }
+                Poll::Ready(Some(Ok(_))) if gives_up(served, open.given_up.get()) => {
+                    service.current().offence_of(&peer, Offence::Resets);
+                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                    closing = end_after(monotonic_ns());
                     continue;
                 }
                 Poll::Ready(Some(Ok((request, respond)))) => {
@@ -86,23 +99,33 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
+            if spent.get() && closing.is_none() {
+                service.current().offence_of(&peer, Offence::Resets);
+                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                closing = end_after(monotonic_ns());
+                continue;
+            }
             let streams = open.count.get();
             if streams > 0 {
                 active_ns = monotonic_ns();
                 open.wake_when_idle(cx.waker());
             }
             let drained = draining.as_mut().poll(cx).is_ready() || service.drain().is_started();
-            let spent = served >= bounds.requests_per_connection;
+            let worn = served >= bounds.requests_per_connection;
             // A GOAWAY while streams are open makes some clients drop them all, so it waits.
             let idle_deadline_ns = active_ns + timeouts.idle.as_nanos() as u64;
             let leave = match (closing, streams) {
-                (false, 0) => drained || spent || timer.poll(cx, idle_deadline_ns).is_ready(),
+                (None, 0) => drained || worn || timer.poll(cx, idle_deadline_ns).is_ready(),
+                // `h2` waits for as long as it takes a client to answer or to read, so we do not.
+                (Some(deadline_ns), 0) if timer.poll(cx, deadline_ns).is_ready() => {
+                    return Poll::Ready(());
+                }
                 _ => false,
             };
             if !leave {
                 return Poll::Pending;
             }
-            closing = true;
+            closing = end_after(monotonic_ns());
             connection.graceful_shutdown();
         }
     })
@@ -114,7 +137,7 @@ async fn exchange(
     mut respond: SendResponse<Bytes>,
     peer: Rc<Peer>,
     proxy: Rc<Proxy>,
-    _guard: OpenStream,
+    guard: OpenStream,
 ) {
     let (parts, body) = request.into_parts();
     let ended = body.is_end_stream();
@@ -122,14 +145,17 @@ async fn exchange(
         Ok(head) => {
             let is_head = head.method == Method::HEAD;
             let mut client = Stream::new(body, respond, is_head, head.expects_continue);
-            let client = &mut client;
             proxy
                 .handle(Exchange {
                     head,
-                    client,
+                    client: &mut client,
                     peer: &peer,
                 })
                 .await;
+            if client.was_given_up() {
+                guard.give_up();
+            }
+            client.linger().await;
         }
         Err(status) => {
             proxy.refused(&peer, Protocol::H2, status, Offence::of_refusal(status));
@@ -139,6 +165,12 @@ async fn exchange(
             let _ = respond.send_response(response, true);
         }
     }
+}
+
+/// Whether a client resets its requests as a habit, each of them work for an upstream: as many as a
+/// person's programs have no reason to, and most of all.
+fn gives_up(served: u64, given_up: u64) -> bool {
+    given_up >= GIVEN_UP_MAX && given_up * 2 > served
 }
 
 /// What counts against the client: what `h2` found wrong with its side of the connection.
@@ -157,6 +189,8 @@ fn offence(error: &h2::Error) -> Option<Offence> {
 #[derive(Default)]
 struct OpenStreams {
     count: Cell<usize>,
+    /// Streams that the client has reset before the answer.
+    given_up: Cell<u64>,
     connection: RefCell<Option<Waker>>,
 }
 
@@ -177,6 +211,12 @@ impl OpenStreams {
 
 /// Counts a stream as open until it is dropped, a panic included.
 struct OpenStream(Rc<OpenStreams>);
+
+impl OpenStream {
+    fn give_up(&self) {
+        self.0.given_up.set(self.0.given_up.get() + 1);
+    }
+}
 
 impl Drop for OpenStream {
     fn drop(&mut self) {

@@ -1,6 +1,8 @@
 //! The HTTP/2 front (RFC 9113) over the `h2` crate: one task per stream.
 
+mod budget;
 mod connection;
+mod metered;
 mod request;
 mod stream;
 

@@ -3,7 +3,9 @@
 //! Flow control carries the back-pressure both ways: window is given back to the client for content
 //! that has moved on, and content waits here until the client's window has room for it.
 
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -14,6 +16,11 @@ use crate::message::h2::{Outgoing, fields, header_map};
 use crate::message::{BodyLength, Fields, Frame, ResponseHead};
 use crate::net::Timer;
 use crate::proxy::{ClientError, Downstream};
+
+/// How long a client may go on sending a body after the answer to it.
+const LINGER: Duration = Duration::from_secs(2);
+/// How much of it.
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// One stream.
 pub(super) struct Stream {
@@ -27,6 +34,7 @@ pub(super) struct Stream {
     send: Option<SendStream<Bytes>>,
     outgoing: Outgoing,
     failed: bool,
+    aborted: bool,
     timer: Timer,
 }
 
@@ -47,6 +55,7 @@ impl Stream {
             send: None,
             outgoing: Outgoing::default(),
             failed: false,
+            aborted: false,
             timer: Timer::default(),
         }
     }
@@ -57,6 +66,33 @@ impl Stream {
             // Fails only on a stream that is gone, which the next read reports.
             let _ = self.body.flow_control().release_capacity(bytes);
         }
+    }
+
+    /// Whether it ended before an answer began: the client has gone.
+    pub(super) fn was_given_up(&self) -> bool {
+        self.send.is_none()
+    }
+
+    /// Takes what is still on its way of a body that has been answered already. Reset at once, as RFC
+    /// 9113 §8.1 allows, some clients throw away the answer that they have just received.
+    pub(super) async fn linger(mut self) {
+        if self.failed || self.aborted || !self.outgoing.is_sent() {
+            return;
+        }
+        let mut left = LINGER_BYTES_MAX;
+        let ended = poll_fn(|cx| {
+            loop {
+                self.release();
+                match ready!(self.body.poll_data(cx)) {
+                    Some(Ok(data)) if data.len() <= left => {
+                        left -= data.len();
+                        self.unreleased = data.len();
+                    }
+                    _ => return Poll::Ready(()),
+                }
+            }
+        });
+        let _ = tokio::time::timeout(LINGER, ended).await;
     }
 }
 
@@ -135,6 +171,7 @@ impl Downstream for Stream {
             Some(send) => send.send_reset(reason),
             None => self.respond.send_reset(reason),
         }
+        self.aborted = true;
         self.outgoing.close();
     }
 
