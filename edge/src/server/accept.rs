@@ -8,25 +8,27 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clients::Line;
+use super::handshake::handshake;
 use super::proxied;
 use super::worker::Worker;
 use crate::clock::monotonic_ns;
 use crate::http::{h1, h2};
-use crate::limit::Offence;
 use crate::net::{self, Accepted, Listener};
 use crate::observe::Protocol;
-use crate::observe::metrics::{Handshake, TlsVersion};
 use crate::proxy::{ClientAuthentication, ClientCertificate, Peer};
-use crate::tls::{HandshakeError, TlsStream, Version};
 
 /// Pause after an accept that failed for lack of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long one idle connection has to make room before the next is asked to.
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+
 /// Accepts until the worker drains or `closing` says that the address is no longer listened on. At
-/// the bound of connections it waits for one to close: clients wait in the kernel's queue meanwhile.
+/// the bound of connections it waits for one to close or to make room: clients wait in the kernel's
+/// queue meanwhile.
 pub(super) async fn accept_loop(
     worker: Rc<Worker>,
     socket: TcpListener,
@@ -61,7 +63,7 @@ pub(super) async fn accept_loop(
 
 /// Serves a connection beside all others, once there is room for it.
 async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, secure: bool) {
-    let permit = Arc::clone(&worker.connections).acquire_owned().await;
+    let permit = place(worker).await;
     let (worker, line) = (Rc::clone(worker), accepted.socket.hang_up());
     // Whose packets they are: behind a proxy the proxy's.
     let open = worker.open_connection(accepted.client.ip());
@@ -78,6 +80,21 @@ async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, se
         drop(permit);
     });
     clients.clients.reach(number, Line::Stream(line, task));
+}
+
+/// A place for one more connection. Where there is none, idle ones leave: nobody keeps others out by
+/// having connections and not using them.
+async fn place(worker: &Worker) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if let Ok(permit) = Arc::clone(&worker.connections).try_acquire_owned() {
+            return Some(permit);
+        }
+        worker.service.drain().dismiss_one();
+        let next = Arc::clone(&worker.connections).acquire_owned();
+        if let Ok(permit) = tokio::time::timeout(ROOM_PAUSE, next).await {
+            return permit.ok();
+        }
+    }
 }
 
 async fn serve_plain(worker: &Rc<Worker>, accepted: Accepted, peer: Peer) {
@@ -110,36 +127,6 @@ async fn serve_tls(worker: &Rc<Worker>, accepted: Accepted, mut peer: Peer) {
     } else {
         let _counted = Counted::new(worker, Protocol::Http11);
         Box::pin(h1::serve(stream, &peer, &worker.service)).await;
-    }
-}
-
-async fn handshake(worker: &Rc<Worker>, accepted: Accepted) -> Option<Box<TlsStream>> {
-    let config = worker.tls()?;
-    let metrics = worker.service.metrics();
-    let deadline = worker.service.current().timeouts().handshake;
-    let _permit = worker.handshakes.acquire().await;
-    let accept = TlsStream::accept(accepted.socket, &config);
-    match tokio::time::timeout(deadline, accept).await {
-        Ok(Ok(stream)) => {
-            metrics.handshake(Handshake::Done(match stream.version() {
-                Version::Tls12 => TlsVersion::Tls12,
-                Version::Tls13 => TlsVersion::Tls13,
-            }));
-            Some(stream)
-        }
-        Ok(Err(error)) => {
-            metrics.handshake(Handshake::Failed);
-            tracing::debug!(%error, "TLS handshake failed");
-            if matches!(&error, HandshakeError::Tls(error) if error.is_peer_fault()) {
-                let addr = accepted.client.ip();
-                worker.service.current().offence(addr, Offence::Handshake);
-            }
-            None
-        }
-        Err(_) => {
-            metrics.handshake(Handshake::TimedOut);
-            None
-        }
     }
 }
 

@@ -8,7 +8,9 @@ pub mod signals;
 
 mod accept;
 mod clients;
+mod descriptors;
 mod error;
+mod handshake;
 mod listen;
 mod load;
 mod proxied;

@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use tokio::sync::mpsc;
 
 use super::control::{BanRequest, Control, ControlHandle, ControlParts};
+use super::descriptors;
 use super::error::Error;
 use super::keeper::Keeper;
 use super::listen::bind_all;
@@ -190,6 +191,15 @@ fn announce(config: &Config) {
         workers = config.workers,
         "ready"
     );
+    let wanted = config.bounds.connections;
+    let connections = descriptors::connections(wanted, config.workers);
+    if connections < wanted {
+        tracing::info!(
+            connections,
+            wanted,
+            "fewer connections per worker than `bounds.connections`: each needs two descriptors; raise LimitNOFILE"
+        );
+    }
 }
 
 /// Waits for the workers. The shield goes last: packets are filtered until nobody is served.

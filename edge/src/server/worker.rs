@@ -16,8 +16,9 @@ use super::control::KnownSender;
 use super::quic::{Quic, QuicPlan};
 use super::signals::Phase;
 use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Update};
-use super::{accept, quic};
+use super::{accept, descriptors, quic};
 use crate::clock::coarse_ns;
+use crate::config::Config;
 use crate::limit::{ClientKey, Expelled};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
@@ -31,9 +32,8 @@ const CUT_TICKS: u64 = 5;
 /// Flushes between two looks at idle upstream connections.
 const FLUSHES_PER_SWEEP: u32 = 10;
 
-/// TLS handshakes under way at once per worker: a quarter of a second's work, so that a flood of
-/// them delays new clients by no more than that and open connections hardly at all.
-const HANDSHAKES_MAX: usize = 1024;
+/// TLS handshakes answered in one turn: open connections wait a few milliseconds for them at most.
+const HANDSHAKES_MAX: usize = 64;
 
 /// Everything a worker is started with, and started again with should it fail. Sockets are bound and
 /// privileges dropped before.
@@ -112,7 +112,7 @@ impl Worker {
         quic: Option<Quic>,
         expelled: Expelled,
     ) -> Rc<Worker> {
-        let connections_max = serving.snapshot.config.bounds.connections;
+        let connections_max = connections_max(&serving.snapshot.config);
         Rc::new(Worker {
             service: Rc::new(Service::new(Arc::clone(&serving.snapshot), parts)),
             known,
@@ -183,7 +183,7 @@ impl Worker {
     /// Serves something else from now on: all of it, between two turns of this thread.
     fn update(self: &Rc<Self>, update: Update, sockets: Vec<ListenSocket>) {
         let config = &update.serving.snapshot.config;
-        self.bound_connections(config.bounds.connections);
+        self.bound_connections(connections_max(config));
         let endpoints = Endpoint::all(&config.listen);
         // With new certificates alone it is the snapshot there was.
         if !Arc::ptr_eq(&update.serving.snapshot, &self.snapshot()) {
@@ -233,6 +233,11 @@ impl Worker {
             tracing::debug!(connections, "closed the connections of banned clients");
         }
     }
+}
+
+/// How many connections a worker has at once.
+fn connections_max(config: &Config) -> usize {
+    descriptors::connections(config.bounds.connections, config.workers)
 }
 
 /// An open connection.

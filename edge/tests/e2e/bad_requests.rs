@@ -2,9 +2,12 @@
 
 mod table;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Client, Edge, End, Setup, Upstream, light, wait_until};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::support::{Answer, Client, Demo, Edge, End, H2, Setup, Upstream, light, wait_until};
 use table::{Bad, TABLE};
 
 /// Nothing may take longer, and nearly everything takes milliseconds.
@@ -161,6 +164,88 @@ fn slow_heads_and_silent_connections_are_cut() {
         );
     }
     assert_eq!(upstream.received(), "");
+}
+
+#[test]
+fn silent_clients_take_no_place_in_handshakes() {
+    let _machine = light();
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits can be read");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("up to the hard limit");
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address).start();
+    let silent: Vec<Client> = (0..600).map(|_| Client::plain(edge.https)).collect();
+    let mut slow: Vec<Client> = (0..600).map(|_| Client::plain(edge.https)).collect();
+    for client in &mut slow {
+        client.send(b"\x16\x03\x01\x02\x00\x01");
+    }
+    let start = Instant::now();
+    assert_eq!(edge.tls().exchange(GOOD).status, 200);
+    assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
+    drop((silent, slow));
+}
+
+/// Connections that nobody uses keep nobody out.
+#[test]
+fn idle_clients_make_room_for_others() {
+    let _machine = light();
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address)
+        .section("bounds", "connections = 8")
+        .start();
+    let mut busy = edge.plain();
+    busy.send("GET /sse?interval_ms=50 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    busy.read_until("data:", LIMIT);
+    let start = Instant::now();
+    let mut idle = Vec::new();
+    for _ in 0..6 {
+        let mut used = edge.plain();
+        used.send("GET /headers HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(used.response(false).status, 200);
+        idle.push(used);
+    }
+    let mut h2 = H2::connect(edge.https, edge.authority());
+    let answer = h2.get_within("/headers", LIMIT);
+    assert_eq!(answer.map(|response| response.status), Ok(200));
+    // None of them is idle for too long: the deadline for that is 75 s.
+    for _ in 0..6 {
+        let mut client = edge.plain();
+        client.send("GET /headers HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = client.response_within(false, Duration::from_secs(15));
+        assert_eq!(answer.map(|response| response.status), Ok(200));
+        idle.push(client);
+    }
+    // Who is being served stays: these are more events than there can have been so far.
+    let events = 20 * start.elapsed().as_secs() + 40;
+    for _ in 0..events {
+        busy.read_until("data:", LIMIT);
+    }
+    drop(idle);
+}
+
+/// With all descriptors given to clients there would be none for the servers that answer them.
+#[test]
+fn a_crowd_leaves_descriptors_for_servers() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let setup = Setup::new(upstream.address);
+    let plain = setup.command();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 100; exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    let edge = setup.start_as(command);
+    let mut crowd: Vec<Client> = (0..120)
+        .map(|_| {
+            let mut client = edge.plain();
+            client.send(GOOD);
+            client
+        })
+        .collect();
+    for client in &mut crowd {
+        let response = client.response_within(false, Duration::from_secs(10));
+        assert_eq!(response.map(|response| response.status), Ok(200));
+    }
 }
 
 #[test]

@@ -271,7 +271,7 @@ def many_streams(c):
 def flood(frame):
     def send(c):
         for _ in range(20):
-            c.raw(frame.serialize() * 500)
+            c.raw(frame.serialize() * 1500)
         return c.outcome(stream=0)
 
     return send

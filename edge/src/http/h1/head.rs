@@ -1,6 +1,6 @@
 //! Waiting for the next request head.
 
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl<T: Transport> Connection<'_, T> {
         let idle_deadline_ns = after(if first { timeouts.head } else { timeouts.idle });
         let mut head_deadline_ns = (!self.input.is_empty()).then(|| after(timeouts.head));
         let drain = self.drain;
-        let mut draining = pin!(drain.started());
+        let mut draining = pin!(drain.dismissed());
         poll_fn(|cx| {
             loop {
                 if let Some(next) = self.take_head() {
@@ -54,7 +54,7 @@ impl<T: Transport> Connection<'_, T> {
                     Poll::Pending => {}
                 }
                 let idle = self.input.is_empty();
-                let drained = draining.as_mut().poll(cx).is_ready() || drain.is_started();
+                let drained = drain.poll_leave(draining.as_mut(), cx, start_ns);
                 if idle && drained {
                     return Poll::Ready(Next::Close);
                 }

@@ -1,7 +1,7 @@
 //! A client connection: accepts streams, watches for idleness and for the end.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -62,7 +62,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     // When a client that has been told of the end must have gone.
     let mut closing = None;
     let end_after = |since_ns: u64| Some(since_ns + timeouts.head.as_nanos() as u64);
-    let mut draining = pin!(service.drain().started());
+    let mut draining = pin!(service.drain().dismissed());
     poll_fn(|cx| {
         loop {
             match connection.poll_accept(cx) {
@@ -110,7 +110,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 active_ns = monotonic_ns();
                 open.wake_when_idle(cx.waker());
             }
-            let drained = draining.as_mut().poll(cx).is_ready() || service.drain().is_started();
+            let drained = service.drain().poll_leave(draining.as_mut(), cx, active_ns);
             let worn = served >= bounds.requests_per_connection;
             // A GOAWAY while streams are open makes some clients drop them all, so it waits.
             let idle_deadline_ns = active_ns + timeouts.idle.as_nanos() as u64;
