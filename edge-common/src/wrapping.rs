@@ -6,13 +6,16 @@
 //! finds a part of that burst spent: with 20 a second and a burst of 40 a turn is 39 hours, and who
 //! comes back later has that happen once in 70,000 times. Nobody is admitted more for it.
 
+#[cfg(not(target_arch = "bpf"))]
 use crate::Gcra;
 
 /// An interval has at least so many units where it can, so that rounding up makes no rate slower by
 /// more than a thousandth.
+#[cfg(not(target_arch = "bpf"))]
 const UNITS_MIN: u64 = 1024;
 
 /// How far ahead of the clock a state may be: half a turn.
+#[cfg(not(target_arch = "bpf"))]
 const REACH_MAX: u64 = 1 << 31;
 
 /// A rate, as [`Gcra`] has it.

@@ -64,12 +64,16 @@ fn of_source(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict
     };
     // After the states: see `WrappingGcra::admit`.
     let now = clock::now(config);
-    // SAFETY: as above, here and below.
-    if packets && !unsafe { charge(config, &config.packets, packets_tat, packets_seen, now) } {
-        return Verdict::PacketRate;
+    if packets {
+        // SAFETY: as above.
+        let admitted = unsafe { charge(config, &config.packets, packets_tat, packets_seen, now) };
+        if !admitted {
+            return Verdict::PacketRate;
+        }
     }
-    if connections
-        && !unsafe {
+    if connections {
+        // SAFETY: as above.
+        let admitted = unsafe {
             charge(
                 config,
                 &config.connections,
@@ -77,12 +81,18 @@ fn of_source(config: &ShieldConfig, source: &SourceKey, opens: Opens) -> Verdict
                 connections_seen,
                 now,
             )
+        };
+        if !admitted {
+            return Verdict::ConnectionRate;
         }
-    {
-        return Verdict::ConnectionRate;
     }
-    if initials && !unsafe { charge(config, &config.initials, initials_tat, initials_seen, now) } {
-        return Verdict::InitialRate;
+    if initials {
+        // SAFETY: as above.
+        let admitted =
+            unsafe { charge(config, &config.initials, initials_tat, initials_seen, now) };
+        if !admitted {
+            return Verdict::InitialRate;
+        }
     }
     Verdict::Passed
 }
@@ -120,8 +130,9 @@ fn together(config: &ShieldConfig, index: u32, gcra: &Gcra) -> bool {
         return true; // The index is a constant: cannot happen.
     };
     let now = clock::now(config);
-    // SAFETY: the first field of a map value, an aligned u64; volatile because other CPUs write it.
+    // SAFETY: the first field of a map value, an aligned u64.
     let tat = unsafe { &raw mut (*shared).tat };
+    // SAFETY: as above; volatile because other CPUs write it.
     let mut seen = unsafe { tat.read_volatile() };
     for _ in 0..ATTEMPTS_MAX {
         let Ok(next) = gcra.admit(seen, now) else {
