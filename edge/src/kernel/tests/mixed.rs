@@ -157,7 +157,7 @@ prop_compose! {
             1 => prop::collection::vec((any::<Index>(), any::<u8>()), 1..=4),
         ],
         cut in prop_oneof![8 => Just(None), 1 => any::<Index>().prop_map(Some)],
-        times in prop_oneof![3 => Just(1usize), 1 => 2usize..16],
+        times in prop_oneof![2 => Just(1usize), 1 => 2usize..16],
     ) -> Sent {
         Sent { source, content, port, is_from_zero, tags, option_words, fragment, extensions, noise, cut, times }
     }
