@@ -175,7 +175,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             let before = self.activity();
             let held = self.holds_request();
             if let Err(error) = self.pump_request(cx) {
-                return Poll::Ready(End::Client(error));
+                return Poll::Ready(self.client_left(error));
             }
             if let Some(end) = self.pump_response(cx) {
                 return Poll::Ready(end);

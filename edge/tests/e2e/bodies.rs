@@ -159,7 +159,11 @@ fn a_request_that_asks_to_pass_as_it_comes_is_not_read_whole() {
         client.send(format!(
             "POST / HTTP/1.1\r\nHost: localhost\r\n{field}Content-Length: 10\r\n\r\nhalf "
         ));
-        let patience = if connects { LIMIT } else { Duration::from_secs(1) };
+        let patience = if connects {
+            LIMIT
+        } else {
+            Duration::from_secs(1)
+        };
         let asked = wait_until(patience, || server.connections() > before);
         assert_eq!(asked, connects, "{field:?}");
         client.send("whole");

@@ -176,11 +176,11 @@ fn a_change_that_passes_ends_what_is_kept() {
         let (_, body) = ask(&edge, &list("tools/list", &id.to_string(), "", &[]));
         assert!(body.contains("grown"), "{body}");
     }
-    assert!(
+    let hits = || {
         edge.metrics()
             .sum("edge_cache_requests_total", &["result=\"HIT\""])
-            > 0.0
-    );
+    };
+    assert!(wait_until(LIMIT, || hits() > 0.0), "{}", hits());
 }
 
 /// Of a server that says everything may be kept, only whole lists in JSON are, and no longer than the

@@ -48,6 +48,14 @@ impl Pair {
         pair
     }
 
+    /// Packets of the clients that the pair has lost on the way, its queue being full: nobody saw them.
+    pub(crate) fn lost(&self) -> u64 {
+        let text = ip(&format!("-n {} -s -j link show dev veth-c", self.client));
+        let links: serde_json::Value = serde_json::from_str(&text).expect("JSON, as asked for");
+        let dropped = &links[0]["stats64"]["tx"]["dropped"];
+        dropped.as_u64().unwrap_or_else(|| panic!("{text}"))
+    }
+
     fn remove(&self) {
         for netns in [&self.client, &self.host] {
             if netns_path(netns).exists() {
@@ -122,10 +130,11 @@ fn netns_path(netns: &str) -> PathBuf {
     Path::new("/run/netns").join(netns)
 }
 
-/// Runs `ip`, which must succeed.
-pub(crate) fn ip(arguments: &str) {
+/// Runs `ip`, which must succeed, and returns what it says.
+pub(crate) fn ip(arguments: &str) -> String {
     let mut command = Command::new("ip");
     command.args(arguments.split(' '));
-    let (code, _, stderr) = Process::run("ip", command, Duration::from_secs(10));
+    let (code, stdout, stderr) = Process::run("ip", command, Duration::from_secs(10));
     assert_eq!(code, 0, "ip {arguments}: {stderr}");
+    stdout
 }
