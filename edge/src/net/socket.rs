@@ -20,9 +20,8 @@ const RECV_BYTES: usize = 4 * 1024;
 /// Where they start when nothing is expected: the next small request fits all the same, for the
 /// receive that watches for the end of the connection is the one that gets it.
 const RECV_BYTES_LITTLE: usize = 1536;
-/// Where they stop growing: as much as may wait to leave on the other side, so that a slow reader
-/// holds one of them.
-const RECV_BYTES_MAX: usize = 64 * 1024;
+/// Where they stop growing: bulk transfers gain nothing beyond it.
+const RECV_BYTES_MAX: usize = 128 * 1024;
 
 /// A connected socket with at most one receive and one send in flight.
 pub struct Socket {
