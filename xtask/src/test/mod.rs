@@ -1,5 +1,6 @@
 //! `cargo xtask test` and `cargo xtask ci`: every check there is, in one run.
 
+mod again;
 mod plan;
 mod report;
 mod runner;

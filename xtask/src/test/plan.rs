@@ -125,8 +125,9 @@ impl Step {
                     true => repo.release(name),
                     false => repo.checked(name),
                 };
-                let mut e2e = cargo(&["test", "--test", "e2e", "--", "--test-threads", "2"]);
-                e2e.env("EDGE_BIN", program("edge"))
+                let mut e2e = cargo(&["test", "--test", "e2e", "--"]);
+                e2e.env("RUST_TEST_THREADS", "2")
+                    .env("EDGE_BIN", program("edge"))
                     .env("EDGE_DEMO_BIN", program("edge-demo"))
                     .env("EDGE_FLOOD_BIN", program("edge-flood"))
                     .env("EDGE_NODE", repo.node())
@@ -136,9 +137,17 @@ impl Step {
                 if soak {
                     e2e.env("EDGE_SOAK", "1");
                 }
-                let mut bench = cargo(&["test", "--test", "harness", "--test", "origin"]);
+                let mut bench = cargo(&[
+                    "test",
+                    "--no-fail-fast",
+                    "--test",
+                    "harness",
+                    "--test",
+                    "origin",
+                    "--",
+                ]);
                 bench
-                    .args(["--", "--test-threads", "1"])
+                    .env("RUST_TEST_THREADS", "1")
                     .env("BENCH_BIN", program("bench"))
                     .env("EDGE_BIN", program("edge"))
                     .env("EDGE_FLOOD_BIN", program("edge-flood"))

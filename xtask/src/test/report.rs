@@ -9,6 +9,8 @@ use crate::test::plan::Step;
 #[derive(Debug)]
 pub(super) enum Outcome {
     Passed,
+    /// With the tests that passed only when they ran by themselves.
+    PassedAgain(Vec<String>),
     /// With the reason.
     Failed(String),
     /// Not tried, because this step had failed.
@@ -16,10 +18,14 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    fn is_passed(&self) -> bool {
+        matches!(self, Self::Passed | Self::PassedAgain(_))
+    }
+
     /// In one word.
     pub(super) fn word(&self) -> &'static str {
         match self {
-            Self::Passed => "passed",
+            Self::Passed | Self::PassedAgain(_) => "passed",
             Self::Failed(_) | Self::Blocked(_) => "FAILED",
         }
     }
@@ -40,7 +46,7 @@ impl Report {
     /// The first of `needs` that did not pass.
     pub(super) fn blocker(&self, needs: &[Step]) -> Option<Step> {
         let failed = |(step, outcome, _): &&(Step, Outcome, Duration)| {
-            needs.contains(step) && !matches!(outcome, Outcome::Passed)
+            needs.contains(step) && !outcome.is_passed()
         };
         self.steps.iter().find(failed).map(|(step, ..)| *step)
     }
@@ -50,7 +56,7 @@ impl Report {
         let passed = self
             .steps
             .iter()
-            .filter(|(_, outcome, _)| matches!(outcome, Outcome::Passed))
+            .filter(|(_, outcome, _)| outcome.is_passed())
             .count();
         (passed, self.steps.len() - passed)
     }
@@ -62,6 +68,9 @@ impl Report {
             let word = outcome.word();
             let reason = match outcome {
                 Outcome::Passed => String::new(),
+                Outcome::PassedAgain(tests) => {
+                    format!("  only when run by themselves: {}", tests.join(", "))
+                }
                 Outcome::Failed(reason) => format!("  {reason}"),
                 Outcome::Blocked(need) => format!("  not run: {} failed", need.name()),
             };
@@ -93,8 +102,14 @@ mod tests {
         );
         assert_eq!(report.blocker(Step::E2e.needs()), Some(Step::Build));
         report.add(Step::E2e, Outcome::Blocked(Step::Build), Duration::ZERO);
+        report.add(
+            Step::Unit,
+            Outcome::PassedAgain(vec!["a::b".into()]),
+            Duration::ZERO,
+        );
         let summary = report.summary();
-        assert_eq!(summary.lines().last(), Some("1 passed, 2 failed"));
+        assert_eq!(summary.lines().last(), Some("2 passed, 2 failed"));
+        assert!(summary.contains("by themselves: a::b"), "{summary}");
         assert!(summary.contains("not run: build failed"), "{summary}");
     }
 }

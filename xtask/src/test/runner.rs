@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::shell;
+use crate::test::again::{self, Watch};
 
 /// How often a running command is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -43,12 +44,34 @@ impl Runner {
 
     /// Runs `command` to its end; the error is the reason for the summary.
     pub(super) fn run(&self, command: &mut Command, deadline: Instant) -> Result<(), String> {
-        println!("  $ {}", shell::shown(command));
-        let mut child = command
-            .stdin(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("cannot start: {error}"))?;
+        self.wait(&mut start(command)?, deadline)
+    }
+
+    /// Runs tests, and those that fail once more by themselves; the names of those that passed only
+    /// then.
+    pub(super) fn run_tests(
+        &self,
+        command: &mut Command,
+        deadline: Instant,
+    ) -> Result<Vec<String>, String> {
+        let mut child = start(command.stdout(Stdio::piped()))?;
+        let watch = child.stdout.take().map(Watch::start);
+        let ran = self.wait(&mut child, deadline);
+        let failed = watch.map(Watch::failed).unwrap_or_default();
+        match ran {
+            Ok(()) => Ok(Vec::new()),
+            Err(reason) if failed.is_empty() || self.is_stopped() => Err(reason),
+            Err(reason) if failed.len() > again::AT_MOST => Err(reason),
+            Err(_) => {
+                println!("\nonce more, by themselves: {}", failed.join(", "));
+                self.run(&mut again::alone(command, &failed), deadline)?;
+                Ok(failed)
+            }
+        }
+    }
+
+    /// Waits for `child`; the error is the reason for the summary.
+    fn wait(&self, child: &mut Child, deadline: Instant) -> Result<(), String> {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(()),
@@ -57,16 +80,26 @@ impl Runner {
                 Err(error) => return Err(format!("cannot wait for it: {error}")),
             }
             if self.is_stopped() {
-                end_group(&mut child);
+                end_group(child);
                 return Err("interrupted".to_owned());
             }
             if Instant::now() >= deadline {
-                end_group(&mut child);
+                end_group(child);
                 return Err("cut off: it ran longer than any healthy run does".to_owned());
             }
             thread::sleep(LOOK);
         }
     }
+}
+
+/// Starts `command`, shown first.
+fn start(command: &mut Command) -> Result<Child, String> {
+    println!("  $ {}", shell::shown(command));
+    command
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("cannot start: {error}"))
 }
 
 /// Asks the group of `child` to end, then makes it.

@@ -12,7 +12,8 @@ use crate::{setup, shell};
 
 /// Check everything: formatting, lints, documentation, unit tests, end-to-end tests.
 ///
-/// Run it as root to include what needs the kernel: the XDP programs and network namespaces. A
+/// An end-to-end test that fails beside others is run once more by itself, and named in the summary
+/// when it passes then. Run it as root to include what needs the kernel: the XDP programs and network namespaces. A
 /// failed step does not stop the ones that do not depend on it. The last line counts the steps.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -69,7 +70,8 @@ fn run(repo: &Repo, options: &Options, style: Style) -> Result<()> {
         let outcome = match report.blocker(step.needs()) {
             Some(need) => Outcome::Blocked(need),
             None => match perform(repo, step, options.soak, style, &runner) {
-                Ok(()) => Outcome::Passed,
+                Ok(again) if again.is_empty() => Outcome::Passed,
+                Ok(again) => Outcome::PassedAgain(again),
                 Err(reason) => Outcome::Failed(reason),
             },
         };
@@ -92,34 +94,43 @@ fn run(repo: &Repo, options: &Options, style: Style) -> Result<()> {
     }
 }
 
-/// One step; the error is the reason for the summary.
+/// One step: the tests that passed only when they ran by themselves, or the reason for the summary.
 fn perform(
     repo: &Repo,
     step: Step,
     soak: bool,
     style: Style,
     runner: &Runner,
-) -> Result<(), String> {
+) -> Result<Vec<String>, String> {
     if step == Step::Setup {
-        return setup::ensure(repo, setup::Group::Tests).map_err(|error| {
-            eprintln!("{error:#}");
-            "see above".to_owned()
-        });
+        return setup::ensure(repo, setup::Group::Tests)
+            .map(|()| Vec::new())
+            .map_err(|error| {
+                eprintln!("{error:#}");
+                "see above".to_owned()
+            });
     }
     let deadline = Instant::now() + step.deadline(soak);
     let commands = step
         .commands(repo, soak)
         .map_err(|error| format!("{error:#}"))?;
     // All of them, so that one failure does not hide another; the first is the reason.
-    let mut result = Ok(());
+    let mut result = Ok(Vec::new());
     for mut command in commands {
         if style == Style::Machine {
             command
                 .env("CARGO_TERM_COLOR", "never")
                 .env("CARGO_TERM_PROGRESS_WHEN", "never");
         }
-        let ran = runner.run(&mut command, deadline);
-        result = result.and(ran.map_err(|why| format!("{}: {why}", shell::shown(&command))));
+        let ran = match step {
+            Step::E2e => runner.run_tests(&mut command, deadline),
+            _ => runner.run(&mut command, deadline).map(|()| Vec::new()),
+        }
+        .map_err(|why| format!("{}: {why}", shell::shown(&command)));
+        result = match (result, ran) {
+            (Ok(before), Ok(now)) => Ok([before, now].concat()),
+            (before, now) => Err(before.err().or(now.err()).unwrap_or_default()),
+        };
     }
     result
 }
