@@ -69,7 +69,7 @@ fn serve(mut stream: TcpStream, pause: Duration) {
     }
     let body = format!("{length} {sum}");
     let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     // The client may have gone.
