@@ -121,7 +121,7 @@ impl Proxy {
     }
 
     /// Runs the exchange on a connection of the group, or on two when the first turns out to have
-    /// been closed before it took a byte, or the server says that it has not looked at the request.
+    /// been closed while nobody used it, or the server says that it has not looked at the request.
     async fn relay<D: Downstream>(
         &self,
         head: &RequestHead,
@@ -168,7 +168,8 @@ impl Proxy {
             End::Upstream(error) if progress.status.is_none() => {
                 let no_body = head.length == BodyLength::Empty || !request_ended;
                 let read_nothing = progress.bytes_in == 0 && no_body;
-                lease.conn().salvage(error, reused, read_nothing)
+                let conn = lease.conn();
+                conn.salvage(error, &head.method, reused, read_nothing)
             }
             _ => None,
         };
@@ -188,7 +189,7 @@ impl Proxy {
         Box::pin(self.relay_again(dead, head, client, way, call, record)).await
     }
 
-    /// Goes on where a connection turned out to be dead before it took a byte.
+    /// Goes on where a connection turned out to be dead.
     async fn relay_again<D: Downstream>(
         &self,
         mut dead: Dead,
@@ -230,7 +231,7 @@ impl Proxy {
     }
 }
 
-/// A connection that was closed before it took a byte, and the request that it should have taken.
+/// A connection that was closed, and the request that it should have answered.
 struct Dead {
     lease: Lease,
     unsent: Unsent,

@@ -163,7 +163,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
         self
     }
 
-    /// Goes on where a relay stopped whose connection turned out dead before it took a byte.
+    /// Goes on where a relay stopped whose connection turned out dead.
     pub(super) fn resume(mut self, progress: Progress, request_ended: bool) -> Self {
         self.progress = progress;
         self.request_ended = request_ended;

@@ -4,10 +4,12 @@ use std::io;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use http::Method;
 
 use super::UpstreamError;
 use super::h1::H1;
-use super::h2::{Replay, Stream};
+use super::h2::Stream;
+use super::replay::Replay;
 use crate::message::{Fields, Frame, RequestHead, ResponseHead};
 
 /// What came in answer to a request.
@@ -33,7 +35,7 @@ pub enum Conn {
     H2(Box<Stream>),
 }
 
-/// A request that the server has certainly not looked at, and that another may get.
+/// A request that may be sent once more, over another connection.
 pub enum Unsent {
     /// All of it, as it would have gone over the wire.
     Bytes(BytesMut),
@@ -111,24 +113,36 @@ impl Conn {
         }
     }
 
-    /// What may be sent again after `error`, once: a request of which no byte was taken by a
-    /// connection that had been used before (`reused`), or one that the server says it has not
-    /// looked at. `read_nothing` says that nothing of the client's body was read, or there is none.
+    /// What may be sent again after `error`, once: a request that the server says it has not looked
+    /// at, one of which no byte was taken by a connection that had been used before (`reused`), or
+    /// an idempotent one to which such a connection was closed without a byte of an answer: servers
+    /// close idle connections, now and then on the heels of a request (RFC 9112 §9.3.1, RFC 9110
+    /// §9.2.2). `read_nothing` says that nothing of the client's body was read, or there is none.
     pub fn salvage(
         &mut self,
         error: &UpstreamError,
+        method: &Method,
         reused: bool,
         read_nothing: bool,
     ) -> Option<Unsent> {
+        let lost = matches!(error, UpstreamError::Broken(_) | UpstreamError::Closed) && reused;
         match (self, error) {
-            (Conn::H1(conn), UpstreamError::Broken(_) | UpstreamError::Closed) if reused => {
-                match conn.take_unsent() {
-                    Some(bytes) => Some(Unsent::Bytes(bytes)),
-                    // Sealed, so it has to be made anew.
-                    None => (conn.is_untouched() && read_nothing).then_some(Unsent::Head),
+            (Conn::H1(conn), _) if lost => {
+                if let Some(bytes) = conn.take_unsent() {
+                    return Some(Unsent::Bytes(bytes));
+                }
+                // What was sealed has to be made anew.
+                let harmless = method.is_idempotent() && conn.is_unanswered();
+                match conn.is_untouched() || harmless {
+                    true if read_nothing => Some(Unsent::Head),
+                    true => conn.take_replay().map(Unsent::Content),
+                    false => None,
                 }
             }
             (Conn::H2(stream), UpstreamError::Unprocessed(_)) => {
+                stream.take_replay().map(Unsent::Content)
+            }
+            (Conn::H2(stream), _) if lost && method.is_idempotent() && stream.is_unanswered() => {
                 stream.take_replay().map(Unsent::Content)
             }
             _ => None,

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use super::UpstreamError;
 use super::channel::Channel;
 use super::conn::Reply;
+use super::replay::Replay;
 use crate::config::Bounds;
 use crate::message::h1::{self, BodyDecoder, Decoded, HeadScan};
 use crate::message::{BodyLength, Fields, Frame, Name, RequestHead, Upgrade, websocket_accept};
@@ -32,6 +33,10 @@ pub struct H1 {
     keep_alive: bool,
     /// What had been sent when the exchange began.
     exchange_start_sent: u64,
+    /// It has carried an exchange.
+    used: bool,
+    /// The body of a request that may be sent again, should the connection turn out to be closed.
+    replay: Option<Box<Replay>>,
     head_bytes_max: usize,
     head_fields_max: usize,
 }
@@ -50,6 +55,8 @@ impl H1 {
             interim: 0,
             keep_alive: true,
             exchange_start_sent: 0,
+            used: false,
+            replay: None,
             head_bytes_max: bounds.head_bytes,
             head_fields_max: bounds.head_fields,
         }
@@ -66,6 +73,8 @@ impl H1 {
             websocket_accept(head.fields.value(Name::SecWebsocketKey).unwrap_or_default())
         });
         self.exchange_start_sent = self.socket.sent();
+        let has_body = head.length != BodyLength::Empty;
+        self.replay = (self.used && has_body && head.method.is_idempotent()).then(Box::default);
         h1::request_head(
             self.socket.out(),
             &head.method,
@@ -86,6 +95,7 @@ impl H1 {
         if data.is_empty() {
             return; // An empty chunk would end the body.
         }
+        Replay::push(&mut self.replay, &data);
         if self.request == Some(BodyLength::Framed) {
             let (out, mut head) = (self.socket.out(), [0; 18]);
             let head = h1::chunk_head(data.len(), &mut head);
@@ -104,6 +114,7 @@ impl H1 {
 
     /// Queues the end of the request; of the sending direction once the protocol has changed.
     pub(super) fn send_end(&mut self, trailers: Option<&Fields>) {
+        Replay::finish(&mut self.replay, trailers);
         match (self.request.take(), trailers) {
             (Some(BodyLength::Framed), Some(fields)) => h1::trailers(self.socket.out(), fields),
             (Some(BodyLength::Framed), None) => self.socket.send(h1::LAST_CHUNK),
@@ -158,6 +169,7 @@ impl H1 {
         let parsed = h1::parse_response(&self.input[..end], &self.method, self.head_fields_max)?;
         let _ = self.input.split_to(end);
         self.scan = HeadScan::default();
+        self.replay = None;
         match parsed.head.status {
             StatusCode::SWITCHING_PROTOCOLS => self.switch(parsed).map(Some),
             status if status.is_informational() => {
@@ -246,6 +258,16 @@ impl H1 {
         self.socket.is_untouched(self.exchange_start_sent)
     }
 
+    /// Whether not a byte of an answer has come.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.input.is_empty() && self.interim == 0 && self.response.is_none()
+    }
+
+    /// What was sent of the body, if all of it is still known.
+    pub(super) fn take_replay(&mut self) -> Option<Replay> {
+        self.replay.take().map(|replay| *replay)
+    }
+
     /// Queues a request taken back from another connection.
     pub(super) fn resume(&mut self, failed: &H1, unsent: BytesMut) {
         self.method = failed.method.clone();
@@ -273,6 +295,7 @@ impl H1 {
     pub(super) fn rest(&mut self) {
         self.input = BytesMut::new();
         self.response = None;
+        self.used = true;
     }
 }
 

@@ -15,6 +15,7 @@ mod health;
 mod keeper;
 mod lease;
 mod pool;
+mod replay;
 mod server;
 
 pub use conn::{Conn, Reply, Unsent};

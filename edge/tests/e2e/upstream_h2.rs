@@ -221,6 +221,28 @@ fn what_the_server_has_not_looked_at_is_sent_once_more() {
     under_way.read_until("last", LIMIT);
 }
 
+/// RFC 9113 §8.7, RFC 9110 §9.2.2: what may have been looked at is sent again where that does no harm.
+#[test]
+fn a_lost_connection_costs_an_idempotent_request_nothing() {
+    let _machine = light();
+    for path in ["/break-once", "/goaway-without"] {
+        for (method, status, times) in [("GET", 200, 2), ("PUT", 200, 2), ("POST", 502, 1)] {
+            let server = Server::start(&[]);
+            let edge = server.edge("");
+            assert_eq!(get(&edge, "/hello").status, 200);
+            let answer = edge.plain().exchange(format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nagain"
+            ));
+            assert_eq!(answer.status, status, "{method} {path}");
+            if status == 200 {
+                assert_eq!(answer.text(), "again", "{method} {path}");
+                assert_eq!(answer.header("x-session"), Some("2"), "{method} {path}");
+            }
+            assert_eq!(sessions(&edge)["seen"][path], times, "{method} {path}");
+        }
+    }
+}
+
 #[test]
 fn streams_and_connections_are_bounded_and_idle_ones_are_closed() {
     let _machine = light();

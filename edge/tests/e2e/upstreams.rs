@@ -4,6 +4,7 @@ mod bounds;
 mod failing;
 mod moving;
 mod named;
+mod reused;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -109,6 +109,16 @@ const actions = {
   },
   // Breaks the connection without a word.
   "/break": (stream) => stream.session.destroy(),
+  "/break-once": (stream, headers) => {
+    if (seen["/break-once"] === 1) stream.session.destroy();
+    else actions["/echo"](stream, headers);
+  },
+  // The connection ends after this stream, but the stream gets no answer.
+  "/goaway-without": (stream, headers) => {
+    if (seen["/goaway-without"] > 1) return actions["/echo"](stream, headers);
+    stream.session.goaway(0, stream.id);
+    setTimeout(() => stream.session.destroy(), 50);
+  },
   "/never": () => {},
   // Answers all who wait at once.
   "/wait": (stream) => waiting.push(stream),

@@ -14,4 +14,4 @@ mod stream;
 pub(super) use connect::connect;
 pub(super) use link::Hold;
 pub(super) use links::Links;
-pub(super) use stream::{Replay, Stream};
+pub(super) use stream::Stream;

@@ -22,10 +22,8 @@ use crate::message::{
 };
 use crate::upstream::UpstreamError;
 use crate::upstream::conn::Reply;
+use crate::upstream::replay::Replay;
 
-/// Content kept until the server has answered, so that a request it has not looked at can be sent
-/// again: a JSON-RPC message, and no upload.
-const REPLAY_BYTES_MAX: usize = 64 * 1024;
 /// 103 comes in ones; a server that goes on and on is broken.
 const INTERIM_MAX: u8 = 16;
 
@@ -44,18 +42,9 @@ pub struct Stream {
     /// What a client of HTTP/1.1 has to be shown once its WebSocket is open.
     accept: Option<String>,
     interim: u8,
-    replay: Option<Replay>,
-    replay_bytes: usize,
+    replay: Option<Box<Replay>>,
     failed: Option<UpstreamError>,
     head_fields_max: usize,
-}
-
-/// What was sent of a request's body.
-#[derive(Default)]
-pub struct Replay {
-    pub(in crate::upstream) content: Vec<Bytes>,
-    /// Its end, with trailers if there were any.
-    pub(in crate::upstream) end: Option<Option<Fields>>,
 }
 
 impl Stream {
@@ -73,7 +62,6 @@ impl Stream {
             accept: None,
             interim: 0,
             replay: None,
-            replay_bytes: 0,
             failed: None,
             head_fields_max: bounds.head_fields,
         }
@@ -86,7 +74,7 @@ impl Stream {
 
     pub(in crate::upstream) fn start(&mut self, head: &RequestHead, host: &str) {
         self.method = head.method.clone();
-        self.replay = Some(Replay::default());
+        self.replay = Some(Box::default());
         if let Err(error) = self.open(head, host) {
             self.failed = Some(error);
         }
@@ -118,20 +106,13 @@ impl Stream {
     }
 
     pub(in crate::upstream) fn send_data(&mut self, data: Bytes) {
-        self.replay_bytes += data.len();
-        match &mut self.replay {
-            Some(_) if self.replay_bytes > REPLAY_BYTES_MAX => self.replay = None,
-            Some(replay) => replay.content.push(data.clone()),
-            None => {}
-        }
+        Replay::push(&mut self.replay, &data);
         self.outgoing.push(data);
     }
 
     pub(in crate::upstream) fn send_end(&mut self, trailers: Option<&Fields>) {
         self.outgoing.finish(trailers.map(header_map));
-        if let Some(replay) = &mut self.replay {
-            replay.end = Some(trailers.cloned());
-        }
+        Replay::finish(&mut self.replay, trailers);
     }
 
     pub(in crate::upstream) fn is_opening(&self) -> bool {
@@ -245,9 +226,14 @@ impl Stream {
         Poll::Ready(Ok(Some(Frame::Trailers(fields))))
     }
 
+    /// Whether the server has said nothing on the stream.
+    pub(in crate::upstream) fn is_unanswered(&self) -> bool {
+        self.interim == 0 && self.body.is_none()
+    }
+
     /// What was sent of the body, if all of it is still known.
     pub(in crate::upstream) fn take_replay(&mut self) -> Option<Replay> {
-        self.replay.take()
+        self.replay.take().map(|replay| *replay)
     }
 }
 

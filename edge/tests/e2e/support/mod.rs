@@ -37,4 +37,4 @@ pub(crate) use python::{McpServer, WebSocketServer, driver, peer, peer_inside, r
 pub(crate) use response::Response;
 pub(crate) use rpc::{initialize, modern, rpc, tool_call};
 pub(crate) use system::{free_port, rss_bytes, status_field, wait_until};
-pub(crate) use upstream::{Answer, Demo, Upstream};
+pub(crate) use upstream::{Answer, Demo, Farewell, Upstream};

@@ -58,6 +58,9 @@ pub(crate) enum Answer {
     Keep(Vec<u8>),
     /// Sends the bytes and closes.
     Close(Vec<u8>),
+    /// Sends the first bytes in answer to the first request of a connection, the others in answer to
+    /// the second, and closes it like this.
+    Then(Vec<u8>, Vec<u8>, Farewell),
     /// Sends the bytes, then neither speaks nor closes nor reads.
     Hold(Vec<u8>),
     /// Answers requests for `/good` and no others.
@@ -66,6 +69,13 @@ pub(crate) enum Answer {
     TooEarly,
     /// Sends the same bytes again and again, at this interval, until the peer closes.
     Repeat(Vec<u8>, Duration),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Farewell {
+    Fin,
+    Rst,
 }
 
 /// A scripted TCP server. It answers every request head it sees and records every byte.
@@ -160,18 +170,20 @@ impl Shared {
             .set_read_timeout(Some(Duration::from_millis(100)))
             .expect("the time-out is not zero");
         let mut unanswered = Vec::new();
+        let mut is_first = true;
         while self.read_into(&mut stream, &mut unanswered) {
             while let Some(end) = memchr::memmem::find(&unanswered, b"\r\n\r\n") {
                 let head: Vec<u8> = unanswered.drain(..end + 4).collect();
-                if !self.answer(&mut stream, &head) {
+                if !self.answer(&mut stream, &head, is_first) {
                     return;
                 }
+                is_first = false;
             }
         }
     }
 
     /// Whether to go on with this connection.
-    fn answer(&self, stream: &mut TcpStream, head: &[u8]) -> bool {
+    fn answer(&self, stream: &mut TcpStream, head: &[u8], is_first: bool) -> bool {
         match &self.answer {
             Answer::OnlyGood if head.starts_with(b"GET /good ") => stream
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
@@ -187,6 +199,16 @@ impl Shared {
             Answer::Keep(bytes) => stream.write_all(bytes).is_ok(),
             Answer::Close(bytes) => {
                 let _ = stream.write_all(bytes);
+                false
+            }
+            Answer::Then(first, ..) if is_first => stream.write_all(first).is_ok(),
+            Answer::Then(_, second, farewell) => {
+                let _ = stream.write_all(second);
+                if matches!(farewell, Farewell::Rst) {
+                    let socket = socket2::SockRef::from(&*stream);
+                    let now = Some(Duration::ZERO);
+                    socket.set_linger(now).expect("TCP sockets have SO_LINGER");
+                }
                 false
             }
             Answer::Hold(bytes) => {
