@@ -4,10 +4,10 @@
 //! WINDOW_UPDATE as fast as its line allows still keeps a worker from its other clients. So they are
 //! counted as they come in, against what the connection does otherwise.
 
+use super::frames::{CONTINUATION, DATA, Frames, HEADERS};
+
 /// The preface that comes before all frames (RFC 9113 §3.4).
 const PREFACE_BYTES: usize = 24;
-/// The head of a frame (RFC 9113 §4.1).
-const HEAD_BYTES: usize = 9;
 /// Empty frames in one go.
 const FRAMES_MAX: u64 = 4096;
 /// How many more each second; an honest client sends a PING now and then.
@@ -18,18 +18,11 @@ const FRAMES_PER_REQUEST: u64 = 8;
 const FRAMES_PER_CONTENT: u64 = 1;
 const SENT_BYTES_PER_FRAME: u64 = 32;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const CONTINUATION: u8 = 9;
-
 /// What is left to one connection. The bytes that come in pass by it.
 #[derive(Debug)]
 pub(super) struct Budget {
-    frames: u64,
-    /// Bytes still to come that are no head of a frame.
-    skip: usize,
-    head: [u8; HEAD_BYTES],
-    head_len: usize,
+    left: u64,
+    frames: Frames,
     sent_bytes: u64,
     refilled_ns: u64,
 }
@@ -37,10 +30,8 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(now_ns: u64) -> Budget {
         Budget {
-            frames: FRAMES_MAX,
-            skip: PREFACE_BYTES,
-            head: [0; HEAD_BYTES],
-            head_len: 0,
+            left: FRAMES_MAX,
+            frames: Frames::after(PREFACE_BYTES),
             sent_bytes: 0,
             refilled_ns: now_ns,
         }
@@ -53,52 +44,39 @@ impl Budget {
         self.sent_bytes %= SENT_BYTES_PER_FRAME;
     }
 
-    /// Takes note of bytes that have come in; whether they are within the budget.
-    pub(super) fn received(&mut self, mut bytes: &[u8], now_ns: u64) -> bool {
+    /// Takes note of bytes that have come in, and tells of the streams of heads among them; whether
+    /// they are within the budget.
+    pub(super) fn received(
+        &mut self,
+        mut bytes: &[u8],
+        now_ns: u64,
+        mut head: impl FnMut(u32),
+    ) -> bool {
         let secs = now_ns.saturating_sub(self.refilled_ns) / 1_000_000_000;
         if secs > 0 {
             self.refilled_ns += secs * 1_000_000_000;
             self.earn(secs.saturating_mul(FRAMES_PER_SEC));
         }
-        while !bytes.is_empty() {
-            if self.skip > 0 {
-                let n = self.skip.min(bytes.len());
-                self.skip -= n;
-                bytes = &bytes[n..];
-                continue;
-            }
-            let n = (HEAD_BYTES - self.head_len).min(bytes.len());
-            self.head[self.head_len..self.head_len + n].copy_from_slice(&bytes[..n]);
-            self.head_len += n;
-            bytes = &bytes[n..];
-            if self.head_len == HEAD_BYTES {
-                self.head_len = 0;
-                let [a, b, c, kind, ..] = self.head;
-                self.skip = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                if !self.frame(kind) {
-                    return false;
+        while let Some(frame) = self.frames.next(&mut bytes) {
+            match frame.kind {
+                DATA if frame.length > 0 => self.earn(FRAMES_PER_CONTENT),
+                HEADERS => {
+                    head(frame.stream);
+                    self.earn(FRAMES_PER_REQUEST);
                 }
+                // `h2` counts them.
+                CONTINUATION => {}
+                _ => match self.left.checked_sub(1) {
+                    Some(left) => self.left = left,
+                    None => return false,
+                },
             }
-        }
-        true
-    }
-
-    fn frame(&mut self, kind: u8) -> bool {
-        match kind {
-            DATA if self.skip > 0 => self.earn(FRAMES_PER_CONTENT),
-            HEADERS => self.earn(FRAMES_PER_REQUEST),
-            // `h2` counts them.
-            CONTINUATION => {}
-            _ => match self.frames.checked_sub(1) {
-                Some(left) => self.frames = left,
-                None => return false,
-            },
         }
         true
     }
 
     fn earn(&mut self, frames: u64) {
-        self.frames = self.frames.saturating_add(frames).min(FRAMES_MAX);
+        self.left = self.left.saturating_add(frames).min(FRAMES_MAX);
     }
 }
 
@@ -112,14 +90,14 @@ mod tests {
 
     fn begun() -> Budget {
         let mut budget = Budget::new(0);
-        assert!(budget.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0));
+        assert!(budget.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0, |_| {}));
         budget
     }
 
     /// How many of these in a row are within the budget, up to `most`.
     fn taken(budget: &mut Budget, frame: &[u8], now_ns: u64, most: usize) -> usize {
         (0..most)
-            .take_while(|_| budget.received(frame, now_ns))
+            .take_while(|_| budget.received(frame, now_ns, |_| {}))
             .count()
     }
 
@@ -138,10 +116,11 @@ mod tests {
             let mut budget = begun();
             let wire = PING.repeat(4096);
             assert!(
-                wire.chunks(step).all(|piece| budget.received(piece, 0)),
+                wire.chunks(step)
+                    .all(|piece| budget.received(piece, 0, |_| {})),
                 "{step}"
             );
-            assert!(!budget.received(PING, 0), "{step}");
+            assert!(!budget.received(PING, 0, |_| {}), "{step}");
         }
     }
 
@@ -151,13 +130,16 @@ mod tests {
         let mut budget = begun();
         for _ in 0..100_000 {
             budget.sent(109);
-            assert!(budget.received(WINDOW_UPDATE, 0) && budget.received(WINDOW_UPDATE, 0));
+            assert!(
+                budget.received(WINDOW_UPDATE, 0, |_| {})
+                    && budget.received(WINDOW_UPDATE, 0, |_| {})
+            );
         }
         // Requests, each reset.
         let mut budget = begun();
         for _ in 0..100_000 {
-            assert!(budget.received(b"\0\0\x01\x01\x05\0\0\0\x01\x82", 0));
-            assert!(budget.received(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08", 0));
+            assert!(budget.received(b"\0\0\x01\x01\x05\0\0\0\x01\x82", 0, |_| {}));
+            assert!(budget.received(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08", 0, |_| {}));
         }
     }
 

@@ -9,9 +9,10 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 
-use super::metered::Metered;
+use super::metered::{Metered, Seen};
+use super::refusals::Refusal;
 use super::request;
 use super::stream::Stream;
 use crate::clock::monotonic_ns;
@@ -24,8 +25,8 @@ use crate::proxy::{Exchange, Peer, Proxy, Service};
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// Window for request content of the whole connection.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Heads so many times as long as may be are still taken in, to be refused by us: beyond that `h2`
-/// answers 431 by itself and nobody hears of it.
+/// Heads so many times as long as may be are still taken in, to be refused by us with a line in the
+/// log that says more: beyond that `h2` answers 431 by itself.
 const OVERSIZE_SEEN: usize = 2;
 /// Streams a client may reset before the answers to them were begun (CVE-2023-44487).
 const RESET_STREAMS_MAX: usize = 32;
@@ -48,7 +49,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
         .max_concurrent_reset_streams(RESET_STREAMS_MAX);
     let io = Metered::new(io);
-    let spent = io.spent();
+    let seen = io.seen();
     let preface = builder.handshake::<_, Bytes>(PollIo::new(io));
     let Ok(Ok(mut connection)) = tokio::time::timeout(timeouts.head, preface).await else {
         return;
@@ -61,11 +62,15 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     let mut active_ns = monotonic_ns();
     // When a client that has been told of the end must have gone.
     let mut closing = None;
+    // Whether what ends the connection has been counted.
+    let mut is_told = false;
     let end_after = |since_ns: u64| Some(since_ns + timeouts.head.as_nanos() as u64);
     let mut draining = pin!(service.drain().dismissed());
     poll_fn(|cx| {
         loop {
-            match connection.poll_accept(cx) {
+            let accepted = connection.poll_accept(cx);
+            is_told |= account(&service, &peer, &seen);
+            match accepted {
                 Poll::Ready(Some(Ok(_))) if service.current().is_banned(&peer) => {
                     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                     closing = end_after(monotonic_ns());
@@ -78,6 +83,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                     continue;
                 }
                 Poll::Ready(Some(Ok((request, respond)))) => {
+                    seen.handed_over(respond.stream_id());
                     served += 1;
                     let guard = open.open();
                     net::spawn(exchange(
@@ -91,7 +97,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 }
                 // An error of the protocol or of the connection: `h2` has said GOAWAY if it could.
                 Poll::Ready(Some(Err(error))) => {
-                    if let Some(offence) = offence(&error) {
+                    if let Some(offence) = offence(&error).filter(|_| !is_told) {
                         service.current().offence_of(&peer, offence);
                     }
                     return Poll::Ready(());
@@ -99,7 +105,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            if spent.get() && closing.is_none() {
+            if seen.is_spent() && closing.is_none() {
                 service.current().offence_of(&peer, Offence::Resets);
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 closing = end_after(monotonic_ns());
@@ -165,6 +171,25 @@ async fn exchange(
             let _ = respond.send_response(response, true);
         }
     }
+}
+
+/// Counts what `h2` has refused by itself; whether the connection ends for it.
+fn account(service: &Service, peer: &Peer, seen: &Seen) -> bool {
+    let mut ends = false;
+    for refusal in seen.refused() {
+        let (proxy, offence) = (service.current(), refusal.offence());
+        match refusal {
+            Refusal::Oversize => {
+                let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                proxy.refused(peer, Protocol::H2, too_large, Some(offence));
+            }
+            Refusal::Malformed | Refusal::Endless => {
+                proxy.offence_of(peer, offence);
+            }
+        }
+        ends |= refusal == Refusal::Endless;
+    }
+    ends
 }
 
 /// Whether a client resets its requests as a habit, each of them work for an upstream: as many as a

@@ -1,6 +1,6 @@
-//! A transport whose bytes pass by a [`Budget`] on their way.
+//! A transport whose bytes pass by a [`Budget`] and [`Refusals`] on their way.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use super::budget::Budget;
+use super::refusals::{Refusal, Refusals};
 use crate::clock::coarse_ns;
 use crate::net::{Expect, Transport};
 
@@ -15,7 +16,32 @@ use crate::net::{Expect, Transport};
 pub(super) struct Metered<T> {
     transport: T,
     budget: Budget,
-    spent: Rc<Cell<bool>>,
+    seen: Rc<Seen>,
+}
+
+/// What has been seen, for whoever serves the connection.
+pub(super) struct Seen {
+    spent: Cell<bool>,
+    refusals: RefCell<Refusals>,
+    /// Refused since they were last asked for; bounded by what is read in one turn.
+    refused: RefCell<Vec<Refusal>>,
+}
+
+impl Seen {
+    /// Whether the client has sent more frames without content than it may.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent.get()
+    }
+
+    /// A request was taken out of `h2`.
+    pub(super) fn handed_over(&self, stream: h2::StreamId) {
+        self.refusals.borrow_mut().handed_over(stream.as_u32());
+    }
+
+    /// What `h2` has refused since the last call.
+    pub(super) fn refused(&self) -> Vec<Refusal> {
+        self.refused.take()
+    }
 }
 
 impl<T: Transport> Metered<T> {
@@ -23,24 +49,30 @@ impl<T: Transport> Metered<T> {
         Metered {
             transport,
             budget: Budget::new(coarse_ns()),
-            spent: Rc::default(),
+            seen: Rc::new(Seen {
+                spent: Cell::new(false),
+                refusals: RefCell::new(Refusals::new()),
+                refused: RefCell::default(),
+            }),
         }
     }
 
-    /// Tells when the client has sent more frames without content than it may.
-    pub(super) fn spent(&self) -> Rc<Cell<bool>> {
-        Rc::clone(&self.spent)
+    /// What is seen from now on.
+    pub(super) fn seen(&self) -> Rc<Seen> {
+        Rc::clone(&self.seen)
     }
 }
 
 impl<T: Transport> Transport for Metered<T> {
     fn poll_recv(&mut self, cx: &mut Context<'_>, expect: Expect) -> Poll<io::Result<BytesMut>> {
-        if self.spent.get() {
+        if self.seen.is_spent() {
             return Poll::Pending; // Whoever serves the connection looks after every turn.
         }
         let received = ready!(self.transport.poll_recv(cx, expect))?;
-        if !self.budget.received(&received, coarse_ns()) {
-            self.spent.set(true);
+        let mut refusals = self.seen.refusals.borrow_mut();
+        let head = |stream| refusals.received(stream);
+        if !self.budget.received(&received, coarse_ns(), head) {
+            self.seen.spent.set(true);
             return Poll::Pending;
         }
         Poll::Ready(Ok(received))
@@ -48,6 +80,8 @@ impl<T: Transport> Transport for Metered<T> {
 
     fn send(&mut self, data: &[u8]) {
         self.budget.sent(data.len());
+        let refused = |refusal| self.seen.refused.borrow_mut().push(refusal);
+        self.seen.refusals.borrow_mut().sent(data, refused);
         self.transport.send(data);
     }
 

@@ -2,7 +2,9 @@
 
 mod budget;
 mod connection;
+mod frames;
 mod metered;
+mod refusals;
 mod request;
 mod stream;
 

@@ -156,6 +156,16 @@ fn long_head(length: usize) -> Vec<u8> {
     bytes
 }
 
+/// One request with a field that is none in HTTP/2 (RFC 9113 §8.2.2), which the library resets.
+fn connection_field() -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    let field = [&[0x00, 10][..], b"connection", &[5], b"close"].concat();
+    let block = [get(), field].concat();
+    bytes.extend(frame(HEADERS, END_HEADERS | END_STREAM, 1, &block));
+    bytes
+}
+
 /// Says something from an address, over TLS if a protocol is named, and reads until nothing comes.
 fn say(scene: &Scene, from: Ipv4Addr, to: u16, alpn: Option<&'static [u8]>, bytes: Vec<u8>) {
     let roots = scene.edge.authority().roots();
@@ -190,7 +200,7 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
                   [host.route.basic_auth]\nfile = \"users\"\n\n\
                   [[host.route]]\npath = \"/keys\"\nupstream = \"origin\"\n\
                   [host.route.api_keys]\nfile = \"keys\"\n\n";
-    let pair = Pair::new("offences", 12);
+    let pair = Pair::new("offences", 14);
     let scene = Scene::of(pair, limit, "", |setup| {
         // A user whose password is another one.
         let users = "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n";
@@ -222,9 +232,11 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
         (443, Some(h1), text(smuggled), "smuggling"),
         (80, None, text(&long), "oversize"),
         (443, Some(h2), long_head(40_000), "oversize"),
-        // A flood of CONTINUATION, which is cut short: the library tells it from resets to the client
-        // alone.
-        (443, Some(h2), long_head(4_000_000), "resets"),
+        // More than twice what may be is refused by the library, and a flood of CONTINUATION is cut
+        // short by it.
+        (443, Some(h2), long_head(100_000), "oversize"),
+        (443, Some(h2), long_head(4_000_000), "oversize"),
+        (443, Some(h2), connection_field(), "malformed"),
         (443, Some(h2), resets(), "resets"),
         (443, Some(h1), text(guessed), "auth"),
         (443, Some(h1), text(no_password), "auth"),
@@ -254,6 +266,18 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
         );
         assert!(scene.https_answers(CALLER, NO_ANSWER), "others are served");
     }
+
+    // Both long heads over HTTP/2 that were answered are requests like others.
+    for last in [7, 8] {
+        scene.edge.log_line(|line| {
+            line["client"] == format!("10.83.0.{last}")
+                && line["protocol"] == "h2"
+                && line["status"] == 431
+        });
+    }
+    let h2 = ["route=\"none\"", "protocol=\"h2\"", "status_class=\"4xx\""];
+    let page = scene.edge.metrics();
+    assert_eq!(page.sum("edge_requests_total", &h2), 2.0, "{}", page.text);
 
     // Over QUIC the connection ends with a word about it.
     let ca = scene.edge.file("ca.pem").display().to_string();
