@@ -1,7 +1,8 @@
-//! Clients that were banned a moment ago, for all workers to see: their connections are closed.
+//! Clients that were to be banned a moment ago, for all workers to see: with their next offence or
+//! request their connections are closed.
 //!
-//! The kernel drops their packets, so without this a connection would stand until it idles out; and
-//! where there is no kernel program it is all there is.
+//! It is said at once, before the ban is entered; and where there is no kernel program it is all
+//! there is. Whoever is forgotten early because many come at once is marked again by its next offence.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -41,15 +42,6 @@ impl Marks {
         let id = self.seed.hash_one(client);
         let word = self.place(id).load(Relaxed);
         (word >> 64) as u64 == id && (word as u64) > now_ns
-    }
-
-    pub(super) fn clear(&self, client: &ClientKey) {
-        let id = self.seed.hash_one(client);
-        let word = self.place(id).load(Relaxed);
-        if (word >> 64) as u64 == id {
-            // Not if it is another's by now.
-            let _ = self.place(id).compare_exchange(word, 0, Relaxed, Relaxed);
-        }
     }
 
     fn place(&self, id: u64) -> &AtomicU128 {

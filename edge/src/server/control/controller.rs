@@ -265,6 +265,7 @@ impl Controller {
 
     /// Clears expired bans out of the kernel's table, and forgets those long past.
     pub(super) fn sweep(&mut self) {
+        self.expelled.sweep(monotonic_ns());
         let forgotten = self.offenders.sweep(monotonic_ns());
         self.keep_pasts(&forgotten);
         let Some(guard) = &mut self.guard else { return };
