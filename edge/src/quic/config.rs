@@ -1,6 +1,7 @@
 //! What endpoints and connections are allowed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_common::Owner;
 use quinn::crypto::rustls::QuicServerConfig;
@@ -30,11 +31,16 @@ const INCOMING_BYTES: u64 = 16 * 1024;
 /// What is kept of all of them.
 const INCOMING_BYTES_TOTAL: u64 = 4 * 1024 * 1024;
 
+/// Between two stateless resets: after a restart there are as many clients to tell as there were
+/// connections. Each is shorter than the packet that it answers.
+const RESET_INTERVAL: Duration = Duration::from_millis(1);
+
 /// The settings of one worker's endpoint.
 pub fn endpoint_config(keys: &Keys, owner: Owner) -> EndpointConfig {
     let mut config = EndpointConfig::new(Arc::clone(&keys.reset) as _);
     let key = keys.steer;
     config.cid_generator(move || Box::new(Generator { key, owner }));
+    config.min_reset_interval(RESET_INTERVAL);
     config
 }
 

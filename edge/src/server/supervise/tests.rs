@@ -1,5 +1,7 @@
 //! One of two workers fails, on the ring and with real sockets.
 
+mod quic;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -9,22 +11,26 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
+use crate::config::Config;
 use crate::limit::{Expelled, Spared};
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Scrape;
 use crate::observe::testing;
 use crate::observe::trace::SpanExporter;
 use crate::proxy::{Snapshot, WorkerParts};
+use crate::quic::Keys;
 use crate::server::control::KnownSender;
 use crate::server::listen::bind_all;
+use crate::server::quic::QuicPlan;
 use crate::server::signals::Phase;
+use crate::server::steer::{self, Steering};
 use crate::server::update::{Endpoint, Serving};
+use crate::tls;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Two workers that serve plain HTTP.
+/// Two workers.
 struct Workers {
-    addr: SocketAddr,
     metrics: Metrics,
     fail: Vec<Arc<AtomicBool>>,
     threads: Vec<JoinHandle<()>>,
@@ -33,20 +39,19 @@ struct Workers {
 }
 
 impl Workers {
-    fn start() -> Workers {
-        let mut config = testing::config();
-        let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let addr = free.local_addr().expect("it listens");
-        drop(free);
-        config.listen.http = vec![addr];
+    fn start(config: Config, secure: Option<(tls::Server, Keys)>) -> Workers {
         let endpoints = Endpoint::all(&config.listen);
         let sockets = bind_all(&endpoints, 2).expect("the port is free");
+        let (tls, keys) = secure.unzip();
+        let steering = Steering::new(keys.as_ref(), &[]);
+        steer::attach(&steering, &config.listen, &sockets);
         let metrics = Metrics::new(&config);
         let target = AccessTarget::open(&config.log.access).expect("it is off");
         let log = AccessWriter::start(target).expect("a thread");
         let spans = SpanExporter::new(metrics.clone());
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = Serving::new(Snapshot::new(config, None), None, None);
+        let serving = Serving::new(Snapshot::new(config, None), tls, keys.as_ref());
+        let quic = keys.map(QuicPlan::new);
         let (mut fail, mut threads) = (Vec::new(), Vec::new());
         for (index, sockets) in sockets.into_iter().enumerate() {
             let (log, spans, own) = (log.output(), spans.output(), metrics.clone());
@@ -65,7 +70,7 @@ impl Workers {
             let plan = WorkerPlan {
                 index,
                 cpu: None,
-                quic: None,
+                quic: quic.clone(),
                 sockets,
                 serving: serving.clone(),
                 parts: Box::new(parts),
@@ -77,24 +82,12 @@ impl Workers {
             threads.push(start(plan, metrics.clone()).expect("a thread"));
         }
         Workers {
-            addr,
             metrics,
             fail,
             threads,
             phase,
             _log: log,
         }
-    }
-
-    /// Connections, each of which has had an answer.
-    fn connect(&self) -> Vec<TcpStream> {
-        let connections = (0..24).map(|_| {
-            let mut stream = TcpStream::connect(self.addr).expect("they listen");
-            stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
-            assert!(is_answered(&mut stream), "a new connection");
-            stream
-        });
-        connections.collect()
     }
 
     /// Makes a worker fail, and waits until it has been started again so many times in all.
@@ -111,6 +104,24 @@ impl Workers {
     fn page(&self) -> String {
         self.metrics.render(&Scrape::default())
     }
+
+    fn stop(self) {
+        self.phase.send_replace(Phase::Stop);
+        for thread in self.threads {
+            thread.join().expect("they end by themselves");
+        }
+    }
+}
+
+/// Connections, each of which has had an answer.
+fn connect(addr: SocketAddr) -> Vec<TcpStream> {
+    let connections = (0..24).map(|_| {
+        let mut stream = TcpStream::connect(addr).expect("they listen");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        assert!(is_answered(&mut stream), "a new connection");
+        stream
+    });
+    connections.collect()
 }
 
 /// Whether a request is answered; nothing listens where it would go.
@@ -143,8 +154,13 @@ fn is_answered(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn a_worker_that_fails_is_started_again_and_the_others_keep_their_connections() {
-    let workers = Workers::start();
-    let mut connections = workers.connect();
+    let mut config = testing::config();
+    let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let addr = free.local_addr().expect("it listens");
+    drop(free);
+    config.listen.http = vec![addr];
+    let workers = Workers::start(config, None);
+    let mut connections = connect(addr);
     for (failed, restarts) in [(0, 1), (1, 2), (0, 3)] {
         workers.fail(failed, restarts);
         let before = connections.len();
@@ -152,13 +168,10 @@ fn a_worker_that_fails_is_started_again_and_the_others_keep_their_connections() 
         // Of 24 connections and more each worker has some.
         let left = connections.len();
         assert!(0 < left && left < before, "{left} of {before} are left");
-        connections.extend(workers.connect());
+        connections.extend(connect(addr));
     }
     let page = workers.page();
-    workers.phase.send_replace(Phase::Stop);
-    for thread in workers.threads {
-        thread.join().expect("they end by themselves");
-    }
+    workers.stop();
     drop(connections);
     assert!(page.contains("edge_worker_restarts_total 3"), "{page}");
 }
