@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::output;
 use super::socket::Socket;
 use super::table::{remaining, table};
-use crate::observe::admin::{Ban, IMPORT_MAX, Imported, NewBan, Request};
+use crate::observe::admin::{Ban, IMPORT_MAX, Imported, NewBan, Request, one_line};
 
 /// List the banned addresses, why, and how long they remain banned
 #[derive(Debug, Args)]
@@ -140,7 +140,7 @@ fn still_on(exported: Vec<Exported>, now_ms: u64) -> Vec<NewBan> {
     bans.map(|ban| NewBan {
         addr: ban.addr,
         for_ms: ban.until_ms - now_ms,
-        reason: ban.reason,
+        reason: ban.reason.as_deref().map(one_line),
     })
     .collect()
 }
@@ -227,8 +227,13 @@ mod tests {
         assert_eq!(later.len(), 1);
         assert_eq!((later[0].addr, later[0].for_ms), (bans[1].addr, 80_000));
         assert_eq!(later[0].reason.as_deref(), Some("refused"));
-        let by_hand = r#"[{"addr":"192.0.2.1","until_ms":9}]"#;
+        let by_hand = r#"[{"addr":"192.0.2.1","until_ms":9},
+                         {"addr":"192.0.2.2","until_ms":9,"reason":"a\u001b[2J"}]"#;
         let by_hand: Vec<Exported> = serde_json::from_str(by_hand).unwrap();
-        assert_eq!(by_hand[0].reason, None);
+        let reasons = still_on(by_hand, 8).into_iter().map(|ban| ban.reason);
+        assert_eq!(
+            reasons.collect::<Vec<_>>(),
+            [None, Some("a [2J".to_owned())]
+        );
     }
 }

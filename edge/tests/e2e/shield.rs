@@ -3,6 +3,7 @@
 mod closing;
 mod interfaces;
 mod lists;
+mod live;
 mod operator;
 mod penalties;
 mod scene;

@@ -13,7 +13,7 @@ mod socket;
 pub use client::{CallError, call};
 pub use protocol::{
     BAN_MAX, Ban, Banned, CIDRS_MAX, IMPORT_MAX, Reloaded, Reply, Request, ShieldStatus, Status,
-    Switch, Switched, Unbanned,
+    Switch, Switched, Unbanned, one_line,
 };
 pub use server::{Answer, Call, serve};
 pub use shield::{Care, Changed, Entry, Imported, Left, ListName, NewBan, Source, Top, Verdicts};

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use edge_common::{REASON_BYTES, Reason};
 use serde::{Deserialize, Serialize};
 
 use super::shield::{Care, ListName, NewBan};
@@ -200,11 +201,31 @@ pub struct ShieldStatus {
     pub attached: bool,
 }
 
+/// A reason as it is kept and shown: cut to what there is room for, and without what would move the
+/// cursor of a terminal.
+pub fn one_line(reason: &str) -> String {
+    let plain: String = reason
+        .chars()
+        .take(REASON_BYTES)
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect();
+    Reason::new(&plain).text().to_owned()
+}
+
 impl Request {
     /// Reads one line, without its newline. The error is meant for the client.
     pub(super) fn parse(line: &[u8]) -> Result<Request, String> {
-        let request =
+        let mut request =
             serde_json::from_slice(line).map_err(|error| format!("bad request: {error}"))?;
+        match &mut request {
+            Request::Ban { reason, .. } => *reason = reason.as_deref().map(one_line),
+            Request::Import { bans, .. } => {
+                for ban in bans {
+                    ban.reason = ban.reason.as_deref().map(one_line);
+                }
+            }
+            _ => {}
+        }
         match request {
             Request::Ban { for_ms, .. }
                 if for_ms == 0 || Duration::from_millis(for_ms) > BAN_MAX =>
@@ -296,6 +317,26 @@ mod tests {
             assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(&expected));
             assert_eq!(json(&expected), line);
         }
+    }
+
+    #[test]
+    fn reasons_are_one_line_that_fits() {
+        let request = |reason: &str| {
+            let reason = serde_json::to_string(reason).expect("it serializes");
+            let line = format!(
+                r#"{{"import":{{"bans":[{{"addr":"::1","for_ms":1,"reason":{reason}}}]}}}}"#
+            );
+            let request = Request::parse(line.as_bytes()).expect("it reads");
+            let Request::Import { bans, .. } = request else {
+                panic!("{request:?}")
+            };
+            bans[0].reason.clone().expect("it has one")
+        };
+        assert_eq!(request("a\u{1b}[2J\0\nb"), "a [2J  b");
+        assert_eq!(request(&"\u{e4}".repeat(9_999)), "\u{e4}".repeat(128));
+        let ban = br#"{"ban":{"addr":"::1","for_ms":1,"reason":"\u009b"}}"#;
+        let ban = Request::parse(ban).expect("it reads");
+        assert!(matches!(ban, Request::Ban { reason: Some(reason), .. } if reason == " "));
     }
 
     #[test]

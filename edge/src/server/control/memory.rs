@@ -13,6 +13,7 @@ use crate::clock::monotonic_ns;
 use crate::config::Config;
 use crate::kernel::BanCause;
 use crate::limit::{ClientKey, Offenders};
+use crate::observe::admin::one_line;
 
 /// The past bans of an earlier run, so that the next one of the same client is longer.
 pub(super) fn offenders(guard: Option<&dyn Guard>, config: &Config) -> Offenders {
@@ -46,7 +47,11 @@ pub(super) fn notes(guard: Option<&dyn Guard>, ipv6_prefix: u8) -> HashMap<Clien
     match guard.explained() {
         Ok(reasons) => reasons
             .into_iter()
-            .map(|(addr, reason)| (ClientKey::from_ip(addr, ipv6_prefix), reason.into()))
+            // Another version may have kept more than a line.
+            .map(|(addr, reason)| {
+                let client = ClientKey::from_ip(addr, ipv6_prefix);
+                (client, one_line(&reason).into())
+            })
             .collect(),
         Err(error) => {
             tracing::warn!(%error, "why operators have banned somebody is forgotten");

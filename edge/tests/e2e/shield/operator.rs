@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::scene::{CALLER, NO_ANSWER, Scene};
-use crate::support::{Pair, edge_binary, heavy, wait_until};
+use crate::support::{Pair, edge_binary, heavy, ip, wait_until};
 
 const ABUSER: Ipv4Addr = Ipv4Addr::new(10, 83, 0, 4);
 
@@ -86,6 +86,25 @@ fn nobody_locks_himself_out_unless_he_insists() {
         &["deny", "add", "10.83.0.0/24"],
         "10.83.0.0/24 is not denied",
     );
+    // The way out, once there is one; what is known of the system is a second old at most.
+    let (gateway, host) = (ABUSER.to_string(), &scene.pair.host);
+    ip(&format!("-n {host} route add default via {gateway}"));
+    std::thread::sleep(Duration::from_millis(1100));
+    refused(&["deny", "add", &gateway], "default gateway");
+    refused(&["ban", &gateway], "default gateway");
+    // Nor does a list of bans from elsewhere.
+    let file = scene.edge.file("bans.json");
+    let bans = [&*own, "127.9.9.9", &*caller, &*gateway, "203.0.113.9"]
+        .map(|addr| format!("{{\"addr\":\"{addr}\",\"until_ms\":9999999999999}}"));
+    std::fs::write(&file, format!("[{}]", bans.join(","))).expect("our own directory");
+    let file = file.display().to_string();
+    refused(&["bans", "import", &file], "4 bans were not taken in");
+    let bans = json(&scene, &["bans", "--json"]);
+    let bans = bans.as_array().expect("a list");
+    assert!(
+        bans.len() == 1 && bans[0]["addr"] == "203.0.113.9",
+        "{bans:?}"
+    );
     assert!(scene.https_answers(CALLER, NO_ANSWER));
 
     run(&scene, &["deny", "add", "10.83.0.0/24", "--force"]);
@@ -152,6 +171,86 @@ fn bans_can_be_taken_elsewhere_and_are_seen() {
         (&line["addr"], &line["verdict"]),
         (&abuser.into(), &"banned".into())
     );
+}
+
+#[test]
+fn commands_refuse_nonsense_and_say_what_it_is() {
+    let _machine = heavy();
+    let scene = Scene::new("nonsense", "requests = \"off\"");
+    let path = scene.edge.file("nonsense.json").display().to_string();
+    let refused = |arguments: &[&str], code: i32, what: &str| {
+        let (found, output) = scene.edge.command(arguments);
+        assert!(
+            found == code && output.contains(what),
+            "{arguments:?}: {found} {output}"
+        );
+        assert!(!output.contains("panicked"), "{output}");
+    };
+    let long = "x".repeat(201);
+    for arguments in [
+        &["ban", "203.0.113.7/24"][..],
+        &["ban", "fe80::1%eth0"],
+        &["ban", "203.0.113.07"],
+        &["ban", "-1"],
+        &["ban", ""],
+        &["ban", "203.0.113.7", "--for", "0s"],
+        &["ban", "203.0.113.7", "--for", "366d"],
+        &["ban", "203.0.113.7", "--for", "99999999999999999999d"],
+        &["ban", "203.0.113.7", "--reason", "two\nlines"],
+        &["ban", "203.0.113.7", "--reason", "\u{1b}[2J"],
+        &["ban", "203.0.113.7", "--reason", &long],
+        &["unban", "everybody"],
+        &["bans", "--json", "export"],
+        &["allow", "add"],
+        &["deny", "list", "203.0.113.7"],
+        &["top", "--often"],
+    ] {
+        refused(arguments, 2, "");
+    }
+    for entry in [
+        "",
+        " ",
+        "203.0.113.7/33",
+        "::/129",
+        "203.0.113.7/-1",
+        "1.2.3",
+        "#",
+    ] {
+        refused(&["deny", "add", entry], 1, "were not added");
+        refused(&["allow", "add", entry], 1, "were not added");
+        refused(&["deny", "del", entry], 1, "were not removed");
+    }
+    refused(&["deny", "add", "::/0"], 1, "would shut out");
+    for (text, what) in [
+        ("", "a list of bans"),
+        ("{}", "a list of bans"),
+        ("[{\"addr\":\"203.0.113.7\"}]", "until_ms"),
+        (
+            "[{\"addr\":\"203.0.113.7/8\",\"until_ms\":1}]",
+            "IP address",
+        ),
+        ("[{\"addr\":\"203.0.113.7\",\"until_ms\":-1}]", "u64"),
+    ] {
+        std::fs::write(&path, text).expect("our own directory");
+        refused(&["bans", "import", &path], 2, what);
+    }
+    refused(&["bans", "import", "/nowhere"], 1, "/nowhere");
+    assert_eq!(json(&scene, &["bans", "--json"]), Value::Array(Vec::new()));
+    assert_eq!(
+        json(&scene, &["deny", "list", "--json"]),
+        Value::Array(Vec::new())
+    );
+
+    // What another machine has written down does not move the cursor of this one's terminal.
+    let ban =
+        "[{\"addr\":\"203.0.113.7\",\"until_ms\":9999999999999,\"reason\":\"a\\u001b[2J\\nb\"}]";
+    std::fs::write(&path, ban).expect("our own directory");
+    run(&scene, &["bans", "import", &path]);
+    for arguments in [&["bans"][..], &["top", "--once"]] {
+        let shown = run(&scene, arguments);
+        assert!(shown.contains("a [2J b"), "{shown:?}");
+    }
+    assert!(scene.https_answers(CALLER, NO_ANSWER));
 }
 
 /// A program in a terminal of its own, made by script(1).

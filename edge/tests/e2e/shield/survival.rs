@@ -68,6 +68,13 @@ fn a_stop_leaves_the_shield_and_detach_or_off_removes_it() {
     let _machine = heavy();
     let mut scene = Scene::new("stop", "requests = \"off\"");
     let pin = scene.edge.pin().to_string();
+    // Both are for its own account, and the socket for its group.
+    let mode = |path: &Path| {
+        let metadata = std::fs::symlink_metadata(path).expect("it is there");
+        std::os::unix::fs::MetadataExt::mode(&metadata) & 0o7777
+    };
+    assert_eq!(mode(Path::new(&pin)), 0o700);
+    assert_eq!(mode(&scene.edge.file("admin.sock")), 0o660);
     let stop = |scene: &mut Scene| {
         scene.edge.process.signal(Signal::SIGTERM);
         assert!(scene.edge.process.wait(Duration::from_secs(8)).success());
