@@ -116,10 +116,12 @@ impl Schema {
                 (title, _) => format!("in {title}"),
             })
             .collect();
-        match near {
-            _ if !homes.is_empty() => format!("{unknown}; it belongs {}", homes.join(" or ")),
-            Some(near) => format!("{unknown}; did you mean `{}`?", self.written(near)),
-            None => unknown,
+        let near = near.map(|near| format!("did you mean `{}`?", self.written(near)));
+        let homes = (!homes.is_empty()).then(|| format!("it belongs {}", homes.join(" or ")));
+        match (near, homes) {
+            (Some(near), Some(homes)) => format!("{unknown}; {near} Otherwise {homes}"),
+            (Some(fix), None) | (None, Some(fix)) => format!("{unknown}; {fix}"),
+            (None, None) => unknown,
         }
     }
 }

@@ -93,18 +93,23 @@ pub(super) fn action(
                 KEEP_ALIVE_DEFAULT,
                 KEEP_ALIVE_LEAST..=KEEP_ALIVE_MOST,
             );
+            let response_timeout = table.item("response_timeout").map(|_| {
+                let bounds = RESPONSE_TIMEOUT_LEAST..=RESPONSE_TIMEOUT_MOST;
+                table.duration("response_timeout", RESPONSE_TIMEOUT_LEAST, bounds)
+            });
+            let buffer_request = table.flag("buffer_request").unwrap_or(false);
+            let websocket = table.flag("websocket").unwrap_or(true);
             let mcp = mcp::read(table).map(Arc::new);
+            let cache = stored(table, mcp.is_some()).map(Arc::new);
+            // Not before everything is read: the other keys may be wrong too.
             Some(Action::Proxy(ProxyAction {
                 upstream: upstream?,
                 rewrite,
                 keep_alive,
-                response_timeout: table.item("response_timeout").map(|_| {
-                    let bounds = RESPONSE_TIMEOUT_LEAST..=RESPONSE_TIMEOUT_MOST;
-                    table.duration("response_timeout", RESPONSE_TIMEOUT_LEAST, bounds)
-                }),
-                buffer_request: table.flag("buffer_request").unwrap_or(false),
-                websocket: table.flag("websocket").unwrap_or(true),
-                cache: stored(table, mcp.is_some()).map(Arc::new),
+                response_timeout,
+                buffer_request,
+                websocket,
+                cache,
                 mcp,
             }))
         }

@@ -31,6 +31,22 @@ fn unknown_keys() {
     ");
 }
 
+/// One wrong key must not hide another, whichever comes first.
+#[test]
+fn what_is_wrong_beside_a_bad_upstream() {
+    insta::assert_snapshot!(after("[[host]]\nnames = [\"a.example\"]\n[[host.route]]\nupstream = \"::\"\nresponse_timeout = 30\ncache = 1"), @r#"
+    edge.toml:8:12: `upstream`: "::" is not an address and port; write "127.0.0.1:8000", "[::1]:8000" or "unix:/run/mcp.sock"
+       8 | upstream = "::"
+         |            ^^^^
+    edge.toml:9:20: `response_timeout`: must be a duration such as "30s", not the number 30
+       9 | response_timeout = 30
+         |                    ^^
+    edge.toml:10:9: `cache`: must be true, false or a table, under [host.route.cache], not the number 1
+      10 | cache = 1
+         |         ^
+    "#);
+}
+
 #[test]
 fn keys_in_the_wrong_place() {
     insta::assert_snapshot!(after("[listen]\nuser = \"edge\""), @r#"
@@ -52,7 +68,7 @@ fn keys_in_the_wrong_place() {
          | ^^^^^^^^
     "#);
     insta::assert_snapshot!(host("names = [\"*\"]\nlimit = {}"), @r#"
-    edge.toml:3:1: unknown key `limit` in [[host]]; it belongs at the top, as [limit] or in [host.route.mcp]
+    edge.toml:3:1: unknown key `limit` in [[host]]; did you mean `limits`? Otherwise it belongs at the top, as [limit] or in [host.route.mcp]
        3 | limit = {}
          | ^^^^^
     "#);
