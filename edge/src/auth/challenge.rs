@@ -2,6 +2,11 @@
 
 use serde_json::json;
 
+use crate::config::Jwt;
+
+/// RFC 6750 §3: a challenge has at least one parameter.
+const REALM: &str = "realm=\"edge\"";
+
 /// Why a client is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Challenge<'a> {
@@ -14,16 +19,16 @@ pub enum Challenge<'a> {
 }
 
 impl Challenge<'_> {
-    /// The value of `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1); `scopes` is what the resource
-    /// wants of every token.
-    pub fn header(self, metadata_url: &str, scopes: &[String]) -> String {
+    /// The value of `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1); `jwt` is what the
+    /// resource wants of every token.
+    pub fn header(self, jwt: &Jwt) -> String {
         let error = match self {
             // RFC 6750 §3.1: a request that says nothing of tokens is told nothing of errors.
-            Challenge::Missing => "",
-            Challenge::Invalid => "error=\"invalid_token\", ",
-            Challenge::Scope(_) => "error=\"insufficient_scope\", ",
+            Challenge::Missing => None,
+            Challenge::Invalid => Some("error=\"invalid_token\"".to_owned()),
+            Challenge::Scope(_) => Some("error=\"insufficient_scope\"".to_owned()),
         };
-        let mut wanted: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let mut wanted: Vec<&str> = jwt.scopes.iter().map(String::as_str).collect();
         if let Challenge::Scope(more) = self {
             for &scope in more {
                 if !wanted.contains(&scope) {
@@ -31,11 +36,18 @@ impl Challenge<'_> {
                 }
             }
         }
+        let metadata = jwt.metadata_url();
+        let realm = metadata.is_none().then(|| REALM.to_owned());
+        let metadata = metadata.map(|url| format!("resource_metadata=\"{url}\""));
         let scope = match wanted.is_empty() {
-            true => String::new(),
-            false => format!(", scope=\"{}\"", wanted.join(" ")),
+            true => None,
+            false => Some(format!("scope=\"{}\"", wanted.join(" "))),
         };
-        format!("Bearer {error}resource_metadata=\"{metadata_url}\"{scope}")
+        let parameters: Vec<String> = [realm, error, metadata, scope]
+            .into_iter()
+            .flatten()
+            .collect();
+        format!("Bearer {}", parameters.join(", "))
     }
 }
 
@@ -54,13 +66,25 @@ pub fn metadata(resource: &str, issuer: &str, scopes: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn challenges_say_what_is_missing() {
         let scopes = ["mcp".to_owned()];
         let url = "https://h/.well-known/oauth-protected-resource/mcp";
-        let header = |challenge: Challenge<'_>, scopes: &[String]| challenge.header(url, scopes);
+        let jwt = |resource: Option<&str>, scopes: &[String]| Jwt {
+            issuer: "https://as".to_owned(),
+            jwks: None,
+            resource: resource.map(str::to_owned),
+            audiences: Vec::new(),
+            scopes: scopes.to_vec(),
+            leeway: Duration::ZERO,
+        };
+        let header = |challenge: Challenge<'_>, scopes: &[String]| {
+            challenge.header(&jwt(Some("https://h/mcp"), scopes))
+        };
         assert_eq!(
             header(Challenge::Missing, &[]),
             format!("Bearer resource_metadata=\"{url}\"")
@@ -74,6 +98,15 @@ mod tests {
             format!(
                 "Bearer error=\"insufficient_scope\", resource_metadata=\"{url}\", scope=\"mcp admin\""
             )
+        );
+        let plain = |challenge: Challenge<'_>| challenge.header(&jwt(None, &scopes));
+        assert_eq!(
+            plain(Challenge::Missing),
+            "Bearer realm=\"edge\", scope=\"mcp\""
+        );
+        assert_eq!(
+            plain(Challenge::Invalid),
+            "Bearer realm=\"edge\", error=\"invalid_token\", scope=\"mcp\""
         );
         assert!(header(Challenge::Scope(&["mcp"]), &scopes).ends_with("scope=\"mcp\""));
         assert!(header(Challenge::Scope(&["x", "y", "x"]), &[]).ends_with("scope=\"x y\""));

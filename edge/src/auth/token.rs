@@ -8,9 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::keys::KeySet;
+use crate::config::Jwt;
 
-/// Clocks of two machines differ by less, or by far more.
-const LEEWAY_S: u64 = 30;
 /// Tokens are a kilobyte or two.
 const TOKEN_MAX: usize = 16 * 1024;
 
@@ -19,6 +18,7 @@ const TOKEN_MAX: usize = 16 * 1024;
 pub struct Verifier {
     issuer: String,
     audiences: Vec<String>,
+    leeway_s: u64,
     /// Claims that somebody wants to know.
     wanted: Vec<String>,
 }
@@ -52,6 +52,18 @@ pub enum TokenError {
     UnknownKey,
 }
 
+impl TokenError {
+    /// A short token for the access log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            TokenError::Invalid => "token_invalid",
+            TokenError::Expired => "token_expired",
+            TokenError::Audience => "token_audience",
+            TokenError::UnknownKey => "token_key",
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Payload {
     exp: u64,
@@ -70,11 +82,13 @@ enum OneOrMany {
 }
 
 impl Verifier {
-    /// Tokens of `issuer` for any of `audiences` are good; `wanted` are claims to remember of them.
-    pub fn new(issuer: &str, audiences: &[String], wanted: Vec<String>) -> Verifier {
+    /// Tokens of the issuer for any of its audiences are good; `wanted` are claims to remember of
+    /// them.
+    pub fn new(jwt: &Jwt, wanted: Vec<String>) -> Verifier {
         Verifier {
-            issuer: issuer.to_owned(),
-            audiences: audiences.to_vec(),
+            issuer: jwt.issuer.clone(),
+            audiences: jwt.audiences.clone(),
+            leeway_s: jwt.leeway.as_secs(),
             wanted,
         }
     }
@@ -90,7 +104,7 @@ impl Verifier {
             return Err(TokenError::Invalid);
         }
         let mut validation = Validation::new(header.alg);
-        validation.leeway = LEEWAY_S;
+        validation.leeway = self.leeway_s;
         validation.validate_nbf = true;
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&self.audiences);
@@ -210,6 +224,18 @@ mod tests {
         }
     }
 
+    fn verifier(leeway_s: u64) -> Verifier {
+        let jwt = Jwt {
+            issuer: ISSUER.to_owned(),
+            jwks: None,
+            resource: None,
+            audiences: vec![RESOURCE.to_owned()],
+            scopes: Vec::new(),
+            leeway: std::time::Duration::from_secs(leeway_s),
+        };
+        Verifier::new(&jwt, Vec::new())
+    }
+
     fn now_s() -> u64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -230,7 +256,7 @@ mod tests {
 
     fn verify(server: &Server, header: &Value, claims: &Value) -> Result<Claims, TokenError> {
         let keys = KeySet::parse(server.keys("k1").to_string().as_bytes()).expect("keys");
-        let verifier = Verifier::new(ISSUER, &[RESOURCE.to_owned()], Vec::new());
+        let verifier = verifier(30);
         verifier.verify(server.sign(header, claims).as_bytes(), &keys)
     }
 
@@ -295,7 +321,7 @@ mod tests {
         );
 
         let keys = KeySet::parse(Server::new().keys("k1").to_string().as_bytes()).expect("keys");
-        let verifier = Verifier::new(ISSUER, &[RESOURCE.to_owned()], Vec::new());
+        let verifier = verifier(30);
         let foreign = server.sign(&header, &claims(&[]));
         assert_eq!(
             verifier.verify(foreign.as_bytes(), &keys),

@@ -13,7 +13,7 @@ mod limits;
 mod mcp;
 mod upstreams;
 
-pub(super) use auth::{API_KEYS, AUTH_REQUEST, BASIC_AUTH};
+pub(super) use auth::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, JWT};
 pub(super) use basics::{
     ADMIN, BOUNDS, FORWARDING, LISTEN, LOG, METRICS, QUIC, TIMEOUTS, TLS, TOP, TRACE,
 };
@@ -22,7 +22,7 @@ pub(super) use hosts::{HOST, MAINTENANCE, ROUTE};
 pub use json::json_schema;
 pub(super) use key::{Default, Key, Kind};
 pub(super) use limits::{LIMIT, LIMITS, PENALTY, SHIELD};
-pub(super) use mcp::{MCP, MCP_AUTH, MCP_LIMIT, MCP_METHOD, MCP_TOOL};
+pub(super) use mcp::{MCP, MCP_LIMIT, MCP_METHOD, MCP_TOOL};
 pub(super) use upstreams::{CHECK, SERVER, UPSTREAM, UPSTREAM_TLS};
 
 use super::value::quote;
@@ -46,6 +46,7 @@ pub(super) const SECTIONS: &[Schema] = &[
     ROUTE,
     MAINTENANCE,
     API_KEYS,
+    JWT,
     BASIC_AUTH,
     AUTH_REQUEST,
     CACHE,
@@ -55,7 +56,6 @@ pub(super) const SECTIONS: &[Schema] = &[
     MCP_LIMIT,
     MCP_METHOD,
     MCP_TOOL,
-    MCP_AUTH,
     UPSTREAM,
     SERVER,
     CHECK,

@@ -62,12 +62,11 @@ impl Proxy {
                     true => Ok(None),
                     false => {
                         let trace = record.trace.as_deref();
-                        Box::pin(self.authenticate(number, &route.auth, &head, &caller, trace))
-                            .await
+                        Box::pin(self.authenticate(number, route, &head, &caller, trace)).await
                     }
                 };
                 let consent = consent.and_then(|consent| {
-                    if !route.auth.is_none() {
+                    if !route.auth.is_none() && !matches!(peer.proof(), Some(Err(_))) {
                         let limits = &route.limits;
                         let more = self.check_limits(limits, number, &head, peer, When::After)?;
                         passed.and(more);

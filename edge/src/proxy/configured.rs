@@ -7,12 +7,12 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::alt_svc;
-use super::authenticate::{Verdicts, Verified};
+use super::authenticate::{Gates, Remembered, Verdicts, Verified};
 use super::cache::Store;
 use super::drain::Drain;
 use super::identities::Identities;
 use super::limits;
-use super::mcp::{Gates, Remembered, Sealers, Tables};
+use super::mcp::{Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};

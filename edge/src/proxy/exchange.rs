@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::authenticate::Unproved;
 use super::client_certificate::ClientAuthentication;
+use crate::auth::Claims;
 use crate::message::{Fields, Frame, RequestHead, ResponseHead};
 use crate::net::Timer;
 
@@ -38,6 +40,8 @@ pub struct Peer {
     pub client_auth: Option<Rc<ClientAuthentication>>,
     /// Who asks, once the route has made sure of it.
     user: OnceCell<Rc<str>>,
+    /// What its token says, once the route has judged it.
+    proof: OnceCell<Result<Rc<Claims>, Unproved>>,
 }
 
 impl Peer {
@@ -50,6 +54,7 @@ impl Peer {
             told_scheme: None,
             client_auth: None,
             user: OnceCell::new(),
+            proof: OnceCell::new(),
         }
     }
 
@@ -69,6 +74,24 @@ impl Peer {
     /// Who asks, if the route has made sure of it.
     pub(super) fn user(&self) -> Option<&str> {
         self.user.get().map(|user| &**user)
+    }
+
+    /// Has the token of the request judged, once.
+    pub(super) fn prove(
+        &self,
+        judge: impl FnOnce() -> Result<Rc<Claims>, Unproved>,
+    ) -> &Result<Rc<Claims>, Unproved> {
+        self.proof.get_or_init(judge)
+    }
+
+    /// What its token says, or why none was good; `None` where no token has been asked for.
+    pub(super) fn proof(&self) -> Option<&Result<Rc<Claims>, Unproved>> {
+        self.proof.get()
+    }
+
+    /// What the token of the request says under a name.
+    pub(super) fn claim(&self, name: &str) -> Option<&str> {
+        self.proof()?.as_ref().ok()?.value(name)
     }
 
     /// The scheme the client used.

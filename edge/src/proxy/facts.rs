@@ -84,6 +84,10 @@ impl Facts<'_> {
                 let user = self.peer.user().unwrap_or_default();
                 foreign(out, user.as_bytes(), into);
             }
+            Variable::Claim(name) => {
+                let value = self.peer.claim(name).unwrap_or_default();
+                foreign(out, value.as_bytes(), into);
+            }
             Variable::TlsVersion => out.push_str(self.peer.tls.unwrap_or_default()),
             Variable::Header(name) => {
                 let value = self.head.fields.values_of(name).next();

@@ -79,16 +79,22 @@ impl When {
     fn is_for(self, key: &LimitKey) -> bool {
         match self {
             When::Once => true,
-            When::Before => *key != LimitKey::User,
-            When::After => *key == LimitKey::User,
+            When::Before => !of_user(key),
+            When::After => of_user(key),
         }
     }
+}
+
+/// Whether a limit counts by what the client has proved.
+fn of_user(key: &LimitKey) -> bool {
+    matches!(key, LimitKey::User | LimitKey::Claim(_))
 }
 
 /// What a number is counted for; part of every key.
 #[derive(Clone, Copy, Hash)]
 enum Of {
     Rate,
+    Opens,
     Requests,
     Streams,
 }
@@ -144,8 +150,13 @@ impl Proxy {
         if let Some(most) = limit.concurrent {
             passed.held.push(hold(Of::Requests, most)?);
         }
-        if let Some(most) = limit.streams.filter(|_| asks_for_stream(head)) {
+        let opens = (limit.streams.is_some() || limit.opens.is_some()) && asks_for_stream(head);
+        if let Some(most) = limit.streams.filter(|_| opens) {
             passed.held.push(hold(Of::Streams, most)?);
+        }
+        if let Some(per) = limit.opens.filter(|_| opens) {
+            let key = tables.buckets.key(parts(Of::Opens));
+            tables.buckets.admit(key, &rate(per), 1, monotonic_ns())?;
         }
         if let Some(per) = limit.rate {
             let key = tables.buckets.key(parts(Of::Rate));
@@ -178,6 +189,8 @@ impl Proxy {
                 .value(Name::Authorization)
                 .map(|value| (2, value)),
             LimitKey::User => peer.user().map(|user| (5, user.as_bytes())),
+            // The name is that of the limit's own key: there is no other to mistake it for.
+            LimitKey::Claim(name) => peer.claim(name).map(|value| (6, value.as_bytes())),
             LimitKey::Header(name) => head.fields.values_of(name).next().map(|value| (3, value)),
             LimitKey::Cookie(name) => cookie(&head.fields, name).map(|value| (4, value)),
         };

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::authenticate::Gates;
 use super::limits;
-use super::mcp::{Gates, Sealers, Tables};
+use super::mcp::{Sealers, Tables};
 use super::switches::Switches;
 use crate::auth::Passwords;
 use crate::config::{Config, RequestLimit};

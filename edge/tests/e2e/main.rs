@@ -24,6 +24,7 @@ mod headers;
 mod http1;
 mod http2;
 mod http3;
+mod jwt;
 mod limits;
 mod maintenance;
 mod mcp;

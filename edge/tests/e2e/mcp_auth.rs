@@ -5,66 +5,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{
-    Client, Process, Setup, Upstream, free_port, light, node_script, rpc, tool_call, wait_until,
-};
+use crate::support::{Issuer, Setup, Upstream, free_port, light, rpc, tool_call, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(5);
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
-
-/// `oidc-provider` from npm.
-struct Issuer {
-    port: u16,
-    _process: Process,
-}
-
-impl Issuer {
-    fn start() -> Issuer {
-        Issuer::start_at(free_port())
-    }
-
-    /// The same server once more, with another key.
-    fn start_at(port: u16) -> Issuer {
-        let mut process =
-            Process::start("oidc", node_script("oidc_server.mjs", &[&port.to_string()]));
-        process.wait_for("listening on", Duration::from_secs(40));
-        Issuer {
-            port,
-            _process: process,
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// A token for a resource, with scopes.
-    fn token(&self, resource: &str, scope: &str) -> String {
-        self.token_of("e2e", resource, scope)
-    }
-
-    /// The same for another client, which is its subject.
-    fn token_of(&self, client: &str, resource: &str, scope: &str) -> String {
-        let body = format!(
-            "grant_type=client_credentials&client_id={client}&client_secret=secret&resource={resource}&scope={}",
-            scope.replace(' ', "+")
-        );
-        let request = format!(
-            "POST /token HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-            self.port,
-            body.len()
-        );
-        let mut client = Client::plain(([127, 0, 0, 1], self.port).into());
-        let response = client.exchange(request);
-        assert_eq!(response.status, 200, "{}", response.text());
-        response.json()["access_token"]
-            .as_str()
-            .expect("a token")
-            .to_owned()
-    }
-}
 
 #[test]
 fn tokens_are_asked_for_checked_and_their_scopes_heeded() {
@@ -72,7 +17,7 @@ fn tokens_are_asked_for_checked_and_their_scopes_heeded() {
     let issuer = Issuer::start();
     let upstream = Upstream::ok();
     let route = format!(
-        "[host.route.mcp]\nhealth = \"/health\"\n[host.route.mcp.auth]\nissuer = \"{}\"\n\
+        "[host.route.mcp]\nhealth = \"/health\"\n[host.route.jwt]\nissuer = \"{}\"\n\
          resource = \"{RESOURCE}\"\nscopes = [\"mcp\"]\n\
          [[host.route.mcp.tool]]\nname = \"search\"\nscopes = [\"mcp:search\"]",
         issuer.url()
@@ -176,7 +121,7 @@ fn scopes_of_methods_and_of_tools() {
     let issuer = Issuer::start();
     let upstream = Upstream::ok();
     let route = format!(
-        "[host.route.mcp.auth]\nissuer = \"{}\"\nresource = \"{RESOURCE}\"\nscopes = [\"mcp\"]\n\
+        "[host.route.jwt]\nissuer = \"{}\"\nresource = \"{RESOURCE}\"\nscopes = [\"mcp\"]\n\
          [[host.route.mcp.method]]\nname = \"tools/call\"\nscopes = [\"mcp:call\"]\n\
          [[host.route.mcp.method]]\nname = \"resources/*\"\nscopes = [\"mcp:read\"]\n\
          [[host.route.mcp.tool]]\nname = \"search\"\nscopes = [\"mcp:search\"]",
@@ -264,7 +209,7 @@ fn an_issuer_that_cannot_be_reached_lets_nobody_in() {
     let _machine = light();
     let upstream = Upstream::ok();
     let route = format!(
-        "[host.route.mcp.auth]\nissuer = \"http://127.0.0.1:{}\"\nresource = \"{RESOURCE}\"",
+        "[host.route.jwt]\nissuer = \"http://127.0.0.1:{}\"\nresource = \"{RESOURCE}\"",
         free_port()
     );
     let edge = Setup::new(upstream.address).route(&route).start();
@@ -290,7 +235,7 @@ fn keys_of_the_issuer_change() {
     let issuer = Issuer::start();
     let upstream = Upstream::ok();
     let route = format!(
-        "[host.route.mcp.auth]\nissuer = \"{}\"\nresource = \"{RESOURCE}\"",
+        "[host.route.jwt]\nissuer = \"{}\"\nresource = \"{RESOURCE}\"",
         issuer.url()
     );
     let edge = Setup::new(upstream.address)
@@ -323,7 +268,7 @@ fn a_limit_counts_by_a_claim_and_the_log_names_the_subject() {
     let upstream = Upstream::ok();
     let route = |key: &str| {
         format!(
-            "request_headers = [\"X-User: {{user}}\"]\n[host.route.mcp.auth]\nissuer = \"{}\"\n\
+            "request_headers = [\"X-User: {{user}}\"]\n[host.route.jwt]\nissuer = \"{}\"\n\
              resource = \"{RESOURCE}\"\n[host.route.mcp.limit]\nkey = \"{key}\"\n\
              calls = \"1/h\"\ncalls_burst = 2",
             issuer.url()

@@ -269,3 +269,24 @@ fn streams_are_counted_while_they_are_open() {
     });
     assert!(given_back, "a stream that has ended counts no more");
 }
+
+#[test]
+fn openings_are_counted_apart_from_what_is_open() {
+    let _machine = light();
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address)
+        .section("limits.opens", "opens = \"1/h\"\nopens_burst = 2")
+        .more_routes(&routes(&[("/sse", "limits = [\"opens\"]")]))
+        .start();
+    let ask = |fields: &str| {
+        let mut client = edge.plain();
+        client.send(get("/sse?n=1&interval_ms=1", fields));
+        client.response(false)
+    };
+    let events = "Accept: text/event-stream\r\n";
+    assert_eq!([ask(events).status, ask(events).status], [200, 200]);
+    let refused = ask(events);
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(ask("").status, 200, "it opens nothing");
+}

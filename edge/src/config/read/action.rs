@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::cache;
 use super::files;
-use super::mcp;
+use super::mcp::{self, Tokens};
 use super::redirect::{redirect_to, template};
 use super::respond::{respond, status};
 use super::route::Outer;
@@ -49,6 +49,7 @@ pub(super) fn action(
     table: &Table<'_>,
     outer: &mut Outer<'_, '_>,
     path: Option<&PathMatch>,
+    tokens: Tokens,
 ) -> Option<Action> {
     let given: Vec<&str> = OF_ACTION
         .iter()
@@ -99,7 +100,7 @@ pub(super) fn action(
             });
             let buffer_request = table.flag("buffer_request").unwrap_or(false);
             let websocket = table.flag("websocket").unwrap_or(true);
-            let mcp = mcp::read(table).map(Arc::new);
+            let mcp = mcp::read(table, tokens).map(Arc::new);
             let cache = stored(table, mcp.is_some()).map(Arc::new);
             // Not before everything is read: the other keys may be wrong too.
             Some(Action::Proxy(ProxyAction {

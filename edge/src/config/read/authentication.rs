@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::listen::Sockets;
 use super::tls::Places;
 use super::upstream::Upstreams;
-use super::{auth_request, credentials};
+use super::{auth_request, credentials, jwt};
 use crate::config::item::Item;
 use crate::config::table::Table;
 use crate::config::types::Authentication;
@@ -22,6 +22,7 @@ pub(super) fn read(
         keys: one(table, "api_keys", &outer.keys, |item| {
             credentials::keys(item, places)
         }),
+        jwt: one(table, "jwt", &outer.jwt, jwt::read),
         basic: one(table, "basic_auth", &outer.basic, |item| {
             credentials::basic(item, places)
         }),
@@ -29,17 +30,33 @@ pub(super) fn read(
             auth_request::read(item, upstreams, sockets)
         }),
     };
-    // A request has one `Authorization`.
-    let bearer = auth.keys.as_ref();
-    let bearer = bearer.is_some_and(|keys| &*keys.field == "authorization");
-    if auth.basic.is_some() && bearer {
-        let item = table.item("basic_auth").or(table.item("api_keys"));
-        let span = item.map_or(table.span(), |item| item.span());
-        let message = "`basic_auth` and `api_keys` both want `Authorization`; \
-                       write `header = \"X-API-Key\"` in `api_keys`";
-        table.report().error(span, message);
-    }
+    refuse_two_in_one_field(table, &auth);
     auth
+}
+
+/// A request has one `Authorization`.
+fn refuse_two_in_one_field(table: &Table<'_>, auth: &Authentication) {
+    let keys = auth.keys.as_ref();
+    let wanted = [
+        (
+            "api_keys",
+            keys.is_some_and(|keys| &*keys.field == "authorization"),
+        ),
+        ("jwt", auth.jwt.is_some()),
+        ("basic_auth", auth.basic.is_some()),
+    ];
+    let mut wanted = wanted.iter().filter(|(_, wanted)| *wanted);
+    let (Some((first, _)), Some((second, _))) = (wanted.next(), wanted.next()) else {
+        return;
+    };
+    let item = table.item(second).or(table.item(first));
+    let span = item.map_or(table.span(), |item| item.span());
+    let fix = match *first {
+        "api_keys" => "write `header = \"X-API-Key\"` in `api_keys`",
+        _ => "leave one of them out",
+    };
+    let message = format!("`{second}` and `{first}` both want `Authorization`; {fix}");
+    table.report().error(span, message);
 }
 
 fn one<T>(

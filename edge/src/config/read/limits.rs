@@ -86,7 +86,7 @@ impl Limits {
 fn limit(name: &str, table: &Table<'_>) -> NamedLimit {
     let key = table.item("key").and_then(|item| {
         item.parse(
-            "\"address\", \"token\", \"user\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
+            "\"address\", \"token\", \"user\", \"everybody\", \"claim:NAME\", \"header:NAME\" or \"cookie:NAME\"",
             parse_key,
         )
     });
@@ -111,6 +111,7 @@ fn limit(name: &str, table: &Table<'_>) -> NamedLimit {
         key: key.unwrap_or(LimitKey::Address),
         rate,
         delay,
+        opens: rate::read_or_off(table, "opens", "opens_burst"),
         concurrent: at_once("concurrent"),
         streams: at_once("streams"),
         shared: table.flag("shared").unwrap_or(false),
@@ -122,17 +123,19 @@ fn limit(name: &str, table: &Table<'_>) -> NamedLimit {
             parse_cidr,
         ),
     };
-    let none = ["requests", "concurrent", "streams"]
+    let none = ["requests", "concurrent", "streams", "opens"]
         .iter()
         .all(|key| table.lacks(key));
     if none {
-        let message = "this limit limits nothing; add `requests`, `concurrent` or `streams`";
+        let message =
+            "this limit limits nothing; add `requests`, `concurrent`, `streams` or `opens`";
         table.report().error(table.span(), message);
     }
     for (key, needed) in [
         ("burst", "requests"),
         ("delay", "requests"),
         ("headers", "requests"),
+        ("opens_burst", "opens"),
     ] {
         if let (Some(item), true) = (table.item(key), table.lacks(needed)) {
             item.error(format!("has no meaning without `{needed}`"));
@@ -150,9 +153,11 @@ fn parse_key(text: &str) -> Result<LimitKey, Invalid> {
         (_, Some(("header", name))) if is_token(name) => {
             Ok(LimitKey::Header(name.to_ascii_lowercase().into()))
         }
+        (_, Some(("claim", name))) if !name.is_empty() => Ok(LimitKey::Claim(name.into())),
         (_, Some(("cookie", name))) if is_token(name) => Ok(LimitKey::Cookie(name.into())),
         _ => Err(Invalid::new(format!("{} is no key", quote(text))).fix(
-            "write \"address\", \"token\", \"user\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
+            "write \"address\", \"token\", \"user\", \"everybody\", \"claim:NAME\", \"header:NAME\" \
+             or \"cookie:NAME\"",
         )),
     }
 }

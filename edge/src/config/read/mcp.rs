@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::{auth, rate};
+use super::{jwt, rate};
 use crate::config::item::Item;
 use crate::config::schema::{MCP, MCP_LIMIT, MCP_METHOD, MCP_TOOL, Schema};
 use crate::config::table::Table;
@@ -26,18 +26,25 @@ const OPENS_DEFAULT: Rate = Rate {
 const COUNT_MAX: u64 = 60_000;
 const SECRET_LEAST: usize = 32;
 
+/// Whether a route asks for tokens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tokens {
+    Checked,
+    Unchecked,
+}
+
 /// `mcp = true`, `mcp = false`, or a table.
-pub(super) fn read(route: &Table<'_>) -> Option<Mcp> {
+pub(super) fn read(route: &Table<'_>, tokens: Tokens) -> Option<Mcp> {
     let item = route.item("mcp")?;
     match item.value() {
         DeValue::Boolean(false) => None,
-        DeValue::Boolean(true) => Some(options(&Table::absent(MCP, item.report()))),
-        DeValue::Table(_) => item.table(MCP).map(|table| options(&table)),
+        DeValue::Boolean(true) => Some(options(&Table::absent(MCP, item.report()), tokens)),
+        DeValue::Table(_) => item.table(MCP).map(|table| options(&table, tokens)),
         _ => item.mismatch("true, false or a table, under [host.route.mcp]"),
     }
 }
 
-fn options(table: &Table<'_>) -> Mcp {
+fn options(table: &Table<'_>, tokens: Tokens) -> Mcp {
     let limit = limit(&table.table("limit", MCP_LIMIT));
     let health = table
         .item("health")
@@ -51,20 +58,19 @@ fn options(table: &Table<'_>) -> Mcp {
         tools: rules(table, "tools_allow", "tools_deny"),
         session_secrets: secrets(table, &limit),
         session_idle: table.duration("session_idle", 3600 * SECOND, SECOND..=30 * DAY),
-        auth: auth::read(table),
         list_cache: table
             .item("list_cache")
             .and_then(|_| table.duration_or_off("list_cache", DAY, SECOND / 100..=DAY)),
-        method_limits: names(table, "method", MCP_METHOD, &limit),
-        tool_limits: names(table, "tool", MCP_TOOL, &limit),
+        method_limits: names(table, "method", MCP_METHOD, &limit, tokens),
+        tool_limits: names(table, "tool", MCP_TOOL, &limit, tokens),
         limit,
     };
-    if let (None, Some(name)) = (&mcp.auth, mcp.claims().first()) {
+    if let (Tokens::Unchecked, Some(name)) = (tokens, mcp.claims().first()) {
         table.report().error(
             table.span(),
             format!(
                 "a limit counts by \"claim:{name}\", and nobody checks tokens here; \
-                 add [host.route.mcp.auth]"
+                 add [host.route.jwt]"
             ),
         );
     }
@@ -164,6 +170,7 @@ fn names(
     kind: &'static str,
     schema: Schema,
     limit: &McpLimit,
+    tokens: Tokens,
 ) -> Vec<NameLimit> {
     if parent.item(kind).is_none() {
         return Vec::new();
@@ -182,12 +189,9 @@ fn names(
         let cost_max = limit.calls.map_or(COUNT_MAX, |rate| u64::from(rate.burst));
         let cost = table.integer("cost", 1, 1..=cost_max) as u32;
         let key = table.item("key").and_then(|item| key(&item));
-        let scopes = auth::scopes(&table);
-        if let Some(item) = table
-            .item("scopes")
-            .filter(|_| parent.item("auth").is_none())
-        {
-            item.error("nobody checks tokens here; add [host.route.mcp.auth]");
+        let scopes = jwt::scopes(&table);
+        if let (Tokens::Unchecked, Some(item)) = (tokens, table.item("scopes")) {
+            item.error("nobody checks tokens here; add [host.route.jwt]");
         }
         if let Some(name) = name {
             names.push(NameLimit {

@@ -3,7 +3,6 @@
 //! Each default and each bound stands here once, beside the key it belongs to.
 
 mod action;
-mod auth;
 mod auth_request;
 mod authentication;
 mod balance;
@@ -17,6 +16,7 @@ mod files;
 mod forwarding;
 mod headers;
 mod host;
+mod jwt;
 mod limit;
 mod limits;
 mod listen;

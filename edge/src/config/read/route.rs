@@ -10,12 +10,13 @@ use super::conditions;
 use super::headers::Rules;
 use super::limits::{Guards, Limits};
 use super::listen::Sockets;
+use super::mcp::Tokens;
 use super::redirect::redirect_to;
 use super::tls::Places;
 use super::upstream::Upstreams;
 use crate::config::schema::ROUTE;
 use crate::config::table::Table;
-use crate::config::{Action, Authentication, PathMatch, Route};
+use crate::config::{Action, Authentication, LimitKey, PathMatch, Route};
 
 /// Routes are tried one after the other.
 const ROUTES_MAX: usize = 1000;
@@ -68,7 +69,6 @@ fn route(
 ) -> Option<Route> {
     let when = conditions::read(table, seen);
     let path = when.as_ref().map(|when| &when.path);
-    let action = action(table, outer, path);
     let auth = authentication::read(
         table,
         outer.auth,
@@ -76,9 +76,15 @@ fn route(
         outer.sockets,
         outer.places,
     );
+    let tokens = match auth.jwt {
+        Some(_) => Tokens::Checked,
+        None => Tokens::Unchecked,
+    };
+    let action = action(table, outer, path, tokens);
     let rules = outer.rules.and(table);
     let guards = outer.limits.guards(table, outer.guards);
     let (when, action) = (when?, action?);
+    check_tokens(table, &auth, &guards, &action);
     Some(Route {
         early_data: table.flag("early_data").unwrap_or(false),
         path: when.path.to_string(),
@@ -92,4 +98,36 @@ fn route(
         compress: compress::read(table).map(Arc::new),
         action,
     })
+}
+
+/// What is asked of tokens where there are none, or that their clients could not find out.
+fn check_tokens(table: &Table<'_>, auth: &Authentication, guards: &Guards, action: &Action) {
+    let jwt = table.item("jwt");
+    match &auth.jwt {
+        Some(jwt_of_route) if action.mcp().is_some() && jwt_of_route.resource.is_none() => {
+            let span = jwt.map_or(table.span(), |item| item.span());
+            let message = "clients of `mcp` find out from [host.route.jwt] where to get a token; \
+                           add `resource = \"https://mcp.example.com/mcp\"` to it";
+            table.report().error(span, message);
+        }
+        Some(_) => {}
+        // Whoever writes "off" knows that those limits count by address here.
+        None if jwt.is_some_and(|item| item.is("off")) => {}
+        None => {
+            let claim = guards.limits.iter().find_map(|limit| match &limit.key {
+                LimitKey::Claim(name) => Some((&limit.name, name)),
+                _ => None,
+            });
+            if let Some((limit, claim)) = claim {
+                let span = table
+                    .item("limits")
+                    .map_or(table.span(), |item| item.span());
+                let message = format!(
+                    "the limit {limit:?} counts by \"claim:{claim}\", and nobody checks tokens \
+                     here; add [host.route.jwt]"
+                );
+                table.report().error(span, message);
+            }
+        }
+    }
 }

@@ -23,6 +23,48 @@ pub(in crate::config) const API_KEYS: Schema = Schema {
     ],
 };
 
+pub(in crate::config) const JWT: Schema = Schema {
+    title: "[host.route.jwt]",
+    keys: &[
+        key(
+            "issuer",
+            Kind::Text,
+            Needed,
+            "the authorization server, as tokens name it",
+        ),
+        key(
+            "jwks",
+            Kind::Text,
+            Depends("where the metadata of the issuer says"),
+            "its keys",
+        ),
+        key(
+            "resource",
+            Kind::Text,
+            Nothing,
+            "the URL that clients know this route by",
+        ),
+        key(
+            "audiences",
+            Kind::TEXTS,
+            Depends("the resource, with and without a slash"),
+            "for whom tokens are",
+        ),
+        key(
+            "scopes",
+            Kind::TEXTS,
+            Is("[]"),
+            "scopes that every request needs",
+        ),
+        key(
+            "leeway",
+            Kind::Duration,
+            Is("30s"),
+            "how far the clock of the issuer may be off",
+        ),
+    ],
+};
+
 pub(in crate::config) const BASIC_AUTH: Schema = Schema {
     title: "[host.route.basic_auth]",
     keys: &[

@@ -2,8 +2,9 @@
 
 use super::Default::{Depends, Is, Needed, Nothing};
 use super::key::key;
-use super::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, CACHE, COMPRESS, FILES, Kind, MCP, Schema};
+use super::{API_KEYS, AUTH_REQUEST, BASIC_AUTH, CACHE, COMPRESS, FILES, JWT, Kind, MCP, Schema};
 
+const TOKENS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&JWT)]);
 const KEYS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&API_KEYS)]);
 const PASSWORDS: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&BASIC_AUTH)]);
 const ASKED: Kind = Kind::Any(&[Kind::OFF, Kind::Table(&AUTH_REQUEST)]);
@@ -127,6 +128,7 @@ pub(in crate::config) const HOST: Schema = Schema {
             "requests are answered 503",
         ),
         key("api_keys", KEYS, Nothing, "of all routes"),
+        key("jwt", TOKENS, Nothing, "of all routes"),
         key("basic_auth", PASSWORDS, Nothing, "of all routes"),
         key("auth_request", ASKED, Nothing, "of all routes"),
         key("route", Kind::Tables(&ROUTE), Nothing, "routes"),
@@ -247,6 +249,7 @@ pub(in crate::config) const ROUTE: Schema = Schema {
             "GET and HEAD may come in early data (0-RTT)",
         ),
         key("api_keys", KEYS, OF_HOST, "keys that clients show"),
+        key("jwt", TOKENS, OF_HOST, "tokens of an authorization server"),
         key("basic_auth", PASSWORDS, OF_HOST, "names and passwords"),
         key(
             "auth_request",

@@ -91,7 +91,7 @@ pub(in crate::config) const LIMITS: Schema = Schema {
             "key",
             Kind::Text,
             Is("address"),
-            "\"address\", \"token\", \"user\", \"everybody\", \"header:NAME\" or \"cookie:NAME\"",
+            "\"address\", \"token\", \"user\", \"everybody\", \"claim:NAME\", \"header:NAME\" or \"cookie:NAME\"",
         ),
         key("requests", Kind::RATE_OR_OFF, Nothing, "per key"),
         key("burst", Kind::BURST, EARNED, "requests at once").with("requests"),
@@ -109,6 +109,13 @@ pub(in crate::config) const LIMITS: Schema = Schema {
             Nothing,
             "event streams and WebSockets at once",
         ),
+        key(
+            "opens",
+            Kind::RATE_OR_OFF,
+            Nothing,
+            "event streams and WebSockets opened",
+        ),
+        key("opens_burst", Kind::BURST, EARNED, "opened at once").with("opens"),
         key(
             "shared",
             Kind::Flag,

@@ -72,12 +72,6 @@ pub(in crate::config) const MCP: Schema = Schema {
             "keep lists for as long as servers say, and no longer than this",
         ),
         key(
-            "auth",
-            Kind::Table(&MCP_AUTH),
-            Nothing,
-            "whose tokens are good",
-        ),
-        key(
             "limit",
             Kind::Table(&MCP_LIMIT),
             Is(""),
@@ -187,41 +181,5 @@ pub(in crate::config) const MCP_TOOL: Schema = Schema {
             "calls that one call counts for",
         ),
         key("scopes", Kind::TEXTS, Nothing, "scopes that a call needs"),
-    ],
-};
-
-pub(in crate::config) const MCP_AUTH: Schema = Schema {
-    title: "[host.route.mcp.auth]",
-    keys: &[
-        key(
-            "issuer",
-            Kind::Text,
-            Needed,
-            "the authorization server, as tokens name it",
-        ),
-        key(
-            "jwks",
-            Kind::Text,
-            Depends("where the metadata of the issuer says"),
-            "its keys",
-        ),
-        key(
-            "resource",
-            Kind::Text,
-            Needed,
-            "the URL that clients know this route by",
-        ),
-        key(
-            "audiences",
-            Kind::TEXTS,
-            Depends("the resource, with and without a slash"),
-            "for whom tokens are",
-        ),
-        key(
-            "scopes",
-            Kind::TEXTS,
-            Is("[]"),
-            "scopes that every request needs",
-        ),
     ],
 };

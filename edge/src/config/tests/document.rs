@@ -200,6 +200,8 @@ fn the_table_of_bounds_is_what_is_enforced() {
     let asked = "host.route.auth_request";
     expect("`auth_request.timeout`", &[(asked, "timeout", long)]);
     expect("`auth_request.cache`", &[(asked, "cache", long)]);
+    let tokens = "host.route.jwt";
+    expect("`leeway`", &[(tokens, "leeway", long)]);
     expect("`slow_start`", &[("upstream", "slow_start", long)]);
     expect("`resolve`", &[("upstream", "resolve", long)]);
     expect(

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{KeyNames, UpstreamId, Users};
+use super::{Jwt, KeyNames, UpstreamId, Users};
 
 /// Everything that is asked; a request must satisfy all of it.
 #[derive(Clone, Debug, Default)]
 pub struct Authentication {
     /// A key.
     pub keys: Option<Arc<ApiKeys>>,
+    /// A token of an authorization server.
+    pub jwt: Option<Arc<Jwt>>,
     /// A name and a password.
     pub basic: Option<Arc<BasicAuth>>,
     /// A service that is asked about every request.
@@ -20,7 +22,7 @@ pub struct Authentication {
 impl Authentication {
     /// Whether anybody may ask.
     pub fn is_none(&self) -> bool {
-        self.keys.is_none() && self.basic.is_none() && self.request.is_none()
+        self.keys.is_none() && self.jwt.is_none() && self.basic.is_none() && self.request.is_none()
     }
 }
 

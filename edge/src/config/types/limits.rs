@@ -16,6 +16,8 @@ pub struct NamedLimit {
     pub rate: Option<Rate>,
     /// What is over the rate waits its turn, at most this long, instead of being refused.
     pub delay: Option<Duration>,
+    /// Event streams and WebSockets opened over time.
+    pub opens: Option<Rate>,
     /// Requests at once.
     pub concurrent: Option<u32>,
     /// Event streams and WebSockets at once.
@@ -39,6 +41,8 @@ pub enum LimitKey {
     Token,
     /// Who asks, as the route has made sure of it.
     User,
+    /// What the token of the request says under this name.
+    Claim(Box<str>),
     /// The value of a field.
     Header(Box<str>),
     /// The value of a cookie.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::{McpAuth, Rate};
+use super::Rate;
 use crate::config::value::{NamePattern, NameRules};
 
 /// `[host.route.mcp]`.
@@ -28,8 +28,6 @@ pub struct Mcp {
     pub session_idle: Duration,
     /// Sessions are sealed into their ids rather than remembered; the first secret seals.
     pub session_secrets: Secrets,
-    /// Whose tokens are asked for; `None`: the servers see to that.
-    pub auth: Option<McpAuth>,
     /// Limits per client.
     pub limit: McpLimit,
     /// Limits, costs and scopes of single methods; the first that matches counts.

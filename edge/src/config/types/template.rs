@@ -43,6 +43,8 @@ pub enum Variable {
     RequestId,
     /// `{user}`: who asks, as far as the route has made sure of it; empty otherwise.
     User,
+    /// `{claim:NAME}`: what the token of the request says, where the route asks for one.
+    Claim(Box<str>),
     /// `{tls_version}`: such as `TLSv1.3`, empty over plain HTTP.
     TlsVersion,
     /// `{header:NAME}`: a field of the request.

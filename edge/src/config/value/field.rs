@@ -104,7 +104,7 @@ pub(in crate::config) fn check_field_change(
         ("host", false, _) => Err(named("is a field of requests")),
         ("date", false, _) => Err(named("is kept by edge itself")),
         (_, false, Change::Set(value) | Change::Add(value)) if names_user(value) => Err(named(
-            "names {user}, who is not known yet when answers are prepared",
+            "names {user} or {claim:NAME}, which are not known yet when answers are prepared",
         )),
         ("strict-transport-security", true, _) => Err(named("is a field of responses")),
         _ => Ok(()),
@@ -114,7 +114,7 @@ pub(in crate::config) fn check_field_change(
 fn names_user(value: &Template) -> bool {
     value
         .variables()
-        .any(|variable| *variable == Variable::User)
+        .any(|variable| matches!(variable, Variable::User | Variable::Claim(_)))
 }
 
 #[cfg(test)]

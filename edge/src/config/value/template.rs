@@ -88,6 +88,7 @@ fn variable(name: &str) -> Result<Variable, String> {
             return Ok(Variable::Header(field.to_ascii_lowercase().into()));
         }
         Some(("cookie", cookie)) if is_token(cookie) => return Ok(Variable::Cookie(cookie.into())),
+        Some(("claim", claim)) if !claim.is_empty() => return Ok(Variable::Claim(claim.into())),
         _ => {}
     }
     let names = || PLAIN.iter().map(|(known, _)| *known);
@@ -96,7 +97,7 @@ fn variable(name: &str) -> Result<Variable, String> {
         None => {
             let listed: Vec<String> = names().map(|name| format!("{{{name}}}")).collect();
             format!(
-                "there are {}, {{header:NAME}}, {{cookie:NAME}} and {{1}} to {{9}}",
+                "there are {}, {{header:NAME}}, {{cookie:NAME}}, {{claim:NAME}} and {{1}} to {{9}}",
                 listed.join(", ")
             )
         }
@@ -133,6 +134,6 @@ mod tests {
         insta::assert_snapshot!(why("$host {"), @r#""$host {" has a `{` without `}`; write `{{` for the brace itself"#);
         insta::assert_snapshot!(why("a } b"), @r#""a } b" has a `}` without `{`; write `}}` for the brace itself"#);
         insta::assert_snapshot!(why("a\r\nSet-Cookie: x"), @r#""a\r\nSet-Cookie: x" holds '\r', and header fields are printable ASCII"#);
-        insta::assert_snapshot!(why("{header:a b}"), @r#""{header:a b}" uses "header:a b", which is no variable; there are {client_ip}, {client_port}, {host}, {port}, {scheme}, {method}, {path}, {query}, {uri}, {rest}, {request_id}, {user}, {tls_version}, {header:NAME}, {cookie:NAME} and {1} to {9}"#);
+        insta::assert_snapshot!(why("{header:a b}"), @r#""{header:a b}" uses "header:a b", which is no variable; there are {client_ip}, {client_port}, {host}, {port}, {scheme}, {method}, {path}, {query}, {uri}, {rest}, {request_id}, {user}, {tls_version}, {header:NAME}, {cookie:NAME}, {claim:NAME} and {1} to {9}"#);
     }
 }

@@ -19,7 +19,7 @@ const TRY_AGAIN_SECS: &str = "1";
 
 /// What a request shows in a field.
 #[derive(Debug, PartialEq, Eq)]
-enum Shown<T> {
+pub(super) enum Shown<T> {
     Nothing,
     Credentials(T),
     /// Something that is none, or two of them.
@@ -143,7 +143,7 @@ fn challenged(challenge: &str, reason: &'static str) -> Refusal {
 }
 
 /// The value of a field that stands there once.
-fn only<'a>(fields: &'a Fields, name: &str) -> Shown<&'a [u8]> {
+pub(super) fn only<'a>(fields: &'a Fields, name: &str) -> Shown<&'a [u8]> {
     let mut values = fields.values_of(name);
     match (values.next(), values.next()) {
         (None, _) => Shown::Nothing,

@@ -2,6 +2,7 @@
 //!
 //! Access fails closed: whatever goes wrong on the way to an answer is a refusal.
 
+mod bearer;
 mod credentials;
 mod question;
 mod subrequest;
@@ -13,10 +14,12 @@ use std::rc::Rc;
 use super::caller::Caller;
 use super::configured::Proxy;
 use super::guard::Refusal;
+use super::mcp;
 use super::trace::Trace;
-use crate::config::Authentication;
+use crate::config::Route;
 use crate::message::RequestHead;
 
+pub(super) use bearer::{Gates, Remembered, Unproved};
 pub(super) use subrequest::Consent;
 pub(super) use verdicts::Verdicts;
 pub(super) use verified::Verified;
@@ -25,15 +28,30 @@ impl Proxy {
     /// Asks everything that a route wants to know, what is quick to say first; hands out what the upstream is to be told.
     pub(super) async fn authenticate(
         &self,
-        route: usize,
-        auth: &Authentication,
+        number: usize,
+        route: &Route,
         head: &RequestHead,
         caller: &Caller,
         trace: Option<&Trace>,
     ) -> Result<Option<Rc<Consent>>, Refusal> {
-        let peer = &caller.peer;
+        let (peer, auth) = (&caller.peer, &route.auth);
         if let Some(keys) = &auth.keys {
             self.check_key(keys, head, peer)?;
+        }
+        if let Some(jwt) = &auth.jwt {
+            match route.action.mcp() {
+                Some(mcp) if mcp::is_open(head, mcp) => {}
+                Some(_) => {
+                    if self.check_token(number, jwt, head, peer).is_err() {
+                        // The refusal is one in JSON-RPC: see `Proxy::authorize`.
+                        return Ok(None);
+                    }
+                }
+                None => {
+                    let proof = self.check_token(number, jwt, head, peer).as_ref();
+                    proof.map_err(|unproved| unproved.refusal(jwt))?;
+                }
+            }
         }
         if let Some(basic) = &auth.basic {
             self.check_password(basic, head, peer).await?;
@@ -41,7 +59,9 @@ impl Proxy {
         let Some(request) = &auth.request else {
             return Ok(None);
         };
-        let consent = self.subrequest(route, request, head, caller, trace).await?;
+        let consent = self
+            .subrequest(number, request, head, caller, trace)
+            .await?;
         if let Some(user) = &consent.user {
             peer.identify(user);
         }

@@ -13,7 +13,7 @@ mod tables;
 
 use http::{Method, StatusCode};
 
-pub(super) use authorize::{Gates, Remembered};
+pub(super) use authorize::is_open;
 pub(super) use call::Call;
 pub(super) use tables::{Sealers, Tables};
 

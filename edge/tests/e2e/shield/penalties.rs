@@ -194,7 +194,7 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
     let limit = "requests = \"off\"\n[limit.penalty]\nrefused = 10\nhandshake = 10\nmalformed = 10\n\
                  smuggling = 10\noversize = 10\nresets = 10\nauth = 10";
     let tokens = "[[host.route]]\npath = \"/tokens\"\nupstream = \"origin\"\n[host.route.mcp]\n\
-                  [host.route.mcp.auth]\nissuer = \"http://127.0.0.1:9\"\n\
+                  [host.route.jwt]\nissuer = \"http://127.0.0.1:9\"\n\
                   resource = \"https://mcp.example.com/tokens\"\n\n\
                   [[host.route]]\npath = \"/passwords\"\nupstream = \"origin\"\n\
                   [host.route.basic_auth]\nfile = \"users\"\n\n\

@@ -63,7 +63,68 @@ fn a_service_that_is_asked() {
     );
     says(
         &host("names = [\"*\"]\nresponse_headers = [\"X-User: {user}\"]"),
-        &["\"x-user\" names {user}, who is not known yet when answers are prepared"],
+        &[
+            "\"x-user\" names {user} or {claim:NAME}, which are not known yet when answers are prepared",
+        ],
+    );
+}
+
+#[test]
+fn tokens() {
+    let table = |keys: &str| after(&format!("[host.route.jwt]\n{keys}"));
+    says(
+        &table("issuers = \"https://as\"\nleeway = \"1h\"\naudiences = \"a\""),
+        &[
+            "unknown key `issuers` in [host.route.jwt]; did you mean `issuer`?",
+            "edge.toml:7:10: `leeway`: 1h is out of bounds; write 0s to 10m",
+            "`audiences`: must be a list of texts; write [\"a\"]",
+        ],
+    );
+    says(
+        &table("issuer = \"auth.example.com\"\naudiences = []"),
+        &[
+            "edge.toml:6:10: `issuer`: ",
+            "`audiences`: is empty, so that no token would be good",
+        ],
+    );
+    let issuer = "issuer = \"https://as.example\"";
+    says(
+        &table(issuer),
+        &[
+            "edge.toml:5:1: [host.route.jwt] does not say what tokens must be meant for; add `audiences = ",
+        ],
+    );
+    says(
+        &table(&format!("{issuer}\naudiences = [\"a\"]\n[host.route.mcp]")),
+        &["clients of `mcp` find out from [host.route.jwt] where to get a token; add `resource = "],
+    );
+    says(
+        &table(&format!(
+            "{issuer}\naudiences = [\"a\"]\n[host.route.basic_auth]\nfile = \"users\""
+        )),
+        &["`basic_auth` and `jwt` both want `Authorization`; leave one of them out"],
+    );
+    let counted = "[limits.tenant]\nkey = \"claim:tenant\"\nrequests = \"1/s\"";
+    let of_route = |keys: &str| {
+        format!(
+            "[[host]]\nnames = [\"*\"]\n[[host.route]]\nupstream = \"127.0.0.1:1\"\n\
+             limits = [\"tenant\"]\n{keys}\n{counted}\n"
+        )
+    };
+    let unchecked = load(&of_route("")).expect_err("nobody checks tokens");
+    says(
+        &unchecked.to_string(),
+        &[
+            "edge.toml:5:10: the limit \"tenant\" counts by \"claim:tenant\", and nobody checks tokens here",
+        ],
+    );
+    let checked = format!("[host.route.jwt]\n{issuer}\naudiences = [\"a\"]");
+    let config = load(&of_route(&checked)).expect("valid").config;
+    let route = &config.hosts[0].routes[0];
+    assert_eq!(route.claims(), ["tenant"]);
+    assert!(
+        load(&of_route("jwt = \"off\"")).is_ok(),
+        "by address, as it is meant"
     );
 }
 

@@ -146,7 +146,7 @@ fn methods_have_tables_as_tools_have() {
 
     let unchecked = after("[[host.route.mcp.method]]\nname = \"*\"\nscopes = [\"a\"]");
     assert!(
-        unchecked.contains("`scopes`: nobody checks tokens here; add [host.route.mcp.auth]"),
+        unchecked.contains("`scopes`: nobody checks tokens here; add [host.route.jwt]"),
         "{unchecked}"
     );
     let long = after("[host.route.mcp]\nlist_cache = \"2d\"");

@@ -1,43 +1,51 @@
 //! Who may use a route: bearer tokens of one authorization server.
 
-/// `[host.route.mcp.auth]`.
-#[derive(Clone, Debug)]
-pub struct McpAuth {
+use std::time::Duration;
+
+/// `[host.route.jwt]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
     /// The authorization server, as tokens name it.
     pub issuer: String,
     /// Where its keys are; else its metadata says so.
     pub jwks: Option<String>,
-    /// The URL that clients know this route by.
-    pub resource: String,
+    /// The URL that clients know this route by, where they are told.
+    pub resource: Option<String>,
     /// What tokens may be meant for.
     pub audiences: Vec<String>,
     /// Scopes that every request needs.
     pub scopes: Vec<String>,
+    /// How far the clock of the server may be off.
+    pub leeway: Duration,
 }
 
 /// Where the metadata of a resource is, before the path of the resource (RFC 9728 §3.1).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-impl McpAuth {
+impl Jwt {
     /// Origin and path of the resource.
-    fn parts(&self) -> (&str, &str) {
-        let scheme = self.resource.find("://").map_or(0, |at| at + 3);
-        let path = self.resource[scheme..].find('/').map(|at| scheme + at);
-        let (origin, path) = self.resource.split_at(path.unwrap_or(self.resource.len()));
-        (origin, path.trim_end_matches('/'))
+    fn parts(&self) -> Option<(&str, &str)> {
+        let resource = self.resource.as_deref()?;
+        let scheme = resource.find("://").map_or(0, |at| at + 3);
+        let path = resource[scheme..].find('/').map(|at| scheme + at);
+        let (origin, path) = resource.split_at(path.unwrap_or(resource.len()));
+        Some((origin, path.trim_end_matches('/')))
     }
 
     /// The URL of the metadata.
-    pub fn metadata_url(&self) -> String {
-        let (origin, path) = self.parts();
-        format!("{origin}{WELL_KNOWN}{path}")
+    pub fn metadata_url(&self) -> Option<String> {
+        let (origin, path) = self.parts()?;
+        Some(format!("{origin}{WELL_KNOWN}{path}"))
     }
 
     /// Whether a path is that of the metadata; without the path of a resource it is that of any.
     pub fn is_metadata(&self, path: &str) -> bool {
+        let Some((_, own)) = self.parts() else {
+            return false;
+        };
         match path.strip_prefix(WELL_KNOWN) {
             Some("" | "/") => true,
-            Some(rest) => rest.trim_end_matches('/') == self.parts().1,
+            Some(rest) => rest.trim_end_matches('/') == own,
             None => false,
         }
     }
@@ -45,15 +53,18 @@ impl McpAuth {
 
 #[cfg(test)]
 mod tests {
-    use super::McpAuth;
+    use std::time::Duration;
 
-    fn auth(resource: &str) -> McpAuth {
-        McpAuth {
+    use super::Jwt;
+
+    fn auth(resource: &str) -> Jwt {
+        Jwt {
             issuer: "https://as.example".into(),
             jwks: None,
-            resource: resource.into(),
+            resource: Some(resource.into()),
             audiences: vec![resource.into()],
             scopes: Vec::new(),
+            leeway: Duration::ZERO,
         }
     }
 
@@ -70,12 +81,22 @@ mod tests {
             ("https://h.example/", "https://h.example", ""),
         ] {
             let auth = auth(resource);
-            assert_eq!(auth.metadata_url(), format!("{origin}{well_known}{path}"));
+            let url = format!("{origin}{well_known}{path}");
+            assert_eq!(auth.metadata_url(), Some(url));
             assert!(auth.is_metadata(&format!("{well_known}{path}")));
             assert!(auth.is_metadata(well_known));
             assert!(!auth.is_metadata(&format!("{well_known}/other")));
             assert!(!auth.is_metadata(&format!("{well_known}s")));
             assert!(!auth.is_metadata("/mcp"));
         }
+    }
+    #[test]
+    fn a_resource_without_a_name_has_no_metadata() {
+        let auth = Jwt {
+            resource: None,
+            ..auth("https://h.example")
+        };
+        assert_eq!(auth.metadata_url(), None);
+        assert!(!auth.is_metadata("/.well-known/oauth-protected-resource"));
     }
 }
