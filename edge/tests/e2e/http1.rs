@@ -379,3 +379,26 @@ fn an_answer_before_the_end_of_the_request_is_passed_on() {
         start.elapsed()
     );
 }
+
+/// RFC 9110 §2.5: a version that is not known yet is the highest that is. nginx does the same.
+#[test]
+fn a_higher_minor_version_is_served_as_1_1() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address).start();
+    let mut client = edge.plain();
+    for _ in 0..2 {
+        client.send("GET /later HTTP/1.2\r\nHost: localhost\r\n\r\n");
+        assert_eq!(client.response(false).status, 200, "on one connection");
+    }
+    let received = upstream.received();
+    assert_eq!(
+        received.matches("GET /later HTTP/1.1\r\n").count(),
+        2,
+        "{received}"
+    );
+    let refused = edge
+        .plain()
+        .exchange("GET / HTTP/3.0\r\nHost: localhost\r\n\r\n");
+    assert_eq!(refused.status, 505);
+}

@@ -55,10 +55,13 @@ impl RequestError {
 pub fn check_partial(buf: &[u8]) -> Result<(), RequestError> {
     let mut scratch = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut parsed = httparse::Request::new(&mut scratch);
-    parsed
-        .parse(buf)
-        .map(|_| ())
-        .map_err(|e| syntax_error(e, buf))
+    match parsed.parse(buf) {
+        Ok(_) => Ok(()),
+        Err(error) => match as_http11(error, buf) {
+            Some(understood) => check_partial(&understood),
+            None => Err(syntax_error(error, buf)),
+        },
+    }
 }
 
 /// Parses a whole head, as found by [`super::HeadScan`]. Returns it with whether the client lets
@@ -69,7 +72,12 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
     match parsed.parse_with_uninit_headers(head, &mut scratch) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(RequestError::Syntax("incomplete head")),
-        Err(error) => return Err(syntax_error(error, head)),
+        Err(error) => {
+            return match as_http11(error, head) {
+                Some(understood) => parse_request(&understood, fields_max),
+                None => Err(syntax_error(error, head)),
+            };
+        }
     }
     if parsed.headers.len() > fields_max {
         return Err(RequestError::TooManyFields);
@@ -168,12 +176,40 @@ fn syntax_error(error: httparse::Error, buf: &[u8]) -> RequestError {
     }
 }
 
+/// RFC 9110 §2.5: a minor version higher than the highest that is understood is treated as that one.
+/// The head is then one of HTTP/1.1, written anew.
+fn as_http11(error: httparse::Error, buf: &[u8]) -> Option<Vec<u8>> {
+    if error != httparse::Error::Version {
+        return None;
+    }
+    let (end, [b'1', minor @ b'2'..=b'9']) = http_version(buf)? else {
+        return None;
+    };
+    let mut understood = buf.to_vec();
+    debug_assert_eq!(understood.get(end - 1), Some(&minor));
+    *understood.get_mut(end - 1)? = b'1';
+    Some(understood)
+}
+
 /// Whether the first line ends in `HTTP/d.d`: another version, not garbage.
 fn names_http_version(buf: &[u8]) -> bool {
-    let buf = buf.trim_ascii_start();
-    let line = &buf[..memchr::memchr(b'\r', buf).unwrap_or(buf.len())];
+    http_version(buf).is_some()
+}
+
+/// Where the first line ends, if that is in `HTTP/d.d`, and the two digits.
+fn http_version(buf: &[u8]) -> Option<(usize, [u8; 2])> {
+    let blank = buf.len() - buf.trim_ascii_start().len();
+    let line = &buf[blank..];
+    let line = &line[..memchr::memchr2(b'\r', b'\n', line).unwrap_or(line.len())];
     let version = line.rsplit(|&b| b == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit())
+    match version {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Some((blank + line.len(), [*major, *minor]))
+        }
+        _ => None,
+    }
 }
 
 /// `gzip, chunked`: well-formed, decodable framing, but with a coding nobody here undoes.
@@ -368,5 +404,37 @@ mod tests {
             let error = parse(head).expect_err(head);
             assert_eq!(error.status().as_u16(), status, "{head:?}: {error}");
         }
+    }
+    #[test]
+    fn higher_minor_versions_are_the_highest_that_is_understood() {
+        for version in ["1.2", "1.9"] {
+            let text = format!("GET /a HTTP/{version}\r\nHost: h\r\nX: HTTP/1.2\r\n\r\n");
+            let (head, keep_alive) = parse(&text).expect(&text);
+            assert_eq!(head.version, Version::Http11, "{version}");
+            assert!(keep_alive, "as it is in 1.1");
+            assert_eq!(head.fields.values_of("x").next(), Some(&b"HTTP/1.2"[..]));
+            for end in 1..text.len() {
+                check_partial(&text.as_bytes()[..end]).expect("nothing is wrong with it");
+            }
+        }
+        for (status, line) in [
+            (505, "GET / HTTP/2.0"),
+            (505, "GET / HTTP/0.9"),
+            (400, "GET / HTTP/1.10"),
+            (400, "GET / HTTP/1.x"),
+            (505, "GET / HTTP/1.2 HTTP/1.2"),
+            (400, "GET / http/1.2"),
+        ] {
+            let error = parse(&format!("{line}\r\nHost: h\r\n\r\n")).expect_err(line);
+            assert_eq!(error.status().as_u16(), status, "{line}");
+        }
+        // What is smuggled in 1.1 is so in 1.2.
+        let both =
+            "POST / HTTP/1.2\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(matches!(parse(both), Err(RequestError::Framing(_))));
+        assert!(matches!(
+            parse("GET / HTTP/1.2\r\n\r\n"),
+            Err(RequestError::Host)
+        ));
     }
 }
