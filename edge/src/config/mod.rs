@@ -32,11 +32,11 @@ pub use types::{
     DEFAULT_ADMIN_SOCKET, DEFAULT_PATH, DEFAULT_PIN, Ejection, ErrorPage, FieldMatch, FieldRule,
     FieldWant, FilesAction, Forwarding, Fragments, Host, HostName, Jwt, KeyNames, LimitKey, Listen,
     Log, LogField, LogFields, LogFormat, LogTarget, Maintenance, Mcp, McpKey, McpLimit,
-    Multiplexing, NameLimit, NamedLimit, Ocsp, PasswordHash, PathMatch, Penalty, Piece, Policy,
-    Protocol, ProxyAction, Quic, Rate, RedirectAction, RequestLimit, RequestPart, RespondAction,
-    RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Steer, Template,
-    Timeouts, Tls, TlsVersion, Tracing, Upstream, UpstreamAddr, UpstreamId, UpstreamServer,
-    UpstreamTls, UpstreamTlsContent, Users, Variable, Weights,
+    Multiplexing, NameLimit, NamedLimit, Ocsp, PasswordHash, PathMatch, Penalty, PerAddress, Piece,
+    Policy, Protocol, ProxyAction, Quic, Rate, RedirectAction, RequestLimit, RequestPart,
+    RespondAction, RetryPolicy, Rewrite, Route, RouteMatch, Secrets, Shield, ShieldMode, Steer,
+    Template, Timeouts, Tls, TlsVersion, Tracing, Upstream, UpstreamAddr, UpstreamId,
+    UpstreamServer, UpstreamTls, UpstreamTlsContent, Users, Variable, Weights,
 };
 pub(crate) use value::usable_addresses;
 pub use value::{Invalid, NamePattern, NameRules, format_duration, parse_duration};

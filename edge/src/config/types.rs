@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cidr::Cidr;
+
 mod api_keys;
 mod authentication;
 mod cache;
@@ -86,6 +88,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Sizes and counts nothing may exceed.
     pub bounds: Bounds,
+    /// Connections of one client.
+    pub per_address: PerAddress,
     /// HTTP/3.
     pub quic: Quic,
     /// Requests per client address; `None` switches the limit off.
@@ -248,6 +252,15 @@ pub struct Bounds {
     pub requests_per_connection: u64,
     /// Bytes a second that must come of a request body, averaged over ten seconds.
     pub body_rate: Option<u64>,
+}
+
+/// How many connections one client address may have open (IPv6: one prefix).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct PerAddress {
+    /// So many, over TCP and QUIC together; `None` any number.
+    pub connections: Option<u32>,
+    /// Networks that have no such bound: trusted proxies and whom the shield lets in are among them.
+    pub exempt: Vec<Cidr>,
 }
 
 /// A rate: so many a second on average, so many at once.

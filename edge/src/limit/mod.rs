@@ -6,6 +6,7 @@
 //! rather than a newcomer refused.
 
 mod buckets;
+mod connections;
 mod counts;
 mod expelled;
 mod key;
@@ -18,6 +19,7 @@ mod spared;
 mod table;
 
 pub use buckets::{Buckets, rate};
+pub use connections::Connections;
 pub use counts::{Counts, Full, Held};
 pub use expelled::Expelled;
 pub use key::ClientKey;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Action, Bounds, Config, Ejection, Forwarding, Host, HostName, Listen, Log, LogTarget, Policy,
-    Protocol, ProxyAction, Quic, RetryPolicy, Route, Shield, ShieldMode, Timeouts, Tls, Upstream,
-    UpstreamAddr, UpstreamId, UpstreamServer,
+    Action, Bounds, Config, Ejection, Forwarding, Host, HostName, Listen, Log, LogTarget,
+    PerAddress, Policy, Protocol, ProxyAction, Quic, RetryPolicy, Route, Shield, ShieldMode,
+    Timeouts, Tls, Upstream, UpstreamAddr, UpstreamId, UpstreamServer,
 };
 
 pub(crate) fn config() -> Config {
@@ -54,10 +54,10 @@ pub(crate) fn config() -> Config {
             requests_per_connection: 1000,
             body_rate: None,
         },
+        per_address: PerAddress::default(),
         quic: Quic {
             retry: RetryPolicy::Auto,
             retry_above: 100,
-            connections_per_address: 256,
             idle_timeout: timeout,
             keep_alive: None,
             early_data: false,

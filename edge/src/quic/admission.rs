@@ -5,10 +5,9 @@
 //! with a token (Retry, RFC 9000 §8.1.2), which costs it a round trip and us no memory.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use crate::config::{Quic, RetryPolicy};
-use crate::limit::{ClientKey, Counts, Held};
+use crate::config::{PerAddress, Quic, RetryPolicy};
+use crate::limit::{Connections, Held};
 
 /// Handshakes under way at once per worker; see the bound of TLS over TCP.
 const HANDSHAKES_MAX: usize = 1024;
@@ -16,7 +15,7 @@ const HANDSHAKES_MAX: usize = 1024;
 /// What to do about an attempt.
 pub enum Decision {
     /// Begin the handshake; the connection counts for its client until this is dropped.
-    Accept(Held),
+    Accept(Option<Held>),
     /// Ask for proof of the address.
     Retry,
     /// Say no.
@@ -39,19 +38,19 @@ pub struct Load {
 /// Who may come in. How many connections a client has is known to all workers, for which of them it
 /// comes to is chance.
 pub struct Admission {
-    open: Arc<Counts>,
+    open: Connections,
     ipv6_prefix: u8,
 }
 
 impl Admission {
     /// With the connections of all workers; clients with IPv6 are told apart by a prefix of this
     /// length.
-    pub fn new(open: Arc<Counts>, ipv6_prefix: u8) -> Admission {
+    pub fn new(open: Connections, ipv6_prefix: u8) -> Admission {
         Admission { open, ipv6_prefix }
     }
 
     /// What to do about an attempt.
-    pub fn decide(&self, quic: &Quic, addr: IpAddr, load: Load) -> Decision {
+    pub fn decide(&self, quic: &Quic, bound: &PerAddress, addr: IpAddr, load: Load) -> Decision {
         let Load {
             handshakes,
             is_validated,
@@ -71,8 +70,7 @@ impl Admission {
         if must_prove && !is_validated {
             return Decision::Retry;
         }
-        let client = self.open.key(ClientKey::from_ip(addr, self.ipv6_prefix));
-        match self.open.hold(client, quic.connections_per_address) {
+        match self.open.hold(bound, addr, self.ipv6_prefix) {
             Ok(held) => Decision::Accept(held),
             // An address that somebody else's packets only pretend to come from keeps nobody out.
             Err(_) => match is_validated {
@@ -92,7 +90,6 @@ mod tests {
         Quic {
             retry,
             retry_above: 10,
-            connections_per_address: 2,
             idle_timeout: Duration::from_secs(60),
             keep_alive: None,
             early_data: false,
@@ -112,15 +109,20 @@ mod tests {
 
     const ADDR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-    fn admission(open: &Arc<Counts>) -> Admission {
-        Admission::new(Arc::clone(open), 64)
+    const TWO: PerAddress = PerAddress {
+        connections: Some(2),
+        exempt: Vec::new(),
+    };
+
+    fn admission(open: &Connections) -> Admission {
+        Admission::new(open.clone(), 64)
     }
 
     #[test]
     fn retry_comes_with_load() {
-        let open = Arc::new(Counts::new());
+        let open = Connections::default();
         let auto = quic(RetryPolicy::Auto);
-        let decide = |quic: &Quic, load| admission(&open).decide(quic, ADDR, load);
+        let decide = |quic: &Quic, load| admission(&open).decide(quic, &TWO, ADDR, load);
         assert!(matches!(decide(&auto, load(9, false)), Decision::Accept(_)));
         assert!(matches!(decide(&auto, load(10, false)), Decision::Retry));
         assert!(matches!(decide(&auto, load(10, true)), Decision::Accept(_)));
@@ -143,25 +145,26 @@ mod tests {
 
     #[test]
     fn connections_of_one_address_are_bounded_over_all_workers_once_it_is_proven() {
-        let open = Arc::new(Counts::new());
+        let open = Connections::default();
         let (one, other) = (admission(&open), admission(&open));
         let quic = quic(RetryPolicy::Auto);
         let neighbour: IpAddr = "2001:db8::1".parse().expect("valid");
         let same_net: IpAddr = "2001:db8::ffff".parse().expect("valid");
-        let first = one.decide(&quic, neighbour, load(0, true));
-        let second = other.decide(&quic, same_net, load(0, true));
+        let first = one.decide(&quic, &TWO, neighbour, load(0, true));
+        let second = other.decide(&quic, &TWO, same_net, load(0, true));
         assert!(matches!(
             (&first, &second),
             (Decision::Accept(_), Decision::Accept(_))
         ));
         for worker in [&one, &other] {
-            let decide = |addr, is_validated| worker.decide(&quic, addr, load(0, is_validated));
+            let decide =
+                |addr, is_validated| worker.decide(&quic, &TWO, addr, load(0, is_validated));
             assert!(matches!(decide(same_net, true), Decision::Refuse));
             assert!(matches!(decide(same_net, false), Decision::Retry));
             assert!(matches!(decide(ADDR, true), Decision::Accept(_)));
         }
         drop(first);
-        let third = one.decide(&quic, same_net, load(0, true));
+        let third = one.decide(&quic, &TWO, same_net, load(0, true));
         assert!(matches!(third, Decision::Accept(_)));
     }
 }

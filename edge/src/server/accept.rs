@@ -16,6 +16,7 @@ use super::proxied;
 use super::worker::Worker;
 use crate::clock::monotonic_ns;
 use crate::http::{h1, h2};
+use crate::limit::Full;
 use crate::net::{self, Accepted, Listener};
 use crate::observe::Protocol;
 use crate::proxy::{ClientAuthentication, ClientCertificate, Peer};
@@ -63,6 +64,15 @@ pub(super) async fn accept_loop(
 
 /// Serves a connection beside all others, once there is room for it.
 async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, secure: bool) {
+    // Before a place is looked for: who has too many must not take that of others.
+    let expects = worker.expects_proxy_header(addr);
+    let held = match expects {
+        true => None,
+        false => match worker.hold(accepted.client.ip()) {
+            Ok(held) => held,
+            Err(Full) => return,
+        },
+    };
     let permit = place(worker).await;
     let (worker, line) = (Rc::clone(worker), accepted.socket.hang_up());
     // Whose packets they are: behind a proxy the proxy's.
@@ -70,11 +80,17 @@ async fn serve(worker: &Rc<Worker>, mut accepted: Accepted, addr: SocketAddr, se
     let (number, clients) = (open.number(), Rc::clone(&worker));
     let task = net::spawn_held(async move {
         let _open = open;
-        let expects = worker.expects_proxy_header(addr);
         if let Some(peer) = proxied::client(&worker, &mut accepted, expects).await {
-            match secure {
-                true => serve_tls(&worker, accepted, peer).await,
-                false => serve_plain(&worker, accepted, peer).await,
+            // Behind a proxy it is the client that the proxy names.
+            let held = match expects {
+                true => worker.hold(peer.addr.ip()),
+                false => Ok(held),
+            };
+            if let Ok(_held) = held {
+                match secure {
+                    true => serve_tls(&worker, accepted, peer).await,
+                    false => serve_plain(&worker, accepted, peer).await,
+                }
             }
         }
         drop(permit);

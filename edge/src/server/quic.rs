@@ -16,7 +16,7 @@ use super::clients::Line;
 use super::worker::{OpenConnection, Worker};
 use crate::clock::monotonic_ns;
 use crate::http::h3;
-use crate::limit::{Counts, Held};
+use crate::limit::{Connections, Held};
 use crate::net::{self, UdpCounts, UdpSocket};
 use crate::observe::Protocol;
 use crate::observe::metrics::{Handshake, QuicFailure, TlsVersion};
@@ -32,15 +32,12 @@ const NO_ERROR: VarInt = VarInt::from_u32(0x100);
 pub(super) struct QuicPlan {
     keys: Keys,
     /// The connections of each client.
-    open: Arc<Counts>,
+    open: Connections,
 }
 
 impl QuicPlan {
-    pub(super) fn new(keys: Keys) -> QuicPlan {
-        QuicPlan {
-            keys,
-            open: Arc::default(),
-        }
+    pub(super) fn new(keys: Keys, open: Connections) -> QuicPlan {
+        QuicPlan { keys, open }
     }
 }
 
@@ -160,8 +157,9 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
         is_validated: incoming.remote_address_validated(),
         has_room: permit.is_ok(),
     };
-    let rules = worker.snapshot().config.quic;
-    let decision = quic.admission.decide(&rules, addr, load);
+    let snapshot = worker.snapshot();
+    let (rules, bound) = (snapshot.config.quic, &snapshot.config.per_address);
+    let decision = quic.admission.decide(&rules, bound, addr, load);
     let metrics = &worker.service.metrics().quic;
     match decision {
         Decision::Ignore => {
@@ -326,7 +324,7 @@ pub(super) async fn close_all(worker: &Worker) {
 struct Admitted {
     worker: Rc<Worker>,
     open: OpenConnection,
-    _held: Held,
+    _held: Option<Held>,
 }
 
 /// A handshake under way.

@@ -31,7 +31,7 @@ use super::update::{Endpoint, Serving};
 use super::worker::WorkerPlan;
 use crate::clock::monotonic_ns;
 use crate::config::{Config, Penalty};
-use crate::limit::{Expelled, Spared};
+use crate::limit::{Connections, Expelled, Spared};
 use crate::net;
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Metrics;
@@ -116,7 +116,9 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         tls,
         keys.as_ref(),
     );
-    let quic = keys.clone().map(QuicPlan::new);
+    let open = Connections::default();
+    let quic = keys.clone();
+    let quic = quic.map(|keys| QuicPlan::new(keys, open.clone()));
     let mut updates = Vec::with_capacity(sockets.len());
     let mut workers = Vec::with_capacity(sockets.len());
     for (index, sockets) in sockets.into_iter().enumerate() {
@@ -127,6 +129,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         let plan = WorkerPlan {
             index,
             quic: quic.clone(),
+            open: open.clone(),
             cpu: cpus.get(index).copied(),
             sockets,
             serving: serving.clone(),

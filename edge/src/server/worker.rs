@@ -19,7 +19,7 @@ use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Updat
 use super::{accept, descriptors, quic};
 use crate::clock::coarse_ns;
 use crate::config::Config;
-use crate::limit::{ClientKey, Expelled};
+use crate::limit::{ClientKey, Connections, Expelled, Full, Held};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
 use crate::tls;
@@ -32,6 +32,9 @@ const CUT_TICKS: u64 = 5;
 /// Flushes between two looks at idle upstream connections.
 const FLUSHES_PER_SWEEP: u32 = 10;
 
+/// Between two lines of the log about clients with too many connections.
+const CROWDED_EVERY_NS: u64 = 10_000_000_000;
+
 /// TLS handshakes answered in one turn: open connections wait a few milliseconds for them at most.
 const HANDSHAKES_MAX: usize = 64;
 
@@ -43,6 +46,8 @@ pub(super) struct WorkerPlan {
     pub(super) cpu: Option<usize>,
     /// Where QUIC is spoken.
     pub(super) quic: Option<QuicPlan>,
+    /// The connections of each client.
+    pub(super) open: Connections,
     /// The worker has its own descriptors of them: while these are open the sockets keep their places
     /// among those of other workers, and what arrives at them waits.
     pub(super) sockets: Vec<ListenSocket>,
@@ -86,6 +91,10 @@ pub(super) struct Worker {
     connections_max: Cell<usize>,
     /// The open connections.
     pub(super) clients: Clients,
+    /// Those of each client, at all workers.
+    open: Connections,
+    /// When it was last said that somebody had too many, by the coarse clock.
+    crowded_ns: Cell<Option<u64>>,
     expelled: Expelled,
     /// How many had been banned when that was last looked at.
     bans_seen: Cell<u64>,
@@ -110,6 +119,7 @@ impl Worker {
         serving: Serving,
         (parts, known): (WorkerParts, KnownSender),
         quic: Option<Quic>,
+        open: Connections,
         expelled: Expelled,
     ) -> Rc<Worker> {
         let connections_max = connections_max(&serving.snapshot.config);
@@ -122,6 +132,8 @@ impl Worker {
             serving: RefCell::new(serving),
             connections_max: Cell::new(connections_max),
             clients: Clients::default(),
+            open,
+            crowded_ns: Cell::new(None),
             bans_seen: Cell::new(expelled.count()),
             expelled,
             listening: RefCell::default(),
@@ -219,6 +231,24 @@ impl Worker {
         }
     }
 
+    /// Counts a connection for its client; an error where that has as many as it may.
+    pub(super) fn hold(&self, addr: IpAddr) -> Result<Option<Held>, Full> {
+        let snapshot = self.snapshot();
+        let bound = &snapshot.config.per_address;
+        let prefix = snapshot.config.shield.ipv6_prefix;
+        self.open.hold(bound, addr, prefix).inspect_err(|_| {
+            self.service.metrics().connection_refused();
+            // One client can do this thousands of times a second.
+            let (now_ns, said) = (coarse_ns(), self.crowded_ns.get());
+            if said.is_none_or(|said_ns| now_ns.saturating_sub(said_ns) > CROWDED_EVERY_NS) {
+                self.crowded_ns.set(Some(now_ns));
+                let client = addr.to_canonical();
+                let most = bound.connections.unwrap_or(0);
+                tracing::warn!(%client, most, "connections refused: this client has as many as it may");
+            }
+        })
+    }
+
     /// Closes the connections of those who have been banned since the last call.
     fn close_banned(&self) {
         self.clients.end_those_told();
@@ -277,7 +307,8 @@ async fn main(plan: &mut WorkerPlan) {
     let quic = plan.quic.clone();
     let quic = quic.map(|quic| Quic::new(quic, plan.index, prefix));
     let serving = plan.serving.clone();
-    let worker = Worker::new(serving, (plan.parts)(), quic, plan.expelled.clone());
+    let (open, expelled) = (plan.open.clone(), plan.expelled.clone());
+    let worker = Worker::new(serving, (plan.parts)(), quic, open, expelled);
     let sockets: io::Result<Vec<_>> = plan.sockets.iter().map(ListenSocket::try_clone).collect();
     match sockets {
         Ok(sockets) => worker.listen(sockets),

@@ -172,7 +172,9 @@ fn silent_clients_take_no_place_in_handshakes() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits can be read");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("up to the hard limit");
     let upstream = Upstream::ok();
-    let edge = Setup::new(upstream.address).start();
+    let edge = Setup::new(upstream.address)
+        .section("bounds", "connections_per_address = \"off\"")
+        .start();
     let silent: Vec<Client> = (0..600).map(|_| Client::plain(edge.https)).collect();
     let mut slow: Vec<Client> = (0..600).map(|_| Client::plain(edge.https)).collect();
     for client in &mut slow {

@@ -18,6 +18,7 @@ mod cache;
 mod client_certificates;
 mod compression;
 mod config;
+mod crowds;
 mod files;
 mod forwarding;
 mod headers;

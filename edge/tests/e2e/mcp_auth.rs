@@ -144,7 +144,8 @@ fn scopes_of_methods_and_of_tools() {
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let response = edge.plain().exchange(rpc("/mcp", &headers, &body));
         let challenge = response.header("www-authenticate").unwrap_or_default();
-        if response.status != 200 {
+        // 503 as long as the keys are being fetched.
+        if ![200, 503].contains(&response.status) {
             assert_eq!(
                 response.json()["error"]["code"],
                 -32003,

@@ -26,7 +26,9 @@ fn two_thousand_streams_on_one_worker() {
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
         .expect("the soft limit may rise to the hard one");
     let demo = Demo::start();
-    let edge = Setup::new(demo.address).start();
+    let edge = Setup::new(demo.address)
+        .section("bounds", "connections_per_address = \"off\"")
+        .start();
     let pid = edge.process.pid();
     let config = tls_config(&edge.authority().roots(), ALPN_H1);
     let address = edge.https;

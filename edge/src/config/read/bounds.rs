@@ -1,7 +1,9 @@
 //! `[bounds]`: sizes and counts nothing may exceed.
 
-use crate::config::Bounds;
+use crate::cidr::Cidr;
 use crate::config::table::Table;
+use crate::config::value::parse_cidr;
+use crate::config::{Bounds, PerAddress};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -22,6 +24,25 @@ pub(super) fn read(table: &Table<'_>) -> Bounds {
         streams: count("streams", 128, 1..=10_000) as u32,
         requests_per_connection: count("requests_per_connection", 10_000, 1..=1_000_000_000),
         body_rate: body_rate(table),
+    }
+}
+
+/// An office behind one address, each of its browsers with half a dozen connections.
+const PER_ADDRESS_DEFAULT: u64 = 1024;
+const PER_ADDRESS_MOST: u64 = 65_535;
+
+/// The bound per address; `others` are networks that it is not for, beside those it names.
+pub(super) fn per_address(table: &Table<'_>, others: &[&[Cidr]]) -> PerAddress {
+    let key = "connections_per_address";
+    let networks = "a list of networks such as [\"10.0.0.0/8\"]";
+    let mut exempt = table.list_of("connections_exempt", networks, parse_cidr);
+    exempt.extend(others.iter().copied().flatten());
+    PerAddress {
+        connections: match table.item(key) {
+            Some(item) if item.is("off") => None,
+            _ => Some(table.integer(key, PER_ADDRESS_DEFAULT, 1..=PER_ADDRESS_MOST) as u32),
+        },
+        exempt,
     }
 }
 

@@ -18,7 +18,6 @@ pub(super) fn read(table: &Table<'_>) -> Quic {
     let quic = Quic {
         retry: retry.unwrap_or(RetryPolicy::Auto),
         retry_above: table.integer("retry_above", 100, 0..=1024) as u32,
-        connections_per_address: table.integer("connections_per_address", 256, 1..=65535) as u32,
         idle_timeout: table.duration("idle_timeout", 60 * SECOND, SECOND..=HOUR),
         // Address translators forget a quiet flow after half a minute (RFC 9308 §3.2).
         keep_alive: table.duration_or_off("keep_alive", 20 * SECOND, SECOND..=HOUR),

@@ -42,6 +42,10 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
     let forwarding = forwarding::read(&top.table("forwarding", FORWARDING));
     sockets.check_trusted(&listen_table, &forwarding.trusted);
     let (limit, penalty) = limit::read(&top.table("limit", LIMIT));
+    let shield = shield::read(&top.table("shield", SHIELD), machine);
+    let bounds_table = top.table("bounds", BOUNDS);
+    let let_in = [&forwarding.trusted[..], &shield.allow[..]];
+    let per_address = bounds::per_address(&bounds_table, &let_in);
     let cpus = (machine.cpus)() as u64;
     let config = Config {
         workers: top.integer("workers", cpus.clamp(1, WORKERS_MAX), 1..=WORKERS_MAX) as usize,
@@ -53,10 +57,11 @@ pub(in crate::config) fn read(report: &Report<'_>, machine: Machine) -> Option<(
         timeouts: timeouts::read(&top.table("timeouts", TIMEOUTS)),
         tls: tls::read(&top.table("tls", TLS)),
         quic: quic::read(&top.table("quic", QUIC)),
-        bounds: bounds::read(&top.table("bounds", BOUNDS)),
+        bounds: bounds::read(&bounds_table),
+        per_address,
         limit,
         penalty,
-        shield: shield::read(&top.table("shield", SHIELD), machine),
+        shield,
         log: log::read(&top.table("log", LOG)),
         trace: trace::read(&top),
         metrics: metrics.map(toml::Spanned::into_inner),

@@ -129,12 +129,6 @@ pub(in crate::config) const QUIC: Schema = Schema {
             "handshakes under way per worker beyond which \"auto\" asks for proof",
         ),
         key(
-            "connections_per_address",
-            Kind::Integer(1, 65535),
-            Is("256"),
-            "connections of one address, over all workers",
-        ),
-        key(
             "idle_timeout",
             Kind::Duration,
             Is("60s"),
@@ -289,6 +283,18 @@ pub(in crate::config) const BOUNDS: Schema = Schema {
             Kind::Integer(1, 1_000_000),
             Is("65536"),
             "of clients",
+        ),
+        key(
+            "connections_per_address",
+            Kind::Any(&[Kind::Integer(1, 65_535), Kind::OFF]),
+            Is("1024"),
+            "of one client, TCP and QUIC together, over all workers",
+        ),
+        key(
+            "connections_exempt",
+            Kind::TEXTS,
+            Is("[]"),
+            "networks that have no such bound",
         ),
         key(
             "streams",

@@ -221,10 +221,6 @@ fn the_table_of_bounds_is_what_is_enforced() {
     expect("`drain`", &[("timeouts", "drain", long)]);
     expect("`retry_above`", &[("quic", "retry_above", many)]);
     expect(
-        "`connections_per_address`",
-        &[("quic", "connections_per_address", many)],
-    );
-    expect(
         "`quic.idle_timeout`, `quic.keep_alive`",
         &[("quic", "idle_timeout", long), ("quic", "keep_alive", long)],
     );
@@ -283,6 +279,10 @@ fn the_table_of_bounds_is_what_is_enforced() {
     );
     expect("`wait`", &[(cache, "wait", long)]);
     expect("`bounds.connections`", &[("bounds", "connections", many)]);
+    expect(
+        "`connections_per_address`",
+        &[("bounds", "connections_per_address", many)],
+    );
     expect("`streams`", &[("bounds", "streams", many)]);
     expect(
         "`requests_per_connection`",

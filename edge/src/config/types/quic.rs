@@ -9,8 +9,6 @@ pub struct Quic {
     pub retry: RetryPolicy,
     /// Handshakes under way per worker beyond which [`RetryPolicy::Auto`] asks for proof.
     pub retry_above: u32,
-    /// Connections of one client address (IPv6: per prefix).
-    pub connections_per_address: u32,
     /// A connection from which nothing has come for so long is gone.
     pub idle_timeout: Duration,
     /// How often a quiet connection is asked for a sign of life; `None` never.

@@ -6,6 +6,7 @@ pub(super) const REQUESTS: &str = "edge_requests_total";
 pub(super) const REQUEST_DURATION: &str = "edge_request_duration_seconds";
 pub(super) const UPSTREAM_HEAD: &str = "edge_upstream_head_seconds";
 pub(super) const CONNECTIONS: &str = "edge_connections";
+pub(super) const CONNECTIONS_REFUSED: &str = "edge_connections_refused_total";
 pub(super) const CONNECTIONS_TOTAL: &str = "edge_connections_total";
 pub(super) const STREAMS: &str = "edge_streams";
 pub(super) const EVENT_KEEP_ALIVES: &str = "edge_event_keep_alives_total";
@@ -75,7 +76,7 @@ pub(super) const SHIELD_BANS_HELP: &str = "Bans in force in the kernel.";
 pub(super) const SHIELD_SAMPLES_LOST_HELP: &str =
     "Samples of dropped packets that were lost because they were not taken in time.";
 
-const COUNTERS: [(&str, &str); 26] = [
+const COUNTERS: [(&str, &str); 27] = [
     (
         REQUESTS,
         "Finished requests; labels say none where no route matched or no upstream was asked.",
@@ -83,6 +84,10 @@ const COUNTERS: [(&str, &str); 26] = [
     (
         CONNECTIONS_TOTAL,
         "Client connections accepted, TLS handshake done.",
+    ),
+    (
+        CONNECTIONS_REFUSED,
+        "TCP connections closed at once because their client had as many as it may.",
     ),
     (
         CACHE_REQUESTS,

@@ -28,6 +28,7 @@ pub struct WorkerMetrics {
     routes: RefCell<Vec<Rc<RouteRequests>>>,
     upstreams: RefCell<Vec<Rc<UpstreamMetrics>>>,
     connections: [ConnectionMetrics; 3],
+    refused: LocalCounter,
     handshakes: Vec<LocalCounter>,
     streams: LocalGauge,
     keep_alives: LocalCounter,
@@ -65,6 +66,7 @@ impl WorkerMetrics {
             keep_alives: counter(describe::EVENT_KEEP_ALIVES, &[]),
             bytes_in: bytes("in"),
             bytes_out: bytes("out"),
+            refused: counter(describe::CONNECTIONS_REFUSED, &[]),
             limited: counter(describe::LIMITED, &[]),
             mcp: McpMetrics::new(&shared),
             cache: CacheMetrics::new(&shared),
@@ -142,6 +144,11 @@ impl WorkerMetrics {
         self.keep_alives.add(1);
     }
 
+    /// Counts a connection that was closed because its client had as many as it may.
+    pub fn connection_refused(&self) {
+        self.refused.add(1);
+    }
+
     /// Counts a request answered 429.
     pub fn limited(&self) {
         self.limited.add(1);
@@ -198,6 +205,7 @@ impl WorkerMetrics {
             &self.bytes_in,
             &self.bytes_out,
             &self.limited,
+            &self.refused,
         ];
         for counter in plain.into_iter().chain(&self.handshakes) {
             counter.flush();

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::config::Config;
-use crate::limit::{Expelled, Spared};
+use crate::limit::{Connections, Expelled, Spared};
 use crate::observe::access::{AccessTarget, AccessWriter};
 use crate::observe::metrics::Scrape;
 use crate::observe::testing;
@@ -51,7 +51,8 @@ impl Workers {
         let spans = SpanExporter::new(metrics.clone());
         let (phase, _) = watch::channel(Phase::Serve);
         let serving = Serving::new(Snapshot::new(config, None), tls, keys.as_ref());
-        let quic = keys.map(QuicPlan::new);
+        let open = Connections::default();
+        let quic = keys.map(|keys| QuicPlan::new(keys, open.clone()));
         let (mut fail, mut threads) = (Vec::new(), Vec::new());
         for (index, sockets) in sockets.into_iter().enumerate() {
             let (log, spans, own) = (log.output(), spans.output(), metrics.clone());
@@ -71,6 +72,7 @@ impl Workers {
                 index,
                 cpu: None,
                 quic: quic.clone(),
+                open: open.clone(),
                 sockets,
                 serving: serving.clone(),
                 parts: Box::new(parts),

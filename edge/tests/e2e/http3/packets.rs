@@ -36,7 +36,7 @@ fn connections_of_an_address_are_bounded_over_all_workers() {
     let demo = Demo::start();
     let mut edge = Setup::new(demo.address)
         .top("workers = 2")
-        .section("quic", "connections_per_address = 3")
+        .section("bounds", "connections_per_address = 3")
         .start();
     let inside = scenario(&edge, "crowd", &["16"]);
     assert_eq!(inside, serde_json::json!([3, 3]));
