@@ -147,7 +147,9 @@ fn types(section: &mut Section, scope: &Scope<'_>, notes: &mut Notes) -> Vec<Str
         notes.leave(section, table, "the types that are known stay so");
     }
     let mut rules = Vec::new();
-    for entry in own.unwrap_or_default() {
+    // What nginx comes with says no more than is known here, but for what nobody uses any more.
+    let is_stock = table.is_some_and(|table| table.file.ends_with("mime.types"));
+    for entry in own.unwrap_or_default().iter().filter(|_| !is_stock) {
         let differs = |extension: &&String| {
             let known = type_of_extension(&extension.to_ascii_lowercase());
             let known = known.and_then(|known| known.split(';').next());

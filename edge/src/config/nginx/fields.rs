@@ -10,6 +10,8 @@ use super::variables::template;
 pub(super) struct Rules {
     request: Vec<String>,
     response: Vec<String>,
+    /// There is a `Cache-Control` already, from `expires`, which stays beside others.
+    pub(super) expires: bool,
 }
 
 impl Rules {
@@ -30,12 +32,20 @@ impl Rules {
             "proxy_set_header" if is_default_request(name, value) => {}
             "proxy_set_header" if value.is_empty() => self.request.push(format!("-{name}")),
             "add_header" | "proxy_set_header" => match template(value, server_name) {
+                Ok(value) if directive.name == "add_header" && value.contains("{user}") => {
+                    let reason = "who asks is not known yet when answers are prepared";
+                    notes.leave(section, directive, reason);
+                }
                 Ok(value) => {
+                    let adds = self.expires
+                        && directive.name == "add_header"
+                        && name.eq_ignore_ascii_case("cache-control");
                     let rules = match &*directive.name {
                         "add_header" => &mut self.response,
                         _ => &mut self.request,
                     };
-                    rules.push(format!("{name}: {value}"));
+                    let plus = if adds { "+" } else { "" };
+                    rules.push(format!("{plus}{name}: {value}"));
                 }
                 Err(variable) => {
                     let reason = format!("{variable} has no counterpart");

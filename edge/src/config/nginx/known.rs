@@ -12,11 +12,25 @@ pub(super) enum Fate {
 /// Looks a directive up; `None` for one that is not known at all.
 pub(super) fn fate(name: &str) -> Option<Fate> {
     let named = |names: &[&str]| names.contains(&name);
+    // What an application behind another protocol is told: the pass itself has its comment.
+    let foreign = ["fastcgi_", "uwsgi_", "scgi_", "grpc_", "memcached_"];
+    let is_foreign = foreign.iter().any(|start| name.starts_with(start));
+    if is_foreign && !is_pass(name) {
+        return Some(Fate::Needless);
+    }
     if named(NEEDLESS) {
         return Some(Fate::Needless);
     }
     let reasons = MISSING.iter().find(|(names, _)| named(names));
     reasons.map(|(_, reason)| Fate::Missing(reason))
+}
+
+/// Whether a directive hands requests to something else.
+pub(super) fn is_pass(name: &str) -> bool {
+    matches!(
+        name,
+        "proxy_pass" | "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass"
+    )
 }
 
 const NEEDLESS: &[&str] = &[
@@ -165,12 +179,23 @@ const MISSING: &[(&[&str], &str)] = &[
         "[trace] sends spans to a collector over HTTP",
     ),
     (
-        &["error_page", "proxy_intercept_errors"],
-        "pages are files here: see `error_pages`",
+        &["error_page"],
+        "pages are files of a host: see `error_pages`",
     ),
     (
-        &["auth_jwt"],
-        "tokens are checked on routes with `mcp`, see docs/mcp.md",
+        &["proxy_intercept_errors"],
+        "what a server says of an error passes; `error_pages` are for the edge's own answers",
+    ),
+    (
+        &[
+            "auth_jwt",
+            "auth_jwt_key_file",
+            "auth_jwt_key_request",
+            "auth_jwt_leeway",
+            "auth_jwt_claim_set",
+            "auth_jwt_require",
+        ],
+        "nobody checks tokens here until [host.route.jwt] names their issuer, see docs/auth.md",
     ),
     (&["autoindex"], "directories are never listed"),
     (
@@ -186,14 +211,26 @@ const MISSING: &[(&[&str], &str)] = &[
         "conditions have no counterpart; write routes with `methods`, `headers`, `regex`",
     ),
     (
-        &[
-            "fastcgi_pass",
-            "uwsgi_pass",
-            "scgi_pass",
-            "grpc_pass",
-            "memcached_pass",
-        ],
-        "upstreams speak HTTP/1.1; run the application behind an HTTP server",
+        &["fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"],
+        "upstreams speak HTTP; run the application behind an HTTP server",
+    ),
+    (&["grpc_pass"], "write an upstream with `protocol = \"h2\"`"),
+    (
+        &["hash"],
+        "servers are picked by the client's address, or by one field: `hash_field`",
+    ),
+    (
+        &["satisfy"],
+        "whoever asks must satisfy all that the route asks for",
+    ),
+    (&["limit_except"], "write a route with `methods`"),
+    (
+        &["proxy_ignore_headers"],
+        "what answers say of storing them is obeyed",
+    ),
+    (
+        &["proxy_cache_purge"],
+        "nothing is purged; a reload empties the store",
     ),
     (
         &["log_format"],

@@ -7,8 +7,10 @@ use super::auth;
 use super::content;
 use super::document::Section;
 use super::fields::Rules;
+use super::known;
 use super::limits::Limits;
 use super::notes::Notes;
+use super::rewrite;
 use super::scope::Scope;
 use super::secure;
 use super::tree::Directive;
@@ -51,8 +53,17 @@ impl<'c> Routes<'c> {
         let scope = outer.inner(block);
         let mut section = Section::new("[[host.route]]");
         match matcher(location) {
-            // Services that are asked stand in the routes that ask them.
-            _ if auth::is_internal(location) => {}
+            // Clients get nothing there, whatever other routes would take it.
+            Ok((key, pattern)) if auth::is_internal(location) => {
+                let id = format!("{key} {pattern}");
+                if !self.taken.contains(&id) {
+                    section.text(key, &pattern);
+                    section.comment("`internal`: only nginx itself asked for it");
+                    section.raw("respond", "404");
+                    self.taken.push(id);
+                    self.sections.push(section);
+                }
+            }
             Ok((key, pattern)) => {
                 let id = format!("{key} {pattern}");
                 if self.taken.contains(&id) {
@@ -132,12 +143,19 @@ impl<'c> Routes<'c> {
     /// Fills a route in; `false` when there is nothing it could do.
     fn fill(&mut self, section: &mut Section, key: &str, pattern: &str, scope: &Scope<'_>) -> bool {
         section.text(key, pattern);
+        let expires = scope.find("expires");
         let mut rules = Rules::default();
+        rules.expires = expires.is_some_and(|expires| expires.arg() != "off");
         let mut acts = false;
         let mut passes = false;
+        let groups = rewrite::groups(key, pattern);
+        let pass = scope.own().iter().find(|d| d.name == "proxy_pass");
+        let rewritten = pass.and_then(|pass| rewrite::of_prefix(scope.own(), pass, key, pattern));
         for directive in scope.own() {
+            let directive = &rewrite::plain(directive, &groups, pass);
             match &*directive.name {
                 "location" => {}
+                "rewrite" if rewritten.is_some() => {}
                 "proxy_connect_timeout" | "proxy_send_timeout" | "proxy_read_timeout" => {}
                 "proxy_pass" | "return" if acts => {
                     self.notes
@@ -164,6 +182,19 @@ impl<'c> Routes<'c> {
                 _ => self.notes.rest(section, directive),
             }
         }
+        // What was meant to answer must not be answered by files or by another route.
+        let meant =
+            |directive: &Directive| known::is_pass(&directive.name) || directive.name == "return";
+        if !acts && scope.own().iter().any(meant) {
+            section.comment("what answers here could not be carried over");
+            section.raw("respond", "502");
+            acts = true;
+        }
+        match rewritten.filter(|_| passes) {
+            Some(base) if base.is_empty() => section.raw("strip_prefix", "true"),
+            Some(base) => section.text("rewrite", &format!("{base}{{rest}}")),
+            None => {}
+        }
         if !acts {
             acts = content::files(section, key, pattern, scope, self.notes);
         }
@@ -187,9 +218,6 @@ impl<'c> Routes<'c> {
         scope: &Scope<'_>,
     ) -> Result<(), String> {
         let url = directive.arg();
-        if url.contains('$') {
-            return Err("an upstream cannot be picked by variables".to_owned());
-        }
         let (rest, is_tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
             (Some(rest), _) => (rest, false),
             (_, Some(rest)) => (rest, true),
@@ -202,10 +230,16 @@ impl<'c> Routes<'c> {
                 None => (format!("unix:{path}"), ""),
             },
             None => {
-                let at = rest.find('/').unwrap_or(rest.len());
+                let ends = ["/", "$request_uri", "$uri"];
+                let at = ends.iter().filter_map(|end| rest.find(end)).min();
+                let at = at.unwrap_or(rest.len());
                 (rest[..at].to_owned(), &rest[at..])
             }
         };
+        if server.contains('$') {
+            return Err("an upstream cannot be picked by variables".to_owned());
+        }
+        let made = rewrite::path(uri, key, self.server_name)?;
         if is_tls && server.starts_with("unix:") {
             return Err("a Unix socket is not reached over TLS".to_owned());
         }
@@ -228,7 +262,8 @@ impl<'c> Routes<'c> {
         }
         let prefix = uri.strip_suffix('/').unwrap_or(uri);
         match key {
-            _ if uri.is_empty() => {}
+            _ if uri.is_empty() || uri == "$request_uri" => {}
+            _ if uri.contains('$') => section.text("rewrite", &made),
             "path" if prefix == pattern.trim_end_matches('/') => {}
             "path" if prefix.is_empty() => section.raw("strip_prefix", "true"),
             "path" => section.text("rewrite", &format!("{prefix}{{rest}}")),

@@ -14,6 +14,8 @@ mod limits;
 mod listen;
 mod location;
 mod notes;
+mod pages;
+mod rewrite;
 mod scope;
 mod secure;
 mod server;
@@ -24,6 +26,8 @@ mod values;
 mod variables;
 mod whole;
 
+#[cfg(test)]
+mod published;
 #[cfg(test)]
 mod tests;
 

@@ -25,8 +25,14 @@ impl Notes {
 
     /// What becomes of a directive that nobody looked at.
     pub(super) fn rest(&mut self, section: &mut Section, directive: &Directive) {
+        let arg = directive.arg();
         match fate(&directive.name) {
             Some(Fate::Needless) => {}
+            // Upgrades are spliced without it; to satisfy all is the only way there is.
+            _ if matches!(
+                (&*directive.name, arg),
+                ("map", "$http_upgrade") | ("satisfy", "all")
+            ) => {}
             // What is not done here and was switched off there.
             Some(Fate::Missing(_)) if directive.args == ["off"] => {}
             Some(Fate::Missing(reason)) => self.leave(section, directive, reason),

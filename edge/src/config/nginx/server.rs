@@ -11,6 +11,7 @@ use super::limits::Limits;
 use super::listen::Listen;
 use super::location::Routes;
 use super::notes::Notes;
+use super::pages::pages;
 use super::scope::Scope;
 use super::secure;
 use super::tree::Directive;
@@ -131,6 +132,7 @@ impl<'a> Server<'a> {
                     || access(directive, &mut section, notes);
             }
         }
+        pages(&mut section, &self.scope, notes);
         if self.passes() && self.scope.find("client_max_body_size").is_none() {
             section.text("max_body", BODY_MAX_DEFAULT);
         }
@@ -178,6 +180,12 @@ impl<'a> Server<'a> {
         if let (Some(chain), Some(key)) = (chains.first(), keys.first()) {
             section.text("certificate", chain.arg());
             section.text("key", key.arg());
+        }
+        if let Some(verify) = self.scope.find("ssl_verify_client")
+            && verify.arg() == "optional_no_ca"
+        {
+            let reason = "certificates are judged by `client_ca`, or not asked for";
+            notes.leave(section, verify, reason);
         }
         for more in chains.iter().skip(1) {
             notes.leave(section, more, "a host has one certificate");
@@ -236,6 +244,7 @@ const HANDLED: &[&str] = &[
     "set_real_ip_from",
     "real_ip_header",
     "real_ip_recursive",
+    "error_page",
 ];
 
 /// A server name as ours are; an expression has no counterpart and is no name.

@@ -46,6 +46,8 @@ fn variable(name: &str, server_name: &str) -> Option<String> {
         "remote_port" => "{client_port}",
         "request_method" => "{method}",
         "request_id" => "{request_id}",
+        // Whom the route has made sure of; nginx passes on what clients say.
+        "remote_user" => "{user}",
         "ssl_protocol" => "{tls_version}",
         "server_name" => server_name,
         _ => {

@@ -9,6 +9,7 @@ use super::document::Section;
 use super::limits::Limits;
 use super::listen::merged;
 use super::notes::Notes;
+use super::rewrite::simplified;
 use super::scope::Scope;
 use super::secure;
 use super::server::Server;
@@ -22,7 +23,7 @@ const MAIN: &[&str] = &["worker_processes", "env", "stream", "mail"];
 pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing]) -> Imported {
     let mut http = Vec::new();
     let mut main = Vec::new();
-    for directive in trees {
+    for directive in &simplified(trees) {
         match (&*directive.name, &directive.block) {
             ("http", Some(block)) => http.extend(block.iter().cloned()),
             (name, _) if MAIN.contains(&name) => main.push(directive.clone()),
@@ -157,6 +158,7 @@ const HANDLED: &[&str] = &[
     "real_ip_header",
     "real_ip_recursive",
     "quic_retry",
+    "error_page",
 ];
 
 fn is_zone(name: &str) -> bool {
@@ -249,9 +251,14 @@ fn forwarding(http: &Scope<'_>, servers: &[Server<'_>]) -> Section {
     if !trusted.is_empty() {
         section.list("trusted", &trusted.into_iter().collect::<Vec<_>>());
         let field = scopes().find_map(|scope| scope.find("real_ip_header"));
-        match field.map_or("X-Real-IP", Directive::arg) {
-            "proxy_protocol" => {}
-            field => section.text("client_field", field),
+        let field = field.map_or("X-Real-IP", Directive::arg);
+        let known = ["X-Forwarded-For", "X-Real-IP", "Forwarded"];
+        match known.iter().find(|known| known.eq_ignore_ascii_case(field)) {
+            Some(known) => section.text("client_field", known),
+            None if field.eq_ignore_ascii_case("proxy_protocol") => {}
+            None => section.comment(format!(
+                "clients are known by X-Forwarded-For instead of {field}: proxies send both"
+            )),
         }
     }
     section

@@ -1,0 +1,157 @@
+//! Files as they are published: guides for WordPress and Nextcloud, single-page applications, Jenkins.
+
+use std::path::Path;
+
+use super::import;
+use super::tests::{comments, converted, sample};
+use crate::config::{Action, Config, FilesAction, LimitKey, PathMatch, Policy, Rewrite, Route};
+
+fn route<'a>(config: &'a Config, path: &str) -> &'a Route {
+    let mut routes = config.hosts.iter().flat_map(|host| &host.routes);
+    let found = routes.find(|route| match &route.when.path {
+        PathMatch::Prefix(known) | PathMatch::Exact(known) => known == path,
+        PathMatch::Regex(regex) => regex.as_str() == path,
+    });
+    found.unwrap_or_else(|| panic!("no route for {path}"))
+}
+
+/// The status that the edge itself answers with.
+fn answer(route: &Route) -> Option<u16> {
+    match &route.action {
+        Action::Respond(answer) => Some(answer.status.as_u16()),
+        _ => None,
+    }
+}
+
+fn files(route: &Route) -> Option<&FilesAction> {
+    match &route.action {
+        Action::Files(files) => Some(files),
+        _ => None,
+    }
+}
+
+fn rewrite(route: &Route) -> &Rewrite {
+    match &route.action {
+        Action::Proxy(action) => &action.rewrite,
+        action => panic!("{action:?}"),
+    }
+}
+
+#[test]
+fn every_file_becomes_a_configuration_and_nothing_is_dropped_unsaid() {
+    let mut count = 0;
+    for file in std::fs::read_dir(sample("published")).expect("they are there") {
+        let name = file.expect("a file").file_name();
+        let (text, left_out, _) = converted(&format!("published/{}", name.to_string_lossy()));
+        assert_eq!(left_out, comments(&text), "{text}");
+        assert!(!text.contains("not known to the conversion"), "{text}");
+        count += 1;
+    }
+    assert!(count >= 10, "{count}");
+}
+
+/// What PHP would have answered must not be answered with its source.
+#[test]
+fn what_cannot_be_carried_over_is_not_left_to_files() {
+    let (text, _, config) = converted("published/wordpress.conf");
+    assert_eq!(answer(route(&config, r"\.php$")), Some(502), "{text}");
+    assert!(files(route(&config, "/")).is_some());
+    assert_eq!(answer(route(&config, "/xmlrpc.php")), Some(403));
+    assert_eq!(answer(route(&config, "/50x.html")), Some(404), "internal");
+    let (_, _, config) = converted("published/sse.conf");
+    assert_eq!(answer(route(&config, "/files")), Some(404), "internal");
+    let (_, _, config) = converted("published/mtls-grpc.conf");
+    assert_eq!(answer(route(&config, "/helloworld.Greeter")), Some(502));
+}
+
+#[test]
+fn a_page_with_its_api() {
+    let (text, _, config) = converted("published/spa-api.conf");
+    let api = route(&config, "/api");
+    assert_eq!(rewrite(api), &Rewrite::StripPrefix);
+    assert!(text.contains("request_headers = [\"Host: api\"]"), "{text}");
+    assert_eq!(api.body_bytes_max, Some(20 << 20));
+    let limits: Vec<_> = api.limits.iter().map(|limit| &limit.key).collect();
+    assert_eq!(limits, [&LimitKey::Address, &LimitKey::Address]);
+    assert_eq!(api.limits[0].rate.map(|rate| rate.burst), Some(41));
+    assert_eq!(api.limits[1].concurrent, Some(10));
+    let upstream = &config.upstreams[api.action.upstream().expect("it has one").0];
+    assert!(upstream.servers[2].backup && upstream.servers[0].weight == 3);
+    assert_eq!(
+        files(route(&config, "/")).and_then(|f| f.fallback.as_deref()),
+        Some("index.html")
+    );
+    // nginx sends both: what `expires` makes and what is added.
+    assert!(
+        text.contains("\"+Cache-Control: public, immutable\""),
+        "{text}"
+    );
+    let upgrades = text.matches("$connection_upgrade").count();
+    assert_eq!(upgrades, 0, "nothing is lost with it: {text}");
+}
+
+#[test]
+fn paths_made_anew_and_servers_picked() {
+    let (text, _, config) = converted("published/cloudflare.conf");
+    assert_eq!(
+        rewrite(route(&config, "/api")),
+        &Rewrite::StripPrefix,
+        "{text}"
+    );
+    assert!(text.contains("rewrite = \"/old{rest}\""), "{text}");
+    assert_eq!(rewrite(route(&config, "/whole")), &Rewrite::Keep);
+    assert!(config.listen.close_unknown);
+    assert_eq!(answer(route(&config, "/gone")), Some(410));
+    // Cloudflare says who asks in X-Forwarded-For too.
+    assert_eq!(config.forwarding.trusted.len(), 2);
+    assert!(text.contains("instead of CF-Connecting-IP"), "{text}");
+    let (text, _, config) = converted("published/cache.conf");
+    assert!(text.contains("rewrite = \"/resize/{1}/{2}\""), "{text}");
+    assert!(config.hosts[0].routes.iter().any(|route| matches!(
+        &route.action,
+        Action::Proxy(action) if action.cache.is_some()
+    )));
+    let (text, _, config) = converted("published/sse.conf");
+    assert!(
+        text.contains("request_headers = [\"X-Tenant: {1}\"]"),
+        "{text}"
+    );
+    let mut upstreams = config.upstreams.iter();
+    let mcp = upstreams.find(|upstream| upstream.name == "mcp");
+    let expected = Policy::HashField("mcp-session-id".to_owned());
+    assert_eq!(mcp.map(|mcp| &mcp.policy), Some(&expected));
+}
+
+#[test]
+fn pages_for_errors_are_those_that_are_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let errors = dir.path().join("errors");
+    std::fs::create_dir(&errors).expect("our own");
+    for name in ["404.html", "50x.html"] {
+        std::fs::write(errors.join(name), "<h1>no</h1>").expect("our own");
+    }
+    let root = dir.path().display();
+    let text = format!(
+        "server {{ listen 80; server_name a.example; root {root}/none;\n\
+         error_page 404 /404.html;\nerror_page 500 502 /50x.html;\nerror_page 403 /403.html;\n\
+         error_page 401 = @login;\nerror_page 405 =200 /index.html;\n\
+         location = /404.html {{ root {root}/errors; internal; }}\n\
+         location = /50x.html {{ alias {root}/errors/50x.html; }}\n\
+         location / {{ proxy_pass http://127.0.0.1:8000; }} }}"
+    );
+    let file = dir.path().join("nginx.conf");
+    std::fs::write(&file, text).expect("our own");
+    let imported = import(&[file]).expect("nginx reads it");
+    let text = &imported.toml;
+    let config = Config::parse(text, Path::new("edge.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    let statuses: Vec<u16> = config.hosts[0]
+        .error_pages
+        .iter()
+        .map(|page| page.first)
+        .collect();
+    assert_eq!(statuses, [404, 500, 502], "{text}");
+    assert!(text.contains("403.html is not on this machine"), "{text}");
+    assert!(text.contains("(the status stays what it is)"), "{text}");
+    assert_eq!(imported.left_out, comments(text));
+}
