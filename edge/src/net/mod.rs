@@ -5,6 +5,7 @@
 //! here can be cancelled by dropping a future: a socket that goes away shuts its descriptor down,
 //! which completes whatever is still under way.
 
+mod appetite;
 mod beneath;
 mod file;
 mod listener;
@@ -18,6 +19,7 @@ mod timer;
 mod transport;
 mod udp;
 
+pub use appetite::Appetite;
 pub use beneath::{FileRead, OpenFile};
 pub use file::SpoolFile;
 pub use listener::{Accepted, Listener};

@@ -134,8 +134,8 @@ impl Transport for Socket {
         let operation = self.receiving.get_or_insert_with(|| {
             let bytes = match expect {
                 Expect::End => RECV_BYTES_LITTLE,
-                Expect::Trickle if self.recv_bytes == RECV_BYTES => RECV_BYTES_LITTLE,
-                Expect::Trickle => self.recv_bytes,
+                Expect::Trickle(_) if self.recv_bytes == RECV_BYTES => RECV_BYTES_LITTLE,
+                Expect::Trickle(most) => self.recv_bytes.min(most),
                 Expect::Message => self.recv_bytes,
             };
             // Buffers have grown where bytes come faster than they are read.

@@ -10,8 +10,8 @@ use bytes::BytesMut;
 pub enum Expect {
     /// Nothing but the end of the connection: the smallest buffer.
     End,
-    /// Little at a time, as in an event stream, unless it turns out to be much.
-    Trickle,
+    /// Little at a time, as in an event stream, unless it turns out to be much; so much at most.
+    Trickle(usize),
     /// The next message.
     Message,
 }

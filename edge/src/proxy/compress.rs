@@ -183,6 +183,8 @@ fn weaken(fields: &mut Fields) {
 }
 
 impl<D: Downstream> Downstream for Outlet<'_, D> {
+    const AHEAD_BYTES: usize = D::AHEAD_BYTES;
+
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
         self.client.poll_body(cx)
     }

@@ -14,10 +14,10 @@ use super::account::Record;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::reply::push_date;
-use crate::clock::monotonic_ns;
+use crate::clock::{coarse_ns, monotonic_ns};
 use crate::content::Span;
 use crate::message::{Name, ResponseHead};
-use crate::net::{FileRead, OpenFile};
+use crate::net::{Appetite, FileRead, OpenFile};
 
 /// What is read of a file, or sent of memory, at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -66,18 +66,18 @@ impl Content {
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Option<Bytes>>> {
         let data = match (self.parts.front_mut(), &self.file) {
             (None, _) => return Poll::Ready(Ok(None)),
             (Some(Part::Memory(bytes)), _) => {
-                let data = bytes.split_to(bytes.len().min(CHUNK_BYTES));
+                let data = bytes.split_to(bytes.len().min(most));
                 if bytes.is_empty() {
                     self.parts.pop_front();
                 }
                 data
             }
             (Some(Part::File(span)), Some(file)) => {
-                let most = span.len.min(CHUNK_BYTES as u64) as usize;
+                let most = span.len.min(most as u64) as usize;
                 let start = || file.read(span.first, most);
                 let reading = self.reading.get_or_insert_with(start);
                 let data = ready!(Pin::new(reading).poll(cx));
@@ -138,6 +138,7 @@ impl Proxy {
             sent: 0,
             active_ns: monotonic_ns(),
             seen: (0, 0),
+            appetite: Appetite::new(D::AHEAD_BYTES, coarse_ns()),
         };
         let sent = poll_fn(|cx| sending.poll(client, self, cx)).await;
         record.bytes_out += sending.sent;
@@ -161,6 +162,7 @@ struct Sending {
     /// When something moved last, and the state then.
     active_ns: u64,
     seen: (u64, usize),
+    appetite: Appetite,
 }
 
 impl Sending {
@@ -172,8 +174,10 @@ impl Sending {
     ) -> Poll<Result<(), Failure>> {
         loop {
             let mut starved = self.ended;
-            while !starved && client.queued() < proxy.bounds.buffer_bytes {
-                match self.content.poll_next(cx) {
+            let taken = self.sent.saturating_sub(client.queued() as u64);
+            let most = self.appetite.bytes(coarse_ns(), taken).min(CHUNK_BYTES);
+            while !starved && client.queued() < proxy.bounds.buffer_bytes.min(most) {
+                match self.content.poll_next(cx, most) {
                     Poll::Ready(Ok(Some(data))) => {
                         self.sent += data.len() as u64;
                         client.send_data(data);

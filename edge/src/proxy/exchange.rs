@@ -163,6 +163,9 @@ pub(super) fn client_gone() -> StatusCode {
 /// Sending only queues; nothing leaves before [`Downstream::poll_flush`], so that a head and the
 /// first bytes of its body share one write. The caller keeps the queue bounded.
 pub trait Downstream {
+    /// What is read at a time for a client that has not shown that it is fast: two TLS records.
+    const AHEAD_BYTES: usize = 32 * 1024;
+
     /// The next piece of the request body; `None` at its end.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>>;
 

@@ -146,6 +146,8 @@ impl Spool {
 }
 
 impl<D: Downstream> Downstream for Intake<'_, D> {
+    const AHEAD_BYTES: usize = D::AHEAD_BYTES;
+
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
         match &mut self.spool {
             None => self.poll_bounded(cx),

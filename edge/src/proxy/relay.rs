@@ -29,6 +29,7 @@ use super::rules::ResponseRules;
 use crate::clock::coarse_ns;
 use crate::mcp::KeepAlive;
 use crate::message::Version;
+use crate::net::Appetite;
 use crate::upstream::{Conn, UpstreamError};
 
 /// How a relay ended.
@@ -92,6 +93,7 @@ pub(super) struct Relay<'a, D> {
     body_is_sized: bool,
     tunnel: Option<Tunnel>,
     pace: Pace,
+    appetite: Appetite,
     /// When the side that is waited for last did something.
     active_ns: u64,
     client_queued: usize,
@@ -134,6 +136,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             body_is_sized: false,
             tunnel: None,
             pace: Pace::new(limits.body_rate, now_ns),
+            appetite: Appetite::new(D::AHEAD_BYTES, now_ns),
             active_ns: now_ns,
             client_queued: 0,
             progress: Progress::default(),

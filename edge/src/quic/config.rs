@@ -17,9 +17,9 @@ use crate::tls;
 const STREAM_WINDOW: u32 = 512 * 1024;
 /// Credit for request content of a whole connection.
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-/// Response bytes that a connection holds until the client has them: 160 Mbit/s over 100 ms. A
-/// client that acknowledges nothing costs this much and no more.
-const SEND_WINDOW: u64 = 2 * 1024 * 1024;
+/// Response bytes that a connection holds at most until the client has them: 160 Mbit/s over 100 ms.
+/// How many it may hold goes with the congestion window.
+pub const SEND_WINDOW: u64 = 2 * 1024 * 1024;
 /// Control and two for QPACK, and a few of kinds that are not known.
 const UNI_STREAMS: u32 = 8;
 /// Handshake bytes out of order: certificates of clients are not taken.

@@ -7,6 +7,6 @@ mod ids;
 mod keys;
 
 pub use admission::{Admission, Decision, Load};
-pub use config::{endpoint_config, server_config};
+pub use config::{SEND_WINDOW, endpoint_config, server_config};
 pub use ids::GENERATION;
 pub use keys::Keys;

@@ -102,13 +102,16 @@ impl Conn {
         }
     }
 
-    /// The next piece of the response body; `None` at its end.
+    /// The next piece of the response body; `None` at its end. No more than `most` bytes are asked of
+    /// a server.
     pub fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
+        most: usize,
     ) -> Poll<Result<Option<Frame>, UpstreamError>> {
         match self {
-            Conn::H1(conn) => conn.poll_body(cx),
+            Conn::H1(conn) => conn.poll_body(cx, most),
+            // What may come there is a matter of windows.
             Conn::H2(stream) => stream.poll_body(cx),
         }
     }

@@ -220,10 +220,11 @@ impl H1 {
         }
     }
 
-    /// The next piece of the response body; `None` at its end.
+    /// The next piece of the response body; `None` at its end. No more than `most` bytes are asked for.
     pub(super) fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
+        most: usize,
     ) -> Poll<Result<Option<Frame>, UpstreamError>> {
         loop {
             let decoder = self.response.as_mut().expect("the head came first");
@@ -234,7 +235,7 @@ impl H1 {
                 // The buffer is let go: a quiet stream holds no more than the next receive.
                 Decoded::More => self.input = BytesMut::new(),
             }
-            match ready!(self.socket.poll_recv(cx, Expect::Trickle)) {
+            match ready!(self.socket.poll_recv(cx, Expect::Trickle(most))) {
                 Ok(chunk) if !chunk.is_empty() => append(&mut self.input, chunk),
                 // A reset is no proper end, not even for a body that ends with the connection.
                 Err(_) => return Poll::Ready(Err(h1::BodyError::Truncated.into())),

@@ -43,6 +43,7 @@ mod reload_storm;
 mod routes;
 mod shield;
 mod silence;
+mod slow_readers;
 mod startup;
 mod streaming;
 mod streams;

@@ -118,21 +118,38 @@ async def file(url, ca, path, original):
     return "ok"
 
 
-async def events(url, ca):
-    """Every event of a stream as soon as it is sent."""
-    async with open_client(url, ca) as client:
-        stream = client.request("GET", "/sse?interval_ms=50&n=40")
-        seen = []
-        clock = time.time() - time.monotonic()
-        await stream.until(lambda exchange: exchange.ended.is_set())
-        for at, text in stream.times:
-            for line in text.decode().splitlines():
-                if line.startswith("data: "):
-                    sent = json.loads(line[6:])["sent_us"] / 1e6
-                    seen.append((at + clock - sent) * 1000)
-        assert len(seen) == 40, seen
+def delays(times, clock):
+    """How late events have come, in milliseconds: half of them, and nine of ten, were earlier."""
+    seen = []
+    for at, text in times:
+        for line in text.decode().splitlines():
+            if line.startswith("data: "):
+                sent = json.loads(line[6:])["sent_us"] / 1e6
+                seen.append((at + clock - sent) * 1000)
+    assert len(seen) == 40, seen
     seen.sort()
-    return {"median_ms": seen[20], "max_ms": seen[-1]}
+    return {"median_ms": seen[20], "late_ms": seen[36], "max_ms": seen[-1]}
+
+
+async def events(url, ca, demo):
+    """Every event of a stream as soon as it is sent, beside one without anything in between."""
+    path, clock = "/sse?interval_ms=50&n=40", time.time() - time.monotonic()
+    reader, writer = await asyncio.open_connection(*demo.rsplit(":", 1))
+
+    async def direct():
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {demo}\r\nConnection: close\r\n\r\n".encode())
+        times = []
+        while piece := await reader.read(65536):
+            times.append((time.monotonic(), piece))
+        return times
+
+    async with open_client(url, ca) as client:
+        straight = asyncio.create_task(direct())
+        stream = client.request("GET", path)
+        await stream.until(lambda exchange: exchange.ended.is_set())
+        times = await straight
+    writer.close()
+    return {"edge": delays(stream.times, clock), "direct": delays(times, clock)}
 
 
 async def rebind(client):
@@ -225,6 +242,33 @@ async def slow_reader(url, ca, megabytes="300"):
         print("waiting", file=sys.stderr, flush=True)
         await asyncio.sleep(3)
         return {"taken": stream.length}
+
+
+async def slow_readers(url, ca, ready, how):
+    """Many that ask for much and take little: they give no credit, or stop listening altogether."""
+    credit = 120_000 if how == "stingy" else 64_000_000
+
+    async def read(stack):
+        config = configuration(ca, max_data=credit, max_stream_data=credit)
+        client = await stack.enter_async_context(open_client(url, ca, config))
+        client._quic._write_connection_limits = lambda *args, **kwargs: None
+        client._quic._write_stream_limits = lambda *args, **kwargs: None
+        stream = client.request("GET", "/bytes?n=200000000", keep=False)
+        await stream.until(lambda exchange: exchange.length > 100_000)
+        if how == "frozen":
+            client._transport.abort()
+
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(3):
+            await read(stack)
+        print("warm", flush=True)
+        while not os.path.exists(ready):
+            await asyncio.sleep(0.05)
+        for _ in range(30):
+            await read(stack)
+        print("waiting", flush=True)
+        await asyncio.sleep(10)
+    return "ok"
 
 
 async def rapid_reset(url, ca, how="stop"):

@@ -52,7 +52,7 @@ impl<T: Transport> Downstream for Connection<'_, T> {
                 }
             }
             let expect = match self.exchange.switched {
-                true => Expect::Trickle,
+                true => Expect::Trickle(usize::MAX),
                 false => Expect::Message,
             };
             if self.exchange.switched {

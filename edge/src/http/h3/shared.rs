@@ -10,10 +10,14 @@ use super::early::Established;
 use crate::limit::Offence;
 use crate::message::h3::Error;
 use crate::proxy::Service;
+use crate::quic::SEND_WINDOW;
 
 /// Requests that a client gave up before they were answered, and streams that mean nothing, beyond
 /// requests that were answered: more is an attack (CVE-2023-44487 in its HTTP/3 form, RFC 9114 §10.5).
 const IN_VAIN_MAX: u32 = 100;
+
+/// Response bytes that a connection holds at least, acknowledged or not: what a small answer needs.
+const SEND_WINDOW_MIN: u64 = 64 * 1024;
 
 /// A connection, as its streams see it.
 pub(super) struct Shared {
@@ -27,6 +31,8 @@ pub(super) struct Shared {
     pub(super) streams: Rc<OpenStreams>,
     pub(super) established: Established,
     in_vain: Cell<u32>,
+    /// What `quinn` was told last; 0 for nothing.
+    send_window: Cell<u64>,
 }
 
 /// Control and QPACK streams of the client that were opened.
@@ -50,6 +56,7 @@ impl Shared {
             streams: Rc::default(),
             established: Established::default(),
             in_vain: Cell::new(0),
+            send_window: Cell::new(0),
         })
     }
 
@@ -75,6 +82,18 @@ impl Shared {
     /// The largest field section taken from the client.
     pub(super) fn section_bytes_max(&self) -> usize {
         self.section_bytes_max
+    }
+
+    /// Lets the connection hold twice what may be under way: enough to be ahead of the congestion
+    /// controller, and little of a client that takes little.
+    pub(super) fn fit_send_window(&self) {
+        let wanted = self.connection.stats().path.cwnd.saturating_mul(2);
+        let window = wanted
+            .clamp(SEND_WINDOW_MIN, SEND_WINDOW)
+            .next_multiple_of(SEND_WINDOW_MIN);
+        if self.send_window.replace(window) != window {
+            self.connection.set_send_window(window);
+        }
     }
 
     /// Takes note of how a request ended.

@@ -25,6 +25,9 @@ use crate::proxy::{ClientError, Downstream};
 /// Content of up to this size is copied behind its frame head; more is handed on as it is.
 const COPY_BYTES_MAX: usize = 2048;
 
+/// From so much content on it matters how much the connection holds.
+const LARGE_BYTES: usize = 16 * 1024;
+
 type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>>>>;
 
 /// One stream.
@@ -185,6 +188,9 @@ impl Stream {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         self.queue_tail();
         while !self.waiting.is_empty() {
+            if self.waiting_bytes >= LARGE_BYTES {
+                self.shared.fit_send_window();
+            }
             let chunks = self.waiting.make_contiguous();
             let written = ready!(pin!(self.send.write_chunks(chunks)).poll(cx))?;
             self.waiting.drain(..written.chunks);

@@ -111,7 +111,7 @@ impl BodyDecoder {
             match &mut self.state {
                 State::Ended => return Ok(Decoded::End),
                 _ if buf.is_empty() => return Ok(Decoded::More),
-                State::UntilClose => return Ok(Decoded::Data(buf.split().freeze())),
+                State::UntilClose => return Ok(Decoded::Data(std::mem::take(buf).freeze())),
                 State::Exact(left) => {
                     let data = take(left, buf);
                     if *left == 0 {
@@ -199,7 +199,8 @@ fn take(left: &mut u64, buf: &mut BytesMut) -> Bytes {
     let n = usize::try_from(*left).unwrap_or(usize::MAX).min(buf.len());
     *left -= n as u64;
     if n == buf.len() {
-        buf.split().freeze()
+        // Nothing of the buffer stays behind: it goes when its content does.
+        std::mem::take(buf).freeze()
     } else {
         buf.split_to(n).freeze()
     }

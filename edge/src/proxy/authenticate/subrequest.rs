@@ -283,7 +283,7 @@ async fn drain(mut lease: Lease) {
     let mut left = CONTENT_BYTES_MAX;
     let read = poll_fn(|cx| {
         loop {
-            match ready!(conn.poll_body(cx)) {
+            match ready!(conn.poll_body(cx, usize::MAX)) {
                 Ok(Some(Frame::Data(data))) => match left.checked_sub(data.len()) {
                     Some(rest) => left = rest,
                     None => return Poll::Ready(()),

@@ -12,6 +12,9 @@ use crate::proxy::exchange::{ClientError, Downstream};
 use crate::proxy::reply::push_date;
 use crate::upstream::{Reply, UpstreamError};
 
+/// From this mark on it is one that somebody has raised.
+const HIGH_WATER_RAISED: usize = 64 * 1024 + 1;
+
 impl<D: Downstream> Relay<'_, D> {
     pub(super) fn pump_request(&mut self, cx: &mut Context<'_>) -> Result<(), ClientError> {
         while !self.send_failed {
@@ -58,7 +61,8 @@ impl<D: Downstream> Relay<'_, D> {
     pub(super) fn pump_response(&mut self, cx: &mut Context<'_>) -> Option<End> {
         loop {
             let mut starved = false;
-            while !starved && self.client.queued() < self.limits.high_water {
+            let (most, high_water) = self.ahead();
+            while !starved && self.client.queued() < high_water {
                 starved = match self.phase {
                     Phase::Head => match self.conn.poll_head(cx) {
                         Poll::Ready(Ok(Reply::Interim(head))) => {
@@ -78,7 +82,7 @@ impl<D: Downstream> Relay<'_, D> {
                             let capture = self.capture.as_mut();
                             if capture.is_some_and(|capture| capture.takes(&head)) {
                                 // It has no content; read to its end, the connection is free.
-                                let _ = self.conn.poll_body(cx);
+                                let _ = self.conn.poll_body(cx, most);
                                 return Some(End::Complete);
                             }
                             let capture = self.capture.as_ref();
@@ -92,7 +96,7 @@ impl<D: Downstream> Relay<'_, D> {
                         Poll::Ready(Err(error)) => return Some(End::Upstream(error)),
                         Poll::Pending => true,
                     },
-                    Phase::Body => match self.conn.poll_body(cx) {
+                    Phase::Body => match self.conn.poll_body(cx, most) {
                         Poll::Ready(Ok(Some(Frame::Data(data)))) => {
                             self.send_data(data);
                             false
@@ -131,6 +135,18 @@ impl<D: Downstream> Relay<'_, D> {
             if starved {
                 return None;
             }
+        }
+    }
+
+    /// How much of the response to read at a time, and how much may wait for the client when more is
+    /// read. Who has raised the mark wants servers to be rid of slow clients.
+    fn ahead(&mut self) -> (usize, usize) {
+        let taken = self.progress.bytes_out;
+        let taken = taken.saturating_sub(self.client.queued() as u64);
+        let most = self.appetite.bytes(coarse_ns(), taken);
+        match self.limits.high_water {
+            raised @ HIGH_WATER_RAISED.. => (usize::MAX, raised),
+            mark => (most, mark.min(most / 2)),
         }
     }
 
