@@ -76,10 +76,18 @@ fn bodies_of_some_size_both_ways() {
 #[test]
 fn events_leave_at_once() {
     let _machine = light();
-    let (_demo, edge) = start();
-    let delays = scenario(&edge, "events", &[]);
-    let ms = |name: &str| delays[name].as_f64().expect("a number");
-    assert!(ms("max_ms") < 20.0 && ms("median_ms") < 5.0, "{delays}");
+    let (demo, edge) = start();
+    // Beside a stream that the same client has straight from the server: what comes late to both is
+    // the machine's doing.
+    let delays = scenario(&edge, "events", &[&demo.address.to_string()]);
+    let more = |name: &str| {
+        let ms = |by: &str| delays[by][name].as_f64().expect("a number");
+        ms("edge") - ms("direct")
+    };
+    assert!(
+        more("late_ms") < 20.0 && more("median_ms") < 5.0,
+        "{delays}"
+    );
 }
 
 #[test]

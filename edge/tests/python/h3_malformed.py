@@ -145,6 +145,11 @@ BAD_STREAMS = {
     "a push stream": ([(b"\1\0", False)], 0x103),
     "a push cancelled that never was": ([(SETTINGS + frame(3, b"\0"), False)], 0x108),
     "fewer pushes than before": ([(SETTINGS + frame(13, b"\5") + frame(13, b"\4"), False)], 0x108),
+    "a goaway above the one before": ([(SETTINGS + frame(7, b"\4") + frame(7, b"\5"), False)], 0x108),
+    "a frame that nobody knows before the settings": (
+        [(b"\0" + frame(0x21, b"x") + frame(4, b""), False)],
+        0x10A,
+    ),
     "a goaway of two numbers": ([(SETTINGS + frame(7, b"\0\0"), False)], 0x106),
     "two encoder streams": ([(SETTINGS, False), (b"\2", False), (b"\2", False)], 0x103),
     "two decoder streams": ([(SETTINGS, False), (b"\3", False), (b"\3", False)], 0x103),

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from urllib.parse import urlparse
@@ -12,14 +13,17 @@ from aioquic.asyncio.client import connect
 from aioquic.buffer import Buffer, encode_uint_var
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.crypto import CryptoPair
+from aioquic.tls import Epoch
 
 from h3_client import Client, configuration, open_client
+from h3_wire import send_frames, until
 
 var = encode_uint_var
 HUGE = (1 << 62) - 1
 
 FLOW_CONTROL, STREAM_LIMIT, STREAM_STATE, FINAL_SIZE = 0x03, 0x04, 0x05, 0x06
 ENCODING, PARAMETER, PROTOCOL, CRYPTO_BUFFER = 0x07, 0x08, 0x0A, 0x0D
+KEY_UPDATE, MISSING_EXTENSION = 0x0E, 0x16D
 
 # A parameter (RFC 9000 §18.2) that replaces the client's own, or stands twice.
 PARAMETERS = {
@@ -91,14 +95,29 @@ FRAMES = {
     "a datagram that was not agreed on": (var(0x31) + var(1) + b"x", {PROTOCOL}),
     # The message KeyUpdate of TLS, which QUIC has not (RFC 9001 §6): the alert unexpected_message.
     "new keys as in TLS": (var(0x06) + var(0) + var(5) + b"\x18\0\0\1\0", {0x10A}),
+    "streams wanted beyond what can be numbered": (var(0x16) + var((1 << 60) + 1), {STREAM_LIMIT, ENCODING}),
+    "streams of one side beyond the same": (var(0x17) + var((1 << 60) + 1), {STREAM_LIMIT, ENCODING}),
+    "want of room on a stream that only we send": (var(0x15) + var(3) + var(0), {STREAM_STATE}),
     "a handshake that goes on far ahead": (
         var(0x06) + var(1 << 24) + var(1) + b"x",
         {CRYPTO_BUFFER, PROTOCOL, ENCODING},
     ),
 }
 
+# What is odd, and changes nothing: complaints about bounds that are not there, bounds lower than before
+# (§4.1, §4.6), an answer to nothing (§8.2.2), an identifier once more (§19.15).
+HARMLESS = {
+    "want of room that there is": var(0x14) + var(0) + var(0x14) + var(HUGE),
+    "want of room on a stream that is not there": var(0x15) + var(400) + var(0) + var(0x15) + var(1) + var(HUGE),
+    "want of streams that there are": var(0x16) + var(0) + var(0x17) + var(1 << 60),
+    "less room than before": var(0x10) + var(0),
+    "fewer streams than before": var(0x12) + var(0) + var(0x13) + var(0),
+    "an answer that nobody waits for": var(0x1B) + bytes(8),
+    "nothing but padding": bytes(1000),
+}
 
 ORIGINAL = QuicConnection._serialize_transport_parameters
+INITIALIZE = QuicConnection._initialize
 
 
 def serialize(connection):
@@ -119,7 +138,15 @@ def serialize(connection):
     return bytes(out)
 
 
+def initialize(connection, peer_cid):
+    """As always; for who is mute about its parameters without the extension that has them."""
+    INITIALIZE(connection, peer_cid)
+    if getattr(connection._configuration, "is_mute", False):
+        connection.tls.handshake_extensions = []
+
+
 QuicConnection._serialize_transport_parameters = serialize
+QuicConnection._initialize = initialize
 
 
 async def ending(client):
@@ -133,7 +160,7 @@ async def ending(client):
     return client.terminated.error_code
 
 
-async def parameter(url, ca, pairs, alpn=None):
+async def parameter(url, ca, pairs, alpn=None, is_mute=False):
     clients = []
 
     def create(*args, **kwargs):
@@ -141,7 +168,7 @@ async def parameter(url, ca, pairs, alpn=None):
         return clients[-1]
 
     config = configuration(ca)
-    config.pairs = pairs
+    config.pairs, config.is_mute = pairs, is_mute
     config.alpn_protocols = alpn or config.alpn_protocols
     server = urlparse(url)
     try:
@@ -167,18 +194,18 @@ async def parameters(url, ca):
 async def frame(url, ca, payload):
     async with open_client(url, ca) as client:
         assert (await client.fetch("GET", "/headers")).status == 200
-
-        def write(builder, uids=(), comment=""):
-            # The type of the frame is part of the payload.
-            buffer = builder.start_frame(0x01, capacity=64)
-            buffer.seek(buffer.tell() - 1)
-            buffer.push_bytes(payload)
-
-        client._quic._write_ping_frame = write
-        client._quic.send_ping(1)
-        client.transmit()
-        del client._quic._write_ping_frame
+        send_frames(client, payload)
         return await ending(client)
+
+
+async def harmless(url, ca):
+    """Frames that are odd and no more: the connection goes on."""
+    async with open_client(url, ca) as client:
+        for what, payload in HARMLESS.items():
+            send_frames(client, payload)
+            answer = await client.fetch("GET", "/headers")
+            assert answer.status == 200 and client.terminated is None, (what, client.terminated)
+    return len(HARMLESS)
 
 
 async def frames(url, ca):
@@ -194,35 +221,90 @@ async def frames(url, ca):
 
 # What is changed in the packets that a client seals: the bits of the first byte that tell them, and how.
 # Reserved bits must be zero (RFC 9000 §17.2, §17.3.1), and a path is asked after once keys are agreed (§12.4).
+# A packet has frames (§12.4); its number is as long as it gets, for without them there is little to mask.
 PACKETS = {
-    "reserved bits in the handshake": (0xB0, 0xA0, lambda head, frames: (head | 0x0C, frames)),
-    "reserved bits afterwards": (0x80, 0x00, lambda head, frames: (head | 0x18, frames)),
+    "reserved bits in the handshake": (0xB0, 0xA0, lambda head, _, frames: (flip(head, 0x0C), frames)),
+    "reserved bits afterwards": (0x80, 0x00, lambda head, _, frames: (flip(head, 0x18), frames)),
     "a path asked after in the handshake": (
         0xB0,
         0xA0,
-        lambda head, frames: (head, (b"\x1a" + bytes(8)).ljust(len(frames), b"\0")),
+        lambda head, _, frames: (head, (b"\x1a" + bytes(8)).ljust(len(frames), b"\0")),
+    ),
+    "no frames at all": (
+        0x80,
+        0x00,
+        lambda head, number, _: (flip(head[: -1 - (head[0] & 3)], 3) + number.to_bytes(4), b""),
     ),
 }
+# The same of early data: handshake bytes, and a goodbye of the application's.
+EARLY = [b"\x06\0\1x", b"\x1d\0\0"]
 SEAL = CryptoPair.encrypt_packet
+
+
+def flip(head, bits):
+    return bytes([head[0] | bits]) + head[1:]
+
+
+@contextlib.contextmanager
+def changed(mask, kind, change):
+    """Changes packets of a kind before they are sealed."""
+
+    def seal(pair, header, frames, number):
+        if header[0] & mask == kind:
+            header, frames = change(header, number, frames)
+        return SEAL(pair, header, frames, number)
+
+    CryptoPair.encrypt_packet = seal
+    yield
+    CryptoPair.encrypt_packet = SEAL
 
 
 async def packets(url, ca):
     """Packets that cannot be: the connection ends with PROTOCOL_VIOLATION."""
     seen = {}
-    for what, (mask, kind, change) in PACKETS.items():
-
-        def seal(pair, header, frames, number):
-            if header[0] & mask == kind:
-                first, frames = change(header[0], frames)
-                header = bytes([first]) + header[1:]
-            return SEAL(pair, header, frames, number)
-
-        CryptoPair.encrypt_packet = seal
-        seen[what] = await parameter(url, ca, [])
-        CryptoPair.encrypt_packet = SEAL
+    for what, how in PACKETS.items():
+        with changed(*how):
+            seen[what] = await parameter(url, ca, [])
     wrong = {what: code for what, code in seen.items() if code != PROTOCOL}
     assert not wrong, wrong
     return len(seen)
+
+
+async def early(url, ca):
+    """Early data with what has no place in it, by a client that has been here before."""
+    codes = []
+    for frames in EARLY:
+        tickets = []
+        config = configuration(ca)
+        async with open_client(url, ca, config, session_ticket_handler=tickets.append) as client:
+            assert (await client.fetch("GET", "/headers")).status == 200
+            await until(lambda: tickets, "no ticket")
+        config = configuration(ca)
+        config.session_ticket = tickets.pop()
+        own = lambda head, _, old: (head, frames.ljust(len(old), b"\0"))
+        with changed(0xB0, 0x90, own):
+            async with open_client(url, ca, config, wait_connected=False) as client:
+                client.request("GET", "/headers")
+                codes.append(await ending(client))
+    return codes
+
+
+async def keys(url, ca):
+    """New keys before the last ones were acknowledged (RFC 9001 §6.1), and a client without parameters (§8.2)."""
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+        # Once is as it should be.
+        client._quic.request_key_update()
+        assert (await client.fetch("GET", "/headers")).status == 200
+        for _ in range(2):
+            client._quic._cryptos[Epoch.ONE_RTT].update_key()
+            client._quic.send_ping(1)
+            client.transmit()
+        code = await ending(client)
+        assert code == KEY_UPDATE, code
+    code = await parameter(url, ca, [], is_mute=True)
+    assert code == MISSING_EXTENSION, code
+    return 3
 
 
 async def alpn(url, ca):

@@ -107,14 +107,19 @@ async fn control_frames(input: &mut Input) -> Result<std::convert::Infallible, E
     }
     // What the client allows us is more than responses take.
     Settings::decode(&input.take(first.len as usize).await?)?;
-    let mut push_id_max = 0;
+    let (mut push_id_max, mut goaway_id) = (0, u64::MAX);
     loop {
         let head = frame_head(input).await?;
         match head.kind {
             FrameKind::Unknown => input.skip(head.len).await?,
-            // The client pushes nothing, so what it will not take is of no interest.
+            // Nothing is pushed to it, so what it will not take is of no interest; but it cannot take more
+            // again (RFC 9114 §5.2).
             FrameKind::Goaway => {
-                integer(input, head.len).await?;
+                let id = integer(input, head.len).await?;
+                if id > goaway_id {
+                    return Err(Error::Id);
+                }
+                goaway_id = id;
             }
             FrameKind::MaxPushId => {
                 let id = integer(input, head.len).await?;
