@@ -27,8 +27,9 @@ pub(super) fn read(table: &Table<'_>) -> Bounds {
     }
 }
 
-/// An office behind one address, each of its browsers with half a dozen connections.
-const PER_ADDRESS_DEFAULT: u64 = 1024;
+/// An office behind one address, and a load test of ten thousand streams from one machine; a quarter of
+/// what a worker takes.
+const PER_ADDRESS_DEFAULT: u64 = 16_384;
 const PER_ADDRESS_MOST: u64 = 65_535;
 
 /// The bound per address; `others` are networks that it is not for, beside those it names.

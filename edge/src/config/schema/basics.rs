@@ -287,7 +287,7 @@ pub(in crate::config) const BOUNDS: Schema = Schema {
         key(
             "connections_per_address",
             Kind::Any(&[Kind::Integer(1, 65_535), Kind::OFF]),
-            Is("1024"),
+            Is("16384"),
             "of one client, TCP and QUIC together, over all workers",
         ),
         key(
