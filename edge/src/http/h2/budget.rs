@@ -1,9 +1,13 @@
-//! Frames that make work and carry nothing: how many a client may send (CVE-2019-9511 to -9518).
+//! Frames that make work and carry nothing: how many a client may send (CVE-2019-9511 to -9518). Those
+//! that may not be sent at all are told by the same look at their heads, see [`fault`].
 //!
 //! `h2` bounds what it keeps for them, but a client that sends PING, SETTINGS, PRIORITY or
 //! WINDOW_UPDATE as fast as its line allows still keeps a worker from its other clients. So they are
 //! counted as they come in, against what the connection does otherwise.
 
+use h2::Reason;
+
+use super::faults::fault;
 use super::frames::{CONTINUATION, DATA, Frames, HEADERS};
 
 /// The preface that comes before all frames (RFC 9113 §3.4).
@@ -23,6 +27,7 @@ const SENT_BYTES_PER_FRAME: u64 = 32;
 pub(super) struct Budget {
     left: u64,
     frames: Frames,
+    is_first: bool,
     sent_bytes: u64,
     refilled_ns: u64,
 }
@@ -32,6 +37,7 @@ impl Budget {
         Budget {
             left: FRAMES_MAX,
             frames: Frames::after(PREFACE_BYTES),
+            is_first: true,
             sent_bytes: 0,
             refilled_ns: now_ns,
         }
@@ -44,20 +50,28 @@ impl Budget {
         self.sent_bytes %= SENT_BYTES_PER_FRAME;
     }
 
-    /// Takes note of bytes that have come in, and tells of the streams of heads among them; whether
-    /// they are within the budget.
+    /// Takes note of bytes that have come in, and tells of the streams of heads among them: why the
+    /// connection has to end, and how many of the bytes came before that.
     pub(super) fn received(
         &mut self,
-        mut bytes: &[u8],
+        received: &[u8],
         now_ns: u64,
         mut head: impl FnMut(u32),
-    ) -> bool {
+    ) -> Result<(), (usize, Reason)> {
+        let mut bytes = received;
         let secs = now_ns.saturating_sub(self.refilled_ns) / 1_000_000_000;
         if secs > 0 {
             self.refilled_ns += secs * 1_000_000_000;
             self.earn(secs.saturating_mul(FRAMES_PER_SEC));
         }
-        while let Some(frame) = self.frames.next(&mut bytes) {
+        loop {
+            let good = received.len() - bytes.len().saturating_sub(self.frames.skips());
+            let Some(frame) = self.frames.next(&mut bytes) else {
+                return Ok(());
+            };
+            if let Some(reason) = fault(&frame, std::mem::take(&mut self.is_first)) {
+                return Err((good, reason));
+            }
             match frame.kind {
                 DATA if frame.length > 0 => self.earn(FRAMES_PER_CONTENT),
                 HEADERS => {
@@ -68,11 +82,10 @@ impl Budget {
                 CONTINUATION => {}
                 _ => match self.left.checked_sub(1) {
                     Some(left) => self.left = left,
-                    None => return false,
+                    None => return Err((good, Reason::ENHANCE_YOUR_CALM)),
                 },
             }
         }
-        true
     }
 
     fn earn(&mut self, frames: u64) {
@@ -85,19 +98,21 @@ mod tests {
     use super::*;
 
     const SECOND: u64 = 1_000_000_000;
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0payload!";
     const WINDOW_UPDATE: &[u8] = b"\0\0\x04\x08\0\0\0\0\0\0\0\0\x01";
 
     fn begun() -> Budget {
         let mut budget = Budget::new(0);
-        assert!(budget.received(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0, |_| {}));
+        assert_eq!(budget.received(PREFACE, 0, |_| {}), Ok(()));
+        budget.left = FRAMES_MAX;
         budget
     }
 
     /// How many of these in a row are within the budget, up to `most`.
     fn taken(budget: &mut Budget, frame: &[u8], now_ns: u64, most: usize) -> usize {
         (0..most)
-            .take_while(|_| budget.received(frame, now_ns, |_| {}))
+            .take_while(|_| budget.received(frame, now_ns, |_| {}).is_ok())
             .count()
     }
 
@@ -117,10 +132,11 @@ mod tests {
             let wire = PING.repeat(4096);
             assert!(
                 wire.chunks(step)
-                    .all(|piece| budget.received(piece, 0, |_| {})),
+                    .all(|piece| budget.received(piece, 0, |_| {}).is_ok()),
                 "{step}"
             );
-            assert!(!budget.received(PING, 0, |_| {}), "{step}");
+            let spent = Err((0, Reason::ENHANCE_YOUR_CALM));
+            assert_eq!(budget.received(PING, 0, |_| {}), spent, "{step}");
         }
     }
 
@@ -130,16 +146,48 @@ mod tests {
         let mut budget = begun();
         for _ in 0..100_000 {
             budget.sent(109);
-            assert!(
-                budget.received(WINDOW_UPDATE, 0, |_| {})
-                    && budget.received(WINDOW_UPDATE, 0, |_| {})
-            );
+            for _ in 0..2 {
+                assert_eq!(budget.received(WINDOW_UPDATE, 0, |_| {}), Ok(()));
+            }
         }
         // Requests, each reset.
         let mut budget = begun();
         for _ in 0..100_000 {
-            assert!(budget.received(b"\0\0\x01\x01\x05\0\0\0\x01\x82", 0, |_| {}));
-            assert!(budget.received(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08", 0, |_| {}));
+            let request = b"\0\0\x01\x01\x05\0\0\0\x01\x82";
+            assert_eq!(budget.received(request, 0, |_| {}), Ok(()));
+            let reset = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
+            assert_eq!(budget.received(reset, 0, |_| {}), Ok(()));
+        }
+    }
+
+    #[test]
+    fn faults_end_the_connection_and_what_came_before_them_counts() {
+        let (size, flow) = (Reason::FRAME_SIZE_ERROR, Reason::FLOW_CONTROL_ERROR);
+        let settings = b"\0\0\x0c\x04\0\0\0\0\0\0\x03\x80\0\0\x01\0\x04\x80\0\0\0";
+        for (frame, reason) in [
+            (&b"\0\0\x07\x06\0\0\0\0\0payload"[..], size),
+            (b"\0\0\x05\x04\0\0\0\0\0\0\x03\0\0\0", size),
+            (b"\0\0\x06\x04\x01\0\0\0\0\0\x03\0\0\0\x01", size),
+            (b"\0\0\x03\x08\0\0\0\0\0\0\0\x01", size),
+            (b"\0\0\x03\x03\0\0\0\0\x01\0\0\x01", size),
+            (b"\0\0\x04\x02\0\0\0\0\x01\0\0\0\x01", size),
+            (b"\0\0\x07\x07\0\0\0\0\0\0\0\0\0\0\0\0", size),
+            (settings, flow),
+        ] {
+            let wire = [PREFACE, PING, frame].concat();
+            let good = PREFACE.len() + PING.len();
+            let end = Budget::new(0).received(&wire, 0, |_| {});
+            assert_eq!(end, Err((good, reason)), "{frame:?}");
+            let mut budget = Budget::new(0);
+            let mut pieces = wire.chunks(1);
+            let end = pieces.find_map(|byte| budget.received(byte, 0, |_| {}).err());
+            assert_eq!(end, Some((0, reason)), "{frame:?}");
+        }
+        // No SETTINGS, or only the answer to ours.
+        for first in [PING, b"\0\0\0\x04\x01\0\0\0\0"] {
+            let wire = [&PREFACE[..PREFACE_BYTES], first].concat();
+            let end = Budget::new(0).received(&wire, 0, |_| {});
+            assert_eq!(end, Err((PREFACE_BYTES, Reason::PROTOCOL_ERROR)));
         }
     }
 

@@ -97,7 +97,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 }
                 // An error of the protocol or of the connection: `h2` has said GOAWAY if it could.
                 Poll::Ready(Some(Err(error))) => {
-                    if let Some(offence) = offence(&error).filter(|_| !is_told) {
+                    if let Some(offence) = blame(&error).filter(|_| !is_told) {
                         service.current().offence_of(&peer, offence);
                     }
                     return Poll::Ready(());
@@ -105,9 +105,10 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            if seen.is_spent() && closing.is_none() {
-                service.current().offence_of(&peer, Offence::Resets);
-                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            if let Some(reason) = seen.fault().filter(|_| closing.is_none()) {
+                let offence = offence(reason).unwrap_or(Offence::Malformed);
+                service.current().offence_of(&peer, offence);
+                connection.abrupt_shutdown(reason);
                 closing = end_after(monotonic_ns());
                 continue;
             }
@@ -199,11 +200,13 @@ fn gives_up(served: u64, given_up: u64) -> bool {
 }
 
 /// What counts against the client: what `h2` found wrong with its side of the connection.
-fn offence(error: &h2::Error) -> Option<Offence> {
-    if !error.is_library() {
-        return None;
-    }
-    match error.reason()? {
+fn blame(error: &h2::Error) -> Option<Offence> {
+    let found_here = error.is_library();
+    error.reason().filter(|_| found_here).and_then(offence)
+}
+
+fn offence(reason: Reason) -> Option<Offence> {
+    match reason {
         Reason::NO_ERROR | Reason::INTERNAL_ERROR | Reason::CANCEL => None,
         Reason::ENHANCE_YOUR_CALM => Some(Offence::Resets),
         _ => Some(Offence::Malformed),

@@ -7,8 +7,12 @@ const KEPT_BYTES: usize = 40;
 
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
+pub(super) const PRIORITY: u8 = 2;
 pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
 pub(super) const GOAWAY: u8 = 7;
+pub(super) const WINDOW_UPDATE: u8 = 8;
 pub(super) const CONTINUATION: u8 = 9;
 
 /// Finds one frame after the other.
@@ -28,7 +32,7 @@ pub(super) struct Frame<'a> {
     pub(super) stream: u32,
     /// Bytes of the whole payload.
     pub(super) length: usize,
-    /// How those of RST_STREAM and GOAWAY begin.
+    /// How those of RST_STREAM, SETTINGS and GOAWAY begin.
     pub(super) payload: &'a [u8],
 }
 
@@ -42,6 +46,11 @@ impl Frames {
         }
     }
 
+    /// Bytes still to come that belong to no other frame.
+    pub(super) fn skips(&self) -> usize {
+        self.skip
+    }
+
     /// Takes bytes up to the end of the next head, or all of them.
     pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
         let passed = self.skip.min(bytes.len());
@@ -53,7 +62,7 @@ impl Frames {
         let [a, b, c, kind, flags, d, e, f, g, ..] = self.kept;
         let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
         let kept = match kind {
-            RST_STREAM | GOAWAY => length.min(KEPT_BYTES),
+            RST_STREAM | SETTINGS | GOAWAY => length.min(KEPT_BYTES),
             _ => 0,
         };
         if !self.keep(bytes, HEAD_BYTES + kept) {

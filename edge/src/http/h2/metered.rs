@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use h2::Reason;
 
 use super::budget::Budget;
 use super::refusals::{Refusal, Refusals};
 use crate::clock::coarse_ns;
 use crate::net::{Expect, Transport};
 
-/// The client's side of a connection: once its budget is spent nothing more is read of it.
+/// The client's side of a connection: once it has gone too far nothing more is read of it.
 pub(super) struct Metered<T> {
     transport: T,
     budget: Budget,
@@ -21,16 +22,17 @@ pub(super) struct Metered<T> {
 
 /// What has been seen, for whoever serves the connection.
 pub(super) struct Seen {
-    spent: Cell<bool>,
+    fault: Cell<Option<Reason>>,
     refusals: RefCell<Refusals>,
     /// Refused since they were last asked for; bounded by what is read in one turn.
     refused: RefCell<Vec<Refusal>>,
 }
 
 impl Seen {
-    /// Whether the client has sent more frames without content than it may.
-    pub(super) fn is_spent(&self) -> bool {
-        self.spent.get()
+    /// Why the connection has to end: the client has sent a frame that it must not, or more without
+    /// content than it may (ENHANCE_YOUR_CALM).
+    pub(super) fn fault(&self) -> Option<Reason> {
+        self.fault.get()
     }
 
     /// A request was taken out of `h2`.
@@ -50,7 +52,7 @@ impl<T: Transport> Metered<T> {
             transport,
             budget: Budget::new(coarse_ns()),
             seen: Rc::new(Seen {
-                spent: Cell::new(false),
+                fault: Cell::new(None),
                 refusals: RefCell::new(Refusals::new()),
                 refused: RefCell::default(),
             }),
@@ -65,15 +67,18 @@ impl<T: Transport> Metered<T> {
 
 impl<T: Transport> Transport for Metered<T> {
     fn poll_recv(&mut self, cx: &mut Context<'_>, expect: Expect) -> Poll<io::Result<BytesMut>> {
-        if self.seen.is_spent() {
+        if self.seen.fault().is_some() {
             return Poll::Pending; // Whoever serves the connection looks after every turn.
         }
-        let received = ready!(self.transport.poll_recv(cx, expect))?;
+        let mut received = ready!(self.transport.poll_recv(cx, expect))?;
         let mut refusals = self.seen.refusals.borrow_mut();
         let head = |stream| refusals.received(stream);
-        if !self.budget.received(&received, coarse_ns(), head) {
-            self.seen.spent.set(true);
-            return Poll::Pending;
+        if let Err((good, reason)) = self.budget.received(&received, coarse_ns(), head) {
+            self.seen.fault.set(Some(reason));
+            received.truncate(good);
+            if good == 0 {
+                return Poll::Pending;
+            }
         }
         Poll::Ready(Ok(received))
     }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod connection;
+mod faults;
 mod frames;
 mod metered;
 mod refusals;

@@ -1,0 +1,250 @@
+"""Breaks the rules of RFC 9113 one by one, in raw frames over TLS, and prints what came of each.
+
+    h2_frames.py PORT
+
+One JSON object: for each case the codes that the RFC allows and what was seen, such as
+{"want": ["goaway 6"], "got": "goaway 6"}. What is seen: `goaway CODE`, `reset CODE`, `status N`, `closed`
+without a GOAWAY, `pong` when a PING was answered and nothing else came before, or `hang`. Cases are
+named by the section of the RFC. The CA comes from SSL_CERT_FILE.
+"""
+
+import json
+import os
+import socket
+import ssl
+import struct
+import sys
+import time
+
+import hpack
+
+PORT = int(sys.argv[1])
+LIMIT = 3.0
+
+DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
+END_STREAM, ACK, END_HEADERS, PADDED, PRIO = 1, 1, 4, 8, 32
+PROTOCOL, FLOW, CLOSED, SIZE, COMPRESSION = 1, 3, 5, 6, 9
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GET = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/good")]
+POST = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")]
+
+
+def frame(kind, flags=0, stream=0, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def block(fields):
+    return hpack.Encoder().encode(fields)
+
+
+def get(stream=1, flags=END_STREAM | END_HEADERS, extra=()):
+    return frame(HEADERS, flags, stream, block([*GET, *extra]))
+
+
+def post(stream=1, extra=()):
+    """A request whose content is still to come."""
+    return frame(HEADERS, END_HEADERS, stream, block([*POST, *extra]))
+
+
+def settings(*pairs, flags=0, stream=0):
+    return frame(SETTINGS, flags, stream, b"".join(struct.pack(">HI", key, value) for key, value in pairs))
+
+
+def window(stream, increment):
+    return frame(WINDOW, 0, stream, struct.pack(">I", increment))
+
+
+def rst(stream, code=8):
+    return frame(RST, 0, stream, struct.pack(">I", code))
+
+
+class Connection:
+    def __init__(self, preface=PREFACE + settings()):
+        context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+        context.set_alpn_protocols(["h2"])
+        plain = socket.create_connection(("127.0.0.1", PORT), LIMIT)
+        self.socket = context.wrap_socket(plain, server_hostname="localhost")
+        self.socket.settimeout(LIMIT)
+        self.input = b""
+        self.decoder = hpack.Decoder()
+        self.send(preface)
+
+    def send(self, *frames):
+        try:
+            self.socket.sendall(b"".join(frames))
+        except OSError:
+            pass  # What the peer has to say about it is for `frame` to find.
+
+    def frame(self):
+        """The next frame; None at the end of the connection."""
+        while len(self.input) < 9 or len(self.input) < 9 + int.from_bytes(self.input[:3], "big"):
+            try:
+                received = self.socket.recv(65536)
+            except TimeoutError:
+                raise
+            except OSError:
+                return None
+            if not received:
+                return None
+            self.input += received
+        end = 9 + int.from_bytes(self.input[:3], "big")
+        head, payload, self.input = self.input[:9], self.input[9:end], self.input[end:]
+        return head[3], head[4], int.from_bytes(head[5:9], "big") & 0x7FFFFFFF, payload
+
+    def outcome(self, stream=1, ping=True):
+        if ping:
+            self.send(frame(PING, 0, 0, b"are you?"))
+        deadline = time.monotonic() + LIMIT
+        try:
+            while time.monotonic() < deadline:
+                seen = self.frame()
+                if seen is None:
+                    return "closed"
+                kind, flags, number, payload = seen
+                if kind == GOAWAY:
+                    return f"goaway {int.from_bytes(payload[4:8], 'big')}"
+                if kind == RST and number == stream:
+                    return f"reset {int.from_bytes(payload, 'big')}"
+                if kind == HEADERS:
+                    status = dict(self.decoder.decode(payload))[":status"]
+                    if number == stream:
+                        return f"status {status}"
+                if kind == PING and flags & ACK and payload == b"are you?" and ping:
+                    return "pong"
+        except TimeoutError:
+            pass
+        return "hang"
+
+    def answered(self, stream=1):
+        """Reads until the stream's answer has ended."""
+        try:
+            while (seen := self.frame()) is not None:
+                kind, flags, number, payload = seen
+                if kind == HEADERS:
+                    self.decoder.decode(payload)
+                if number == stream and kind in (DATA, HEADERS) and flags & END_STREAM:
+                    return
+        except TimeoutError:
+            pass
+
+
+def goaway(*codes):
+    return [f"goaway {code}" for code in codes]
+
+
+def stream_or_connection(code):
+    """A stream error may always be treated as a connection error (§5.4.2)."""
+    return [f"reset {code}", f"goaway {code}"]
+
+
+PRIORITY_5 = struct.pack(">IB", 0, 15)
+LONG = block([*GET, *[(f"x-{n}", "v" * 100) for n in range(20)]])
+
+# Name, what the RFC allows, frames sent.
+FRAMES = [
+    ("3.4 preface then no SETTINGS", goaway(PROTOCOL), None, PREFACE + get()),
+    ("3.4 bad preface", [*goaway(PROTOCOL), "closed"], None, b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n" + settings()),
+    ("4.1 unknown frame type", ["pong"], [frame(0x16, 0xFF, 0, b"whatever")], None),
+    ("4.1 unknown flags", ["pong"], [frame(PING, 0xFE, 0, b"12345678")], None),
+    ("4.1 reserved bit of the stream", ["status 200"], [frame(HEADERS, 5, 1 << 31 | 1, block(GET))], None),
+    ("4.2 DATA above the maximum", stream_or_connection(SIZE), [post(), frame(DATA, 1, 1, b"x" * 16385)], None),
+    ("4.2 HEADERS above the maximum", goaway(SIZE), [frame(HEADERS, 5, 1, b"\x82" * 16385)], None),
+    ("4.2 unknown frame above the maximum", goaway(SIZE), [frame(0x16, 0, 0, b"x" * 16385)], None),
+    ("4.3 invalid field block", goaway(COMPRESSION), [frame(HEADERS, 5, 1, b"\xff\xff\xff\xff\xff\xff")], None),
+    ("4.3 index out of the table", goaway(COMPRESSION), [frame(HEADERS, 5, 1, b"\x82\x87\x84\xff\x40")], None),
+    ("4.3 table size above the setting", goaway(COMPRESSION), [frame(HEADERS, 5, 1, b"\x3f\xe1\xff\x7f" + block(GET))], None),
+    ("4.3 table size update at the end", goaway(COMPRESSION), [frame(HEADERS, 5, 1, block(GET) + b"\x20")], None),
+    ("4.3 index zero", goaway(COMPRESSION), [frame(HEADERS, 5, 1, b"\x80")], None),
+    ("4.3 Huffman padding of a byte", goaway(COMPRESSION), [frame(HEADERS, 5, 1, block(GET) + b"\x00\x85\xf2\xb2\x4a\x84\xff\x84\x49\x50\x9f\xff")], None),
+    ("4.3 Huffman EOS", goaway(COMPRESSION), [frame(HEADERS, 5, 1, block(GET) + b"\x00\x85\xf2\xb2\x4a\x87\xff\xff\xff\xff")], None),
+    ("4.3 PRIORITY within a field block", goaway(PROTOCOL), [frame(HEADERS, 1, 1, LONG[:100]), frame(PRIORITY, 0, 1, PRIORITY_5)], None),
+    ("4.3 HEADERS of another stream within a field block", goaway(PROTOCOL), [frame(HEADERS, 1, 1, LONG[:100]), get(3)], None),
+    ("4.3 PING within a field block", goaway(PROTOCOL), [frame(HEADERS, 1, 1, LONG[:100]), frame(PING, 0, 0, b"12345678")], None),
+    ("5.1 idle: DATA", goaway(PROTOCOL, CLOSED), [frame(DATA, 1, 1, b"x")], None),
+    ("5.1 idle: RST_STREAM", goaway(PROTOCOL), [rst(1)], None),
+    ("5.1 idle: WINDOW_UPDATE", goaway(PROTOCOL), [window(1, 100)], None),
+    ("5.1 idle: CONTINUATION", goaway(PROTOCOL), [frame(CONTINUATION, 4, 1, block(GET))], None),
+    ("5.1 half-closed: DATA", stream_or_connection(CLOSED), [frame(HEADERS, 5, 1, block([*GET[:3], (":path", "/never")])), frame(DATA, 1, 1, b"x")], None),
+    ("5.1 half-closed: HEADERS", stream_or_connection(CLOSED), [frame(HEADERS, 5, 1, block([*GET[:3], (":path", "/never")])), frame(HEADERS, 5, 1, block(GET))], None),
+    ("5.1 half-closed: CONTINUATION", goaway(PROTOCOL, CLOSED), [frame(HEADERS, 5, 1, block([*GET[:3], (":path", "/never")])), frame(CONTINUATION, 4, 1, block(GET))], None),
+    ("5.1 reset by the client: DATA", [*stream_or_connection(CLOSED), "pong"], [post(), rst(1), frame(DATA, 1, 1, b"x")], None),
+    ("5.1 reset by the client: HEADERS", stream_or_connection(CLOSED), [post(), rst(1), frame(HEADERS, 5, 1, block(GET))], None),
+    ("5.1.1 even stream", goaway(PROTOCOL), [get(2)], None),
+    ("5.1.1 stream of a lower number", goaway(PROTOCOL, CLOSED), [get(5), get(3)], None),
+    ("5.3 depends on itself", ["status 200", *stream_or_connection(PROTOCOL)], [frame(HEADERS, 5 | PRIO, 1, struct.pack(">IB", 1, 15) + block(GET))], None),
+    ("5.5 unknown frame within a field block", goaway(PROTOCOL), [frame(HEADERS, 1, 1, LONG[:100]), frame(0x16, 0, 1, b"x")], None),
+    ("6.1 DATA on the connection", goaway(PROTOCOL), [frame(DATA, 1, 0, b"x")], None),
+    ("6.1 padding longer than DATA", goaway(PROTOCOL), [post(), frame(DATA, PADDED | 1, 1, b"\x06abc")], None),
+    ("6.1 padded DATA without its length", goaway(PROTOCOL, SIZE), [post(), frame(DATA, PADDED | 1, 1, b"")], None),
+    ("6.2 HEADERS on the connection", goaway(PROTOCOL), [frame(HEADERS, 5, 0, block(GET))], None),
+    ("6.2 padding longer than HEADERS", goaway(PROTOCOL), [frame(HEADERS, PADDED | 5, 1, b"\xff" + block(GET))], None),
+    ("6.2 HEADERS too short for its priority", goaway(PROTOCOL, SIZE), [frame(HEADERS, PRIO | 5, 1, b"\0\0")], None),
+    ("6.3 PRIORITY on the connection", goaway(PROTOCOL), [frame(PRIORITY, 0, 0, PRIORITY_5)], None),
+    ("6.3 PRIORITY of the wrong size", stream_or_connection(SIZE), [frame(PRIORITY, 0, 1, b"\0\0\0\0")], None),
+    ("6.3 PRIORITY of an idle stream", ["pong"], [frame(PRIORITY, 0, 9, PRIORITY_5)], None),
+    ("6.4 RST_STREAM on the connection", goaway(PROTOCOL), [rst(0)], None),
+    ("6.4 RST_STREAM of the wrong size", goaway(SIZE), [post(), frame(RST, 0, 1, b"\0\0\0")], None),
+    ("6.5 SETTINGS ACK with content", goaway(SIZE), [settings((4, 1), flags=ACK)], None),
+    ("6.5 SETTINGS on a stream", goaway(PROTOCOL), [settings((4, 1), stream=1)], None),
+    ("6.5 SETTINGS of the wrong size", goaway(SIZE), [frame(SETTINGS, 0, 0, b"\0\0\0")], None),
+    ("6.5.2 ENABLE_PUSH of 2", goaway(PROTOCOL), [settings((2, 2))], None),
+    ("6.5.2 window too large", goaway(FLOW), [settings((4, 2**31))], None),
+    ("6.5.2 frame size too small", goaway(PROTOCOL), [settings((5, 16383))], None),
+    ("6.5.2 frame size too large", goaway(PROTOCOL), [settings((5, 2**24))], None),
+    ("6.5.2 unknown setting", ["pong"], [settings((0xFF, 1))], None),
+    ("6.5.3 the last value counts", ["status 200"], [settings((4, 0), (4, 100)), get()], None),
+    ("6.6 PUSH_PROMISE from a client", goaway(PROTOCOL), [frame(PUSH, 4, 1, b"\0\0\0\x02" + block(GET))], None),
+    ("6.7 PING on a stream", goaway(PROTOCOL), [frame(PING, 0, 1, b"12345678")], None),
+    ("6.7 PING of the wrong size", goaway(SIZE), [frame(PING, 0, 0, b"1234567")], None),
+    ("6.7 PING ACK unasked", ["pong"], [frame(PING, ACK, 0, b"12345678")], None),
+    ("6.8 GOAWAY on a stream", goaway(PROTOCOL), [frame(GOAWAY, 0, 1, b"\0" * 8)], None),
+    ("6.8 GOAWAY too short", goaway(SIZE), [frame(GOAWAY, 0, 0, b"\0" * 7)], None),
+    ("6.9 WINDOW_UPDATE of zero", goaway(PROTOCOL), [window(0, 0)], None),
+    ("6.9 WINDOW_UPDATE of zero on a stream", stream_or_connection(PROTOCOL), [post(), window(1, 0)], None),
+    ("6.9 WINDOW_UPDATE of the wrong size", goaway(SIZE), [frame(WINDOW, 0, 0, b"\0\0\0")], None),
+    ("6.9.1 overflow of the connection", goaway(FLOW), [window(0, 2**31 - 1), window(0, 2**31 - 1)], None),
+    ("6.9.1 overflow of a stream", stream_or_connection(FLOW), [post(), window(1, 2**31 - 1), window(1, 2**31 - 1)], None),
+    ("6.9.2 overflow by SETTINGS", goaway(FLOW), [post(), window(1, 2**31 - 1 - 65535), settings((4, 65536))], None),
+    ("6.9.1 more than the window", stream_or_connection(FLOW), [post(), *[frame(DATA, 0, 1, b"x" * 16384)] * 70], None),
+    ("6.10 CONTINUATION on the connection", goaway(PROTOCOL), [frame(HEADERS, 1, 1, LONG[:100]), frame(CONTINUATION, 4, 0, LONG[100:])], None),
+    ("6.10 CONTINUATION after the end", goaway(PROTOCOL), [post(), frame(CONTINUATION, 4, 1, block([("x-a", "1")]))], None),
+    ("6.10 CONTINUATION in pieces", ["status 200"], [frame(HEADERS, 1, 1, LONG[:100]), *[frame(CONTINUATION, 0, 1, LONG[100 + n : 101 + n]) for n in range(3)], frame(CONTINUATION, 4, 1, LONG[103:])], None),
+    ("7 unknown error codes", ["pong"], [post(), rst(1, 0xFFFF)], None),
+    ("8.1 second HEADERS without the end", stream_or_connection(PROTOCOL), [post(), frame(HEADERS, END_HEADERS, 1, block([("x-t", "1")]))], None),
+    ("8.1 DATA after trailers", [*stream_or_connection(CLOSED), *goaway(PROTOCOL)], [post(), frame(HEADERS, 5, 1, block([("x-t", "1")])), frame(DATA, 1, 1, b"x")], None),
+    ("8.1 pseudo-field in trailers", [*stream_or_connection(PROTOCOL), "status 400"], [get(flags=END_HEADERS), frame(HEADERS, 5, 1, block([(":path", "/x")]))], None),
+    ("8.1 :status in trailers", [*stream_or_connection(PROTOCOL), "status 400"], [get(flags=END_HEADERS), frame(HEADERS, 5, 1, block([(":status", "200")]))], None),
+    ("8.1.1 more content than its length", [*stream_or_connection(PROTOCOL), "status 400"], [post(extra=[("content-length", "1")]), frame(DATA, 1, 1, b"xx")], None),
+    ("8.1.1 less content than its length", [*stream_or_connection(PROTOCOL), "status 400"], [post(extra=[("content-length", "3")]), frame(DATA, 1, 1, b"x")], None),
+    ("8.1.1 a length and trailers at once", [*stream_or_connection(PROTOCOL), "status 400"], [post(extra=[("content-length", "3")]), frame(HEADERS, 5, 1, block([("x-t", "1")]))], None),
+]
+
+
+def main():
+    outcomes = {}
+    for name, want, frames, preface in FRAMES:
+        connection = Connection(preface) if preface else Connection()
+        connection.send(*(frames or []))
+        waits = any(one.startswith(("status", "reset")) for one in want)
+        got = connection.outcome(ping=not waits or "pong" in want)
+        outcomes[name] = {"want": want, "got": got}
+    # Streams that have ended, and their last frames.
+    for name, want, late in [
+        ("5.1 closed: DATA", ["reset 5", "goaway 5"], frame(DATA, 1, 1, b"x")),
+        ("5.1 closed: HEADERS", ["reset 5", "goaway 5", "goaway 1"], get(1)),
+        ("5.1 closed: CONTINUATION", ["goaway 5", "goaway 1"], frame(CONTINUATION, 4, 1, block(GET))),
+        ("5.1 closed: PRIORITY", ["pong"], frame(PRIORITY, 0, 1, PRIORITY_5)),
+        ("5.1 closed: WINDOW_UPDATE", ["pong"], window(1, 1)),
+        ("5.1 closed: RST_STREAM", ["pong"], rst(1)),
+    ]:
+        connection = Connection()
+        connection.send(get())
+        connection.answered()
+        connection.send(late)
+        got = connection.outcome()
+        outcomes[name] = {"want": want, "got": got}
+    print(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main()
