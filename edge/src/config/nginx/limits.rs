@@ -11,6 +11,8 @@ use super::values::rate;
 struct Zone {
     key: String,
     rate: Option<String>,
+    /// Networks that it does not count.
+    exempt: Vec<String>,
 }
 
 /// All zones, and the limits made of them.
@@ -19,20 +21,42 @@ pub(super) struct Limits {
     zones: BTreeMap<String, Zone>,
     /// A zone with a burst is one limit: ours have the burst, nginx has it where the zone is used.
     named: BTreeMap<String, Section>,
+    /// Variables that are what networks are not counted by.
+    sparing: Vec<String>,
 }
 
 impl Limits {
     /// Takes a `limit_req_zone` or `limit_conn_zone`.
-    pub(super) fn add_zone(&mut self, zone: &Directive, section: &mut Section, notes: &mut Notes) {
+    pub(super) fn add_zone(
+        &mut self,
+        zone: &Directive,
+        http: &[Directive],
+        section: &mut Section,
+        notes: &mut Notes,
+    ) {
         let value = |key: &str| zone.args.iter().find_map(|arg| arg.strip_prefix(key));
         let name = value("zone=").and_then(|zone| zone.split(':').next());
-        match (name, key(zone.arg())) {
-            (Some(name), Some(key)) => {
+        let plain = key(zone.arg()).map(|key| (key, Vec::new()));
+        let counted = plain.or_else(|| {
+            let (key, exempt, from) = sparing(zone.arg(), http)?;
+            self.sparing.extend([zone.arg().to_owned(), from]);
+            Some((key, exempt))
+        });
+        match (name, counted) {
+            (Some(name), Some((key, exempt))) => {
                 let rate = value("rate=").and_then(rate);
-                self.zones.insert(name.to_owned(), Zone { key, rate });
+                let zone = Zone { key, rate, exempt };
+                self.zones.insert(name.to_owned(), zone);
             }
             _ => notes.leave(section, zone, "nothing here is counted by this key"),
         }
+    }
+
+    /// Whether a `geo` or `map` does nothing but say whom a zone does not count.
+    pub(super) fn is_sparing(&self, directive: &Directive) -> bool {
+        let made = directive.args.last();
+        matches!(&*directive.name, "geo" | "map")
+            && made.is_some_and(|made| self.sparing.contains(made))
     }
 
     /// Takes a `limit_req` or `limit_conn`; `false` for any other directive.
@@ -74,7 +98,7 @@ impl Limits {
             true => value("zone=")?,
             false => directive.arg(),
         };
-        let Zone { key, rate } = self.zones.get(zone)?;
+        let Zone { key, rate, exempt } = self.zones.get(zone)?;
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let zone: String = zone.chars().map(plain).collect();
         let number: u64 = match is_req {
@@ -96,6 +120,9 @@ impl Limits {
             section.raw("concurrent", number.to_string());
         }
         section.raw("shared", "true");
+        if !exempt.is_empty() {
+            section.list("exempt", exempt);
+        }
         Some((name, section))
     }
 
@@ -104,6 +131,46 @@ impl Limits {
             section.write(out);
         }
     }
+}
+
+/// What a zone counts by whose variable is empty for some networks, those networks, and the variable
+/// that tells them apart: `geo` gives that a value for each, and `map` makes the key of it.
+fn sparing(variable: &str, http: &[Directive]) -> Option<(String, Vec<String>, String)> {
+    let making = |name: &'static str, made: &str| {
+        let mut those = http.iter().filter(move |directive| directive.name == name);
+        let made = made.to_owned();
+        those.find(move |directive| directive.args.last() == Some(&made))
+    };
+    let map = making("map", variable)?;
+    let [from, _] = &map.args[..] else {
+        return None;
+    };
+    let geo = making("geo", from)?;
+    let [_] = &geo.args[..] else {
+        return None;
+    };
+    let (rules, networks) = (map.block.as_deref()?, geo.block.as_deref()?);
+    let for_value = |value: &str| {
+        let own = rules.iter().find(|rule| rule.name == value);
+        let rule = own.or_else(|| rules.iter().find(|rule| rule.name == "default"))?;
+        Some(rule.arg())
+    };
+    let usual = networks.iter().find(|network| network.name == "default")?;
+    let key = key(for_value(usual.arg())?)?;
+    let mut exempt = Vec::new();
+    for network in networks.iter().filter(|network| network.name != "default") {
+        match for_value(network.arg()) {
+            Some("") => exempt.push(network.name.clone()),
+            // Counted like everybody else, or in a way of their own.
+            counted if counted == for_value(usual.arg()) => {}
+            _ => return None,
+        }
+    }
+    let is_network = |text: &String| text.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':');
+    exempt
+        .iter()
+        .all(is_network)
+        .then(|| (key, exempt, from.clone()))
 }
 
 fn key(variable: &str) -> Option<String> {

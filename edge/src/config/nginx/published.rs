@@ -122,6 +122,22 @@ fn paths_made_anew_and_servers_picked() {
     assert_eq!(mcp.map(|mcp| &mcp.policy), Some(&expected));
 }
 
+/// nginx counts nobody whose key is empty.
+#[test]
+fn networks_that_a_zone_does_not_count() {
+    let (text, _, config) = converted("published/geo.conf");
+    let limits = &route(&config, "/").limits;
+    assert_eq!(limits.len(), 1, "{text}");
+    assert_eq!(limits[0].key, LimitKey::Address);
+    let exempt: Vec<String> = limits[0].exempt.iter().map(ToString::to_string).collect();
+    assert_eq!(exempt, ["10.0.0.0/8", "192.168.0.0/24"]);
+    assert!(
+        !text.contains("geo $limit") && !text.contains("map $limit"),
+        "{text}"
+    );
+    assert!(text.contains("map $http_user_agent $bad_bot"), "{text}");
+}
+
 #[test]
 fn pages_for_errors_are_those_that_are_there() {
     let dir = tempfile::tempdir().expect("a directory");

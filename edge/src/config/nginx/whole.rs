@@ -63,13 +63,14 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
     }
     let mut limits = Limits::default();
     for zone in http.iter().filter(|d| is_zone(&d.name)) {
-        limits.add_zone(zone, &mut top, &mut notes);
+        limits.add_zone(zone, &http, &mut top, &mut notes);
     }
     for directive in &http {
         let name = &*directive.name;
         let is_handled = HANDLED.contains(&name)
             || content::NAMES.contains(&name)
-            || secure::NAMES.contains(&name);
+            || secure::NAMES.contains(&name)
+            || limits.is_sparing(directive);
         if !is_handled {
             notes.rest(&mut top, directive);
         }
