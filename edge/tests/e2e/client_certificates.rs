@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::cache::origin::{Origin, ok};
 use crate::support::{Authority, Edge, Process, Setup, Upstream, light};
 
 /// Three hosts: `localhost` asks for nothing, `guarded.test` requires, `optional.test` asks.
@@ -163,6 +164,54 @@ fn a_certificate_counts_for_the_host_it_was_shown_to() {
             .received()
             .contains("host: guarded.test\r\nx-forwarded-proto: http\r\n")
     );
+}
+
+/// What was made for whoever showed a certificate is for nobody else, unless the upstream says so.
+#[test]
+fn answers_to_certificates_are_stored_for_nobody_else() {
+    let _machine = light();
+    let origin = Origin::start(|head, number| {
+        let fields = match head.starts_with("GET /public") {
+            true => "Cache-Control: public, max-age=60\r\n",
+            false => "Cache-Control: max-age=60\r\n",
+        };
+        (Duration::ZERO, ok(fields, &number.to_string()))
+    });
+    let setup = Setup::new(origin.address);
+    let dir = setup.dir.path();
+    let clients = Authority::new();
+    clients.write_to(&dir.join("clients.pem"));
+    clients.leaf(dir, "alice", &["alice.test"]);
+    clients.leaf(dir, "bob", &["bob.test"]);
+    setup.authority.leaf(dir, "optional", &["optional.test"]);
+    let host = "[[host]]\nnames = [\"optional.test\"]\ncertificate = \"optional.pem\"\n\
+                key = \"optional.key\"\nclient_ca = \"clients.pem\"\nclient_certificate = \"optional\"\n\
+                [[host.route]]\nupstream = \"origin\"\ncache = true\n";
+    let edge = setup.hosts(host).start();
+    let ask = |client: Option<&str>, path: &str| {
+        let port = edge.https.port();
+        let mut command = Command::new("curl");
+        command
+            .args(["--silent", "--max-time", "5"])
+            .args(["--resolve", &format!("optional.test:{port}:127.0.0.1")])
+            .arg("--cacert")
+            .arg(edge.file("ca.pem"));
+        for (option, ending) in [("--cert", "pem"), ("--key", "key")] {
+            if let Some(client) = client {
+                command
+                    .arg(option)
+                    .arg(edge.file(&format!("{client}.{ending}")));
+            }
+        }
+        command.arg(format!("https://optional.test:{port}{path}"));
+        let (_, stdout, _) = Process::run("curl", command, Duration::from_secs(10));
+        stdout
+    };
+    let (alice, bob) = (Some("alice"), Some("bob"));
+    let own = [alice, alice, bob, None, None].map(|client| ask(client, "/own"));
+    assert_eq!(own, ["1", "2", "3", "4", "4"], "only nobody's is kept");
+    let public = [alice, bob, None].map(|client| ask(client, "/public"));
+    assert_eq!(public, ["5", "5", "5"], "it is for everybody");
 }
 
 fn s_client(edge: &Edge, arguments: &str) -> String {
