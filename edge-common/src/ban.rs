@@ -92,16 +92,17 @@ impl Ban {
 /// Places of a CPU's memory of whom it has just found banned.
 pub const BAN_MEMORY: u32 = 256;
 
-/// A ban that a CPU has just looked up: whoever is banned and does not care sends many packets.
+/// What a CPU has found in the table: whoever is banned and does not care sends many packets, and so
+/// does whoever is not and has the bit of one who is.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BanSeen {
     /// Whose.
     pub source: SourceKey,
-    /// As in the table.
+    /// As in the table; 0 where there is no ban.
     pub expires_ns: u64,
-    /// How often bans had been lifted by then. One more, and it may be this one.
-    pub lifted: u64,
+    /// How often bans had changed by then. Once more, and it may be this one.
+    pub changes: u64,
 }
 
 const _: () = assert!(size_of::<BanSeen>() == 32 && align_of::<BanSeen>() == 8);

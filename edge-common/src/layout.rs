@@ -5,4 +5,4 @@
 /// Raise it whenever a map changes its name, kind, size, key or value, or what they mean. In every
 /// layout the map `BANS` has keys of [`SourceKey`](crate::SourceKey) and values that begin with the
 /// time at which the ban ends: so bans are carried over from any layout to any other.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;

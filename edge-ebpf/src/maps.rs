@@ -26,11 +26,11 @@ pub(crate) static BANS: HashMap<
 #[btf_map]
 pub(crate) static BAN_FILTER: Array<u64, { BAN_FILTER_WORDS as usize }> = Array::new();
 
-/// How often bans were lifted. Written by the proxy alone, after the ban is gone from the table.
+/// How often bans have come, grown or gone. Written by the proxy alone, after the table is.
 #[btf_map]
-pub(crate) static BANS_LIFTED: Array<u64, 1> = Array::new();
+pub(crate) static BANS_CHANGED: Array<u64, 1> = Array::new();
 
-/// Whom each CPU has just found banned.
+/// Whom each CPU has just looked up in the table of bans.
 #[btf_map]
 pub(crate) static BANS_SEEN: PerCpuArray<BanSeen, { BAN_MEMORY as usize }> = PerCpuArray::new();
 

@@ -1,6 +1,6 @@
 //! What stands in front of the ban table: a filter, a bit of which says whether a source like this
 //! may be banned, a coarse one of that filter's words, and what each CPU remembers of whom it has
-//! found banned.
+//! looked up.
 //!
 //! A bit is set before its ban is written and cleared after the last ban that needs it is gone, so
 //! that no packet finds a ban hidden.
@@ -18,6 +18,8 @@ pub(super) struct BanFilter {
     front: BanFront,
     /// The fine words that are not zero: their bits, each with the number of bans that need it.
     words: HashMap<u32, Vec<(u64, u32)>>,
+    /// The number in the map, which nobody else writes.
+    changes: u64,
 }
 
 impl BanFilter {
@@ -27,7 +29,9 @@ impl BanFilter {
         front: BanFront,
         bans: impl Iterator<Item = &'a SourceKey>,
     ) -> Result<BanFilter, ShieldError> {
+        let changes = front.changed.get(&0, 0);
         let mut filter = BanFilter {
+            changes: changes.map_err(|error| inaccessible(error.into()))?,
             front,
             words: HashMap::new(),
         };
@@ -74,13 +78,17 @@ impl BanFilter {
         }
     }
 
-    /// The ban of a source is gone from the table: no CPU may go on remembering it.
+    /// The table has changed: no CPU may go on remembering what it was.
+    pub(super) fn changed(&mut self) -> Result<(), ShieldError> {
+        self.changes += 1;
+        let changed = &mut self.front.changed;
+        let set = changed.set(0, self.changes, 0);
+        set.map_err(|error| inaccessible(error.into()))
+    }
+
+    /// The ban of a source is gone from the table.
     pub(super) fn remove(&mut self, source: &SourceKey) -> Result<(), ShieldError> {
-        let lifted = &mut self.front.lifted;
-        lifted
-            .get(&0, 0)
-            .and_then(|count| lifted.set(0, count + 1, 0))
-            .map_err(|error| inaccessible(error.into()))?;
+        self.changed()?;
         let [_, (word, bit)] = ban_filter(source);
         let Some(bits) = self.words.get_mut(&word) else {
             return Ok(());

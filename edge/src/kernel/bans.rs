@@ -103,12 +103,16 @@ impl Bans {
         if current.is_none() {
             self.filter.add(&key)?;
         }
-        self.map
-            .insert(key, ban, 0)
-            .map_err(|error| match errno(&error) {
+        if let Err(error) = self.map.insert(key, ban, 0) {
+            if current.is_none() {
+                self.filter.remove(&key)?;
+            }
+            return Err(match errno(&error) {
                 Some(libc::E2BIG) => ShieldError::BansFull { max: self.max },
                 _ => inaccessible(error),
-            })?;
+            });
+        }
+        self.filter.changed()?;
         if let Some(current) = current {
             self.by_expiry.remove(&(current, key));
         }

@@ -22,10 +22,10 @@ pub(super) struct Program(Ebpf);
 /// The ban table, open.
 pub(super) type BanMap = HashMap<MapData, SourceKey, Ban>;
 
-/// What stands in front of it, open: the filter, and how often bans were lifted.
+/// What stands in front of it, open: the filter, and how often bans have changed.
 pub(super) struct BanFront {
     pub(super) filter: Array<MapData, u64>,
-    pub(super) lifted: Array<MapData, u64>,
+    pub(super) changed: Array<MapData, u64>,
 }
 
 /// A list's tries, open.
@@ -102,7 +102,7 @@ pub(super) fn load(directory: Option<&PinDirectory>, bans_max: u32) -> Result<Lo
         bans: map(ebpf, "BANS")?,
         ban_front: BanFront {
             filter: map(ebpf, "BAN_FILTER")?,
-            lifted: map(ebpf, "BANS_LIFTED")?,
+            changed: map(ebpf, "BANS_CHANGED")?,
         },
         allow: Tries {
             v4: trie(ebpf, "ALLOW_V4"),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::super::shell;
 
 /// Puts so many bans into the table of a program, and lets its filter pass everybody: the worst a
-/// full table can do to those who are not in it.
+/// full table can do to those who are not in it, of whom each CPU remembers the latest.
 pub(super) fn bans(program: &str, count: u32) -> Result<()> {
     let (table, filter) = (map(program, "BANS")?, map(program, "BAN_FILTER")?);
     let mut lines = String::new();

@@ -1,9 +1,10 @@
 //! Bans: what they drop, when they end, what the table does at its bounds.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use edge_common::Verdict;
+use edge_common::{Ipv6Mask, SourceKey, Verdict, ban_filter};
 
 use super::frame::*;
 use super::harness::*;
@@ -133,6 +134,36 @@ fn a_ban_can_be_lifted() {
         !shield.unban(addr("203.0.113.9")).unwrap(),
         "it had expired"
     );
+}
+
+#[test]
+fn what_a_cpu_remembers_of_the_table_ends_with_every_change_of_it() {
+    const BANS: u32 = 1000;
+    let mut shield = unlimited();
+    let nth = |i: u32| IpAddr::from(Ipv4Addr::from_bits(0x0a00_0000 + i));
+    let bits = |addr| ban_filter(&SourceKey::from_ip(addr, &Ipv6Mask::default()));
+    let banned: HashSet<_> = (0..BANS).map(|i| bits(nth(i))).collect();
+    (0..BANS).for_each(|i| shield.ban(nth(i), MINUTE).unwrap());
+    // Somebody whom the filter takes for one of them, so that the table is asked.
+    let mut others = (BANS..).map(nth);
+    let other = others.find(|addr| banned.contains(&bits(*addr))).unwrap();
+    let is_banned = |shield: &mut Shield| {
+        // Looked up, and remembered.
+        let verdicts = [(); 3].map(|()| verdict(shield, &other.to_string()));
+        assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0]));
+        verdicts[0] == Verdict::Banned
+    };
+    for _ in 0..3 {
+        assert!(!is_banned(&mut shield));
+        shield.ban(other, MINUTE).unwrap();
+        assert!(is_banned(&mut shield));
+        shield.unban(other).unwrap();
+    }
+    shield.ban(other, Duration::from_millis(200)).unwrap();
+    wait(Duration::from_millis(220));
+    assert!(!is_banned(&mut shield), "it has expired");
+    shield.ban(other, MINUTE).unwrap();
+    assert!(is_banned(&mut shield), "its entry was still there");
 }
 
 #[test]
