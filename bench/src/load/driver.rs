@@ -28,7 +28,7 @@ use crate::origin::{ANSWER_BYTES, Origin, answer_body};
 use crate::reactor::{Reactor, Token};
 
 /// How long outstanding answers are waited for at the end of a slice.
-const GRACE_NS: u64 = 10_000_000_000;
+const GRACE_NS: u64 = 5_000_000_000;
 /// Longest wait between two looks at whether to go on at all.
 const LOOK: Duration = Duration::from_millis(100);
 /// Streams whose opening is under way at once.
