@@ -2,21 +2,18 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 
 use super::Speech;
-use crate::load::answer::{RECEIVE_BYTES, check_call, is_last};
+use super::single::Single;
+use crate::load::answer::{check_call, is_last};
 use crate::load::call::{self, CALL_BYTES};
 use crate::origin::{ANSWER_BYTES, NONCE_AT, NONCE_BYTES};
 
 /// A connection's state.
 pub(super) struct Http1 {
     request: Vec<u8>,
-    nonce: [u8; NONCE_BYTES],
-    /// The beginning of an answer that has not come whole.
-    partial: Vec<u8>,
-    /// When the call under way was to be made.
-    since_ns: Option<u64>,
+    call: Single,
     is_last: bool,
 }
 
@@ -42,9 +39,7 @@ impl Http1 {
     pub(super) fn new(authority: &str) -> Self {
         Self {
             request: request(authority),
-            nonce: [0; NONCE_BYTES],
-            partial: Vec::new(),
-            since_ns: None,
+            call: Single::default(),
             is_last: false,
         }
     }
@@ -58,9 +53,7 @@ impl Speech for Http1 {
     }
 
     fn call(&mut self, serial: u64, since_ns: u64, out: &mut Vec<u8>) -> Result<()> {
-        self.nonce = call::nonce(serial);
-        name(&mut self.request, &self.nonce);
-        self.since_ns = Some(since_ns);
+        name(&mut self.request, self.call.begin(serial, since_ns));
         out.extend_from_slice(&self.request);
         Ok(())
     }
@@ -72,33 +65,16 @@ impl Speech for Http1 {
         done: &mut Vec<u64>,
         _: &mut Vec<u8>,
     ) -> Result<()> {
-        let Some(since_ns) = self.since_ns else {
-            bail!("{} bytes that nobody asked for", bytes.len());
-        };
-        let answer = match self.partial.is_empty() {
-            true => bytes,
-            false => {
-                self.partial.extend_from_slice(bytes);
-                &self.partial
-            }
-        };
-        ensure!(
-            answer.len() <= RECEIVE_BYTES,
-            "an answer larger than {RECEIVE_BYTES} bytes"
-        );
-        if check_call(answer, &self.nonce, body)? {
-            self.is_last = is_last(answer);
-            self.since_ns = None;
-            self.partial.clear();
-            done.push(since_ns);
-        } else if self.partial.is_empty() {
-            self.partial.extend_from_slice(bytes);
-        }
-        Ok(())
+        let ends = &mut self.is_last;
+        self.call.read(bytes, done, |answer, nonce| {
+            let whole = check_call(answer, nonce, body)?;
+            *ends |= whole && is_last(answer);
+            Ok(whole)
+        })
     }
 
     fn under_way(&self) -> usize {
-        usize::from(self.since_ns.is_some())
+        self.call.under_way()
     }
 
     fn is_last(&self) -> bool {

@@ -3,6 +3,7 @@
 mod frames;
 mod http1;
 mod http2;
+mod single;
 mod websocket;
 
 use anyhow::Result;

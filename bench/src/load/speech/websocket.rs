@@ -1,8 +1,9 @@
 //! Calls as messages of a WebSocket (RFC 6455), each answered by one.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 use super::Speech;
+use super::single::Single;
 use crate::load::answer::{RECEIVE_BYTES, check_upgrade, is_answer};
 use crate::load::call::{self, CALL_BYTES};
 use crate::origin::{ANSWER_BYTES, NONCE_BYTES, accept_of};
@@ -25,12 +26,10 @@ const KEY: &str = "ZWRnZSBiZW5jaCBrZXkhIQ==";
 /// A connection's state.
 pub(super) struct WebSocket {
     opening: String,
+    /// What has come of the agreement to it.
+    agreement: Vec<u8>,
     open: bool,
-    nonce: [u8; NONCE_BYTES],
-    /// What has not come whole.
-    partial: Vec<u8>,
-    /// When the call under way was to be made.
-    since_ns: Option<u64>,
+    call: Single,
 }
 
 impl WebSocket {
@@ -40,32 +39,35 @@ impl WebSocket {
                 "GET /ws HTTP/1.1\r\nhost: {authority}\r\nconnection: upgrade\r\n\
                  upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n\r\n"
             ),
+            agreement: Vec::new(),
             open: false,
-            nonce: [0; NONCE_BYTES],
-            partial: Vec::new(),
-            since_ns: None,
+            call: Single::default(),
         }
     }
+}
 
-    /// Whether `self.partial` holds the whole answer.
-    fn answered(&self, body: &[u8; ANSWER_BYTES]) -> Result<bool> {
-        let length = self.partial.len().min(ANSWER_HEAD.len());
-        ensure!(
-            self.partial[..length] == ANSWER_HEAD[..length],
-            "a frame that is no answer: {:02x?}",
-            &self.partial[..length]
-        );
-        let whole = ANSWER_HEAD.len() + ANSWER_BYTES;
-        ensure!(self.partial.len() <= whole, "more bytes than one answer");
-        if self.partial.len() < whole {
-            return Ok(false);
-        }
-        ensure!(
-            is_answer(&self.partial[ANSWER_HEAD.len()..], &self.nonce, body),
-            "the message is not the one that belongs to this call"
-        );
-        Ok(true)
+/// Whether these bytes are the whole answer to the call with this id.
+fn check_message(
+    bytes: &[u8],
+    nonce: &[u8; NONCE_BYTES],
+    body: &[u8; ANSWER_BYTES],
+) -> Result<bool> {
+    let length = bytes.len().min(ANSWER_HEAD.len());
+    ensure!(
+        bytes[..length] == ANSWER_HEAD[..length],
+        "a frame that is no answer: {:02x?}",
+        &bytes[..length]
+    );
+    let whole = ANSWER_HEAD.len() + ANSWER_BYTES;
+    ensure!(bytes.len() <= whole, "more bytes than one answer");
+    if bytes.len() < whole {
+        return Ok(false);
     }
+    ensure!(
+        is_answer(&bytes[ANSWER_HEAD.len()..], nonce, body),
+        "the message is not the one that belongs to this call"
+    );
+    Ok(true)
 }
 
 /// A message as a client sends it (RFC 6455 §5.2 and §5.3).
@@ -86,11 +88,10 @@ impl Speech for WebSocket {
     }
 
     fn call(&mut self, serial: u64, since_ns: u64, out: &mut Vec<u8>) -> Result<()> {
-        self.nonce = call::nonce(serial);
-        self.since_ns = Some(since_ns);
+        let nonce = self.call.begin(serial, since_ns);
         // Another for each message, as it has to be; that it cannot be guessed is of no use here.
         let mask = (serial as u32).wrapping_mul(0x9e37_79b1).to_be_bytes();
-        message(&call::body(&self.nonce), mask, out);
+        message(&call::body(nonce), mask, out);
         Ok(())
     }
 
@@ -101,34 +102,27 @@ impl Speech for WebSocket {
         done: &mut Vec<u64>,
         _: &mut Vec<u8>,
     ) -> Result<()> {
-        self.partial.extend_from_slice(bytes);
-        ensure!(
-            self.partial.len() <= RECEIVE_BYTES,
-            "an answer larger than {RECEIVE_BYTES} bytes"
-        );
-        if !self.open {
-            let accept = accept_of(KEY.as_bytes());
-            let Some(head_bytes) = check_upgrade(&self.partial, accept.as_bytes())? else {
-                return Ok(());
-            };
-            ensure!(head_bytes == self.partial.len(), "bytes before any call");
-            self.partial.clear();
-            self.open = true;
-            return Ok(());
+        if self.open {
+            return self.call.read(bytes, done, |answer, nonce| {
+                check_message(answer, nonce, body)
+            });
         }
-        let Some(since_ns) = self.since_ns else {
-            bail!("{} bytes that nobody asked for", bytes.len());
-        };
-        if self.answered(body)? {
-            self.partial.clear();
-            self.since_ns = None;
-            done.push(since_ns);
+        self.agreement.extend_from_slice(bytes);
+        ensure!(
+            self.agreement.len() <= RECEIVE_BYTES,
+            "an agreement larger than {RECEIVE_BYTES} bytes"
+        );
+        let accept = accept_of(KEY.as_bytes());
+        if let Some(head_bytes) = check_upgrade(&self.agreement, accept.as_bytes())? {
+            ensure!(head_bytes == self.agreement.len(), "bytes before any call");
+            self.agreement = Vec::new();
+            self.open = true;
         }
         Ok(())
     }
 
     fn under_way(&self) -> usize {
-        usize::from(self.since_ns.is_some())
+        self.call.under_way()
     }
 }
 
