@@ -41,6 +41,17 @@ struct Seen {
     cpu_us: Vec<f64>,
 }
 
+impl Seen {
+    /// Of calls a second, and of CPU.
+    fn quartiles(&self) -> Result<(Quartiles, Quartiles)> {
+        let per_s = Quartiles::of(self.per_s.clone()).context("no slices")?;
+        Ok((
+            per_s,
+            Quartiles::of(self.cpu_us.clone()).context("no slices")?,
+        ))
+    }
+}
+
 /// The origin as a program of its own.
 pub(super) struct Origin {
     child: Child,
@@ -237,13 +248,15 @@ fn tools(dir: &Path, target: SocketAddr, seconds: u32) -> Result<Vec<Tool>> {
     Ok(tools.filter(there).collect())
 }
 
+/// Prints what was seen.
+///
+/// # Errors
+/// When this generator has not made as many calls as the best of the others.
 fn print(all: &[Seen]) -> Result<()> {
     let header = ["generator", "protocol", "calls/s", "spread", "CPU µs/call"];
     let mut table = Table::new(header.map(str::to_owned).to_vec());
-    let mut lines = Vec::new();
     for seen in all {
-        let per_s = Quartiles::of(seen.per_s.clone()).context("no slices")?;
-        let cpu_us = Quartiles::of(seen.cpu_us.clone()).context("no slices")?;
+        let (per_s, cpu_us) = seen.quartiles()?;
         table.row(vec![
             seen.name.to_owned(),
             seen.protocol.to_owned(),
@@ -251,31 +264,52 @@ fn print(all: &[Seen]) -> Result<()> {
             format!("{:.0}", per_s.spread()),
             format!("{:.2}", cpu_us.median),
         ]);
-        let own = all.iter().find(|own| own.protocol == seen.protocol);
-        if let Some(own) = own.filter(|own| own.name != seen.name) {
-            let own_per_s = Quartiles::of(own.per_s.clone())
-                .context("no slices")?
-                .median;
-            let own_cpu_us = Quartiles::of(own.cpu_us.clone())
-                .context("no slices")?
-                .median;
-            let by = own_per_s / per_s.median - 1.0;
-            let same = if by.abs() <= SAME {
-                "the same"
-            } else {
-                "not the same"
-            };
+    }
+    let (lines, failed) = verdicts(all)?;
+    println!("{table}\n{}", lines.join("\n"));
+    ensure!(
+        failed.is_empty(),
+        "this generator does not see over {} what the best of the others sees",
+        failed.join(" and ")
+    );
+    Ok(())
+}
+
+/// How this generator compares with each of the others, and the protocols over which the best of
+/// them has not made the same number of calls.
+fn verdicts(all: &[Seen]) -> Result<(Vec<String>, Vec<&'static str>)> {
+    let (mut lines, mut failed) = (Vec::new(), Vec::new());
+    for own in all.iter().filter(|seen| seen.name == OWN) {
+        let (own_per_s, own_cpu_us) = own.quartiles()?;
+        let mut best: f64 = 0.0;
+        for seen in all.iter().filter(|seen| seen.protocol == own.protocol) {
+            if seen.name == OWN {
+                continue;
+            }
+            let (per_s, cpu_us) = seen.quartiles()?;
+            best = best.max(per_s.median);
             lines.push(format!(
-                "{}, {}: {:+.1} % calls a second, {same}; {:.2} of its CPU a call",
+                "{}, {}: {:+.1} % calls a second; {:.2} of its CPU a call",
                 seen.name,
                 seen.protocol,
-                by * 100.0,
-                own_cpu_us / cpu_us.median
+                (own_per_s.median / per_s.median - 1.0) * 100.0,
+                own_cpu_us.median / cpu_us.median
             ));
         }
+        if best == 0.0 {
+            continue;
+        }
+        let same = (own_per_s.median / best - 1.0).abs() <= SAME;
+        lines.push(format!(
+            "{} calls a second over {} as the best of the others",
+            if same { "As many" } else { "NOT as many" },
+            own.protocol
+        ));
+        if !same {
+            failed.push(own.protocol);
+        }
     }
-    println!("{table}\n{}", lines.join("\n"));
-    Ok(())
+    Ok((lines, failed))
 }
 
 #[cfg(test)]
@@ -294,5 +328,35 @@ mod tests {
             Some(9876.54)
         );
         assert_eq!(per_s("nothing", ["a", "b"]), None);
+    }
+
+    #[test]
+    fn only_the_best_of_the_others_is_a_verdict() {
+        let seen = |name, protocol, per_s| Seen {
+            name,
+            protocol,
+            per_s: vec![per_s],
+            cpu_us: vec![2.0],
+        };
+        let judged = |own| {
+            let all = [
+                seen(OWN, "HTTP/1.1", own),
+                seen(OWN, "HTTP/2", 900.0),
+                seen("ab", "HTTP/1.1", 500.0),
+                seen("wrk", "HTTP/1.1", 1000.0),
+            ];
+            verdicts(&all).expect("slices")
+        };
+        // A slow one among the others is none of its concern, nor is what nobody else speaks.
+        let (lines, failed) = judged(950.0);
+        assert!(failed.is_empty() && lines.len() == 3, "{lines:?}");
+        for bad in [890.0, 1110.0] {
+            let (lines, failed) = judged(bad);
+            assert_eq!(failed, ["HTTP/1.1"]);
+            assert!(
+                lines.iter().any(|line| line.starts_with("NOT")),
+                "{lines:?}"
+            );
+        }
     }
 }
