@@ -16,23 +16,33 @@ pub struct BadValue;
 /// Decodes a mirrored value: plain, or `=?base64?...?=` with markers exactly so
 /// (<https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#value-encoding>).
 pub fn decode(value: &[u8]) -> Result<Text<VALUE_MAX>, BadValue> {
+    let mut text = Text::new();
+    decode_into(value, &mut text)?;
+    Ok(text)
+}
+
+/// The same to where it is kept, instead of what is there.
+pub fn decode_into<const N: usize>(value: &[u8], text: &mut Text<N>) -> Result<(), BadValue> {
+    text.clear();
     let encoded = value
         .strip_prefix(OPEN)
         .and_then(|rest| rest.strip_suffix(CLOSE));
     match encoded {
-        Some(encoded) => base64(encoded),
+        Some(encoded) => base64(encoded, text),
         // RFC 9110 §5.5 allows more; the specification of the mirrored fields does not.
-        None if value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) => Ok(value.into()),
+        None if value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) => {
+            text.extend(value);
+            Ok(())
+        }
         None => Err(BadValue),
     }
 }
 
 /// RFC 4648 §4, padded, and only the one spelling of each value: bits that mean nothing are zero.
-fn base64(encoded: &[u8]) -> Result<Text<VALUE_MAX>, BadValue> {
+fn base64<const N: usize>(encoded: &[u8], out: &mut Text<N>) -> Result<(), BadValue> {
     if !encoded.len().is_multiple_of(4) {
         return Err(BadValue);
     }
-    let mut out = Text::new();
     let groups = encoded.len() / 4;
     for (number, group) in encoded.chunks_exact(4).enumerate() {
         let padding = group.iter().rev().take_while(|&&byte| byte == b'=').count();
@@ -53,7 +63,7 @@ fn base64(encoded: &[u8]) -> Result<Text<VALUE_MAX>, BadValue> {
     }
     match out.get().map(std::str::from_utf8) {
         Some(Err(_)) => Err(BadValue),
-        _ => Ok(out),
+        _ => Ok(()),
     }
 }
 

@@ -25,7 +25,7 @@ pub use class::{Class, HeadFacts, class_of};
 pub use endpoint::{Endpoint, EndpointWatch, session_of};
 pub use era::{BadVersion, Era};
 pub use events::EventCount;
-pub use header::{BadValue, VALUE_MAX, decode};
+pub use header::{BadValue, VALUE_MAX, decode, decode_into};
 pub use keep_alive::{BodyFacts, KEEP_ALIVE, KeepAlive};
 pub use list::{ChangeWatch, ListAnswer, ListQuestion, Scope, is_list};
 pub use media_type::is_event_stream;

@@ -131,6 +131,22 @@ impl BodyScan {
         }
     }
 
+    /// Is the start of a body again. What was kept of the last one is overwritten, not cleared: its
+    /// length is what counts.
+    pub fn restart(&mut self) {
+        self.scanned = Scanned::Partly;
+        self.lex = Lex::Between;
+        self.expect = Expect::Value;
+        (self.depth, self.objects) = (0, 0);
+        (self.slot, self.member) = (Slot::Other, Slot::Other);
+        (self.seen, self.params_done, self.ambiguous) = (0, false, false);
+        self.key.clear();
+        self.method.clear();
+        self.name.clear();
+        self.uri.clear();
+        self.id.clear();
+    }
+
     /// Follows the next bytes.
     pub fn feed(&mut self, mut bytes: &[u8]) {
         while let Some((&byte, rest)) = bytes.split_first() {
@@ -141,7 +157,7 @@ impl BodyScan {
             bytes = match self.lex {
                 Lex::String { .. } => self.string(bytes),
                 Lex::Number if is_number(byte) => {
-                    self.take(byte);
+                    self.take(&[byte]);
                     rest
                 }
                 Lex::Number => {
@@ -289,7 +305,7 @@ impl BodyScan {
             b'{' | b'[' => self.open(byte == b'{'),
             b'-' | b'0'..=b'9' => {
                 self.lex = Lex::Number;
-                self.take(byte);
+                self.take(&[byte]);
             }
             b't' => self.lex = Lex::Literal(b"rue"),
             b'f' => self.lex = Lex::Literal(b"alse"),
@@ -337,12 +353,12 @@ impl BodyScan {
     }
 
     /// Adds to the text that is being kept.
-    fn take(&mut self, byte: u8) {
+    fn take(&mut self, bytes: &[u8]) {
         match self.slot {
-            Slot::Method => self.method.push(byte),
-            Slot::Name => self.name.push(byte),
-            Slot::Uri => self.uri.push(byte),
-            Slot::Id => self.id.push(byte),
+            Slot::Method => self.method.extend(bytes),
+            Slot::Name => self.name.extend(bytes),
+            Slot::Uri => self.uri.extend(bytes),
+            Slot::Id => self.id.extend(bytes),
             Slot::Params | Slot::Answer | Slot::Other => {}
         }
     }

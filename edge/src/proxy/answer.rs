@@ -20,7 +20,7 @@ use super::reply::Reply;
 use super::rewrite::rewritten;
 use super::rules::{self, ResponseRules};
 use super::trace::Trace;
-use crate::config::{Action, Route};
+use crate::config::{Action, ProxyAction, Route};
 use crate::message::RequestHead;
 
 impl Proxy {
@@ -82,10 +82,21 @@ impl Proxy {
                 }
                 match consent {
                     Ok(consent) => {
-                        // Boxed: an idle connection does not hold the space of what it may do next.
-                        let acting =
-                            self.act(route, &mut head, client, &caller, consent, &mut record);
-                        Box::pin(acting).await;
+                        // Boxed: an idle connection does not hold the space of what it may do next,
+                        // and a quiet one not that of what it will not do.
+                        let (head, record) = (&mut head, &mut record);
+                        match &route.action {
+                            Action::Proxy(action) if action.mcp.is_some() => {
+                                let acting =
+                                    self.mcp(route, action, head, client, &caller, consent, record);
+                                Box::pin(acting).await;
+                            }
+                            _ => {
+                                let acting =
+                                    self.act(route, head, client, &caller, consent, record);
+                                Box::pin(acting).await;
+                            }
+                        }
                     }
                     Err(refusal) => self.refuse(refusal, client, &head, &mut record).await,
                 }
@@ -122,29 +133,11 @@ impl Proxy {
         let Caller { peer, request_id } = caller;
         let mut outlet = Outlet::new(client, route.compress.as_deref(), head, &self.encoders);
         let client = &mut outlet;
-        let facts = Facts {
-            head,
-            peer,
-            request_id,
-            when: Some(&route.when),
-        };
         let reply = match &route.action {
-            Action::Proxy(action) => match rewritten(&action.rewrite, &facts) {
-                Ok(target) => {
-                    if target.is_some() {
-                        head.sent.get_or_insert_default().target = target;
-                    }
-                    let trace = record.trace.as_deref();
-                    options::count_hop(head);
-                    forward::request_fields(head, peer, request_id, &self.forwarding, trace);
-                    if let (Some(consent), Some(request)) = (consent, &route.auth.request) {
-                        consent.tell(request, &mut head.fields);
-                    }
-                    if action.mcp.is_some() {
-                        // Boxed: a quiet connection holds the space of every future it may run.
-                        let acting = self.mcp(head, client, caller, route, action, record);
-                        return Box::pin(acting).await;
-                    }
+            Action::Proxy(action) => match self
+                .prepare(route, action, head, caller, consent, record)
+            {
+                Ok(()) => {
                     let rules = &route.request_rules;
                     rules::apply_to_request(rules, head, peer, request_id, &route.when);
                     return match action.cache.is_some() {
@@ -159,9 +152,15 @@ impl Proxy {
                         false => self.pass(head, client, peer, action, None, record).await,
                     };
                 }
-                Err(_) => Reply::new(StatusCode::BAD_REQUEST),
+                Err(reply) => reply,
             },
             Action::Redirect(action) => {
+                let facts = Facts {
+                    head,
+                    peer,
+                    request_id,
+                    when: Some(&route.when),
+                };
                 Reply::new(action.status).with("location", &facts.url(&action.to))
             }
             Action::Files(action) => {
@@ -171,6 +170,37 @@ impl Proxy {
             Action::Respond(action) => Reply::configured(action),
         };
         self.reply(reply, client, &head.method, record).await;
+    }
+
+    /// Makes of a request what its upstream is to see, but for the rules of the route.
+    pub(super) fn prepare(
+        &self,
+        route: &Route,
+        action: &ProxyAction,
+        head: &mut RequestHead,
+        caller: &Caller,
+        consent: Option<Rc<Consent>>,
+        record: &Record<'_>,
+    ) -> Result<(), Reply> {
+        let Caller { peer, request_id } = caller;
+        let facts = Facts {
+            head,
+            peer,
+            request_id,
+            when: Some(&route.when),
+        };
+        let target = rewritten(&action.rewrite, &facts);
+        let target = target.map_err(|_| Reply::new(StatusCode::BAD_REQUEST))?;
+        if target.is_some() {
+            head.sent.get_or_insert_default().target = target;
+        }
+        let trace = record.trace.as_deref();
+        options::count_hop(head);
+        forward::request_fields(head, peer, request_id, &self.forwarding, trace);
+        if let (Some(consent), Some(request)) = (consent, &route.auth.request) {
+            consent.tell(request, &mut head.fields);
+        }
+        Ok(())
     }
 
     /// Sends an answer of the edge's own.

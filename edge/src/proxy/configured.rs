@@ -12,7 +12,7 @@ use super::cache::Store;
 use super::drain::Drain;
 use super::identities::Identities;
 use super::limits;
-use super::mcp::{Sealers, Tables};
+use super::mcp::{Scans, Sealers, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
@@ -34,6 +34,7 @@ pub struct Proxy {
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) named_limits: Option<Arc<limits::Tables>>,
     pub(super) mcp: Option<Arc<Tables>>,
+    pub(super) scans: Scans,
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
     pub(super) gates: Arc<Gates>,
@@ -99,6 +100,7 @@ impl Proxy {
             limits: snapshot.limits.clone(),
             named_limits: snapshot.named_limits.clone(),
             mcp: snapshot.mcp.clone(),
+            scans: Scans::default(),
             sealers: Arc::clone(&snapshot.sealers),
             penalties: snapshot.penalties.clone(),
             gates: Arc::clone(&snapshot.gates),

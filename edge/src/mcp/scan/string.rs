@@ -17,10 +17,12 @@ impl BodyScan {
         let keeps = is_key || !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other);
         let mut at = 0;
         while at < bytes.len() {
-            if !keeps && matches!(escape, Escape::No) {
-                match memchr::memchr2(b'"', b'\\', &bytes[at..]) {
-                    Some(skipped) => at += skipped,
-                    None => break,
+            if matches!(escape, Escape::No) && high == 0 {
+                let (run, ends) = plain_run(&bytes[at..], keeps);
+                self.keep_run(is_key, run);
+                at += run.len();
+                if !ends {
+                    break;
                 }
             }
             let byte = bytes[at];
@@ -115,12 +117,27 @@ impl BodyScan {
     }
 
     fn keep(&mut self, is_key: bool, raw: bool, bytes: &[u8]) {
-        match (is_key, raw) {
-            (true, _) => self.key.extend(bytes),
-            (false, true) => {}
-            (false, false) => bytes.iter().for_each(|&byte| self.take(byte)),
+        if !raw {
+            self.keep_run(is_key, bytes);
         }
     }
+
+    /// Bytes that stand for themselves, also where the text is kept as it is written.
+    fn keep_run(&mut self, is_key: bool, bytes: &[u8]) {
+        match is_key {
+            true => self.key.extend(bytes),
+            false => self.take(bytes),
+        }
+    }
+}
+
+/// The bytes before the next quote or backslash, and whether there is one. What is kept is short.
+fn plain_run(bytes: &[u8], keeps: bool) -> (&[u8], bool) {
+    let end = match keeps {
+        true => bytes.iter().position(|&byte| matches!(byte, b'"' | b'\\')),
+        false => memchr::memchr2(b'"', b'\\', bytes),
+    };
+    (&bytes[..end.unwrap_or(bytes.len())], end.is_some())
 }
 
 fn unescaped(byte: u8) -> Option<u8> {

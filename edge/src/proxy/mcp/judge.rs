@@ -7,7 +7,7 @@ use super::tables::now_s;
 use super::{Stop, facts, mirrored};
 use crate::config::Mcp;
 use crate::mcp::{
-    Class, Era, Refusal, Scanned, ServerTag, class_of, decode, needs_name, origin_allowed,
+    Class, Era, Refusal, Scanned, ServerTag, class_of, decode_into, needs_name, origin_allowed,
     session_of,
 };
 use crate::message::{BodyLength, Name, RequestHead};
@@ -74,10 +74,12 @@ impl Proxy {
                 (true, true) => return Err(Refusal::Encoding.into()),
                 // Such a one is compressed, and the server's to judge.
                 (true, false) => {}
-                (false, strict) => call
-                    .read_prefix(client, strict || keeps, mcp.body_prefix, self.timeouts.body)
-                    .await
-                    .map_err(Stop::Client)?,
+                (false, strict) => {
+                    call.scan = Some(self.scans.take());
+                    call.read_prefix(client, strict || keeps, mcp.body_prefix, self.timeouts.body)
+                        .await
+                        .map_err(Stop::Client)?;
+                }
             }
             // A list of calls would count as one.
             if call.scanned() == Scanned::Batch && mcp.limit.calls.is_some() {
@@ -152,29 +154,29 @@ impl Call {
     /// The mirrored headers of a modern request. What is wrong with them is the server's to say,
     /// unless rules are applied to them here.
     fn read_headers(&mut self, head: &RequestHead) -> Result<(), Stop> {
-        let decoded = |name| {
-            let mut values = head.fields.values(name);
-            match (values.next().map(decode), values.next()) {
-                (value, None) => Ok(value.transpose().map_err(|_| Refusal::Header)?),
-                (_, Some(_)) => Err(Refusal::Header),
-            }
-        };
-        match (decoded(Name::McpMethod), decoded(Name::McpName)) {
-            (Ok(method), Ok(name)) => {
-                if let Some(method) = &method {
-                    self.method = method.start().into();
+        let (mut methods, mut names, mut is_bad) = (0, 0, false);
+        for (known, _, value) in head.fields.iter() {
+            is_bad |= match known {
+                Name::McpMethod => {
+                    methods += 1;
+                    decode_into(value, &mut self.method).is_err()
                 }
-                if let Some(name) = name {
-                    self.name = name;
+                Name::McpName => {
+                    names += 1;
+                    decode_into(value, &mut self.name).is_err()
                 }
-                let missing = self.posts && method.is_none();
-                match missing && self.strict {
-                    true => Err(Refusal::Header.into()),
-                    false => Ok(()),
-                }
-            }
-            _ if self.strict => Err(Refusal::Header.into()),
-            _ => Ok(()),
+                _ => continue,
+            };
+        }
+        is_bad |= methods > 1 || names > 1;
+        if is_bad {
+            self.method.clear();
+            self.name.clear();
+        }
+        let is_missing = self.posts && methods == 0;
+        match self.strict && (is_bad || is_missing) {
+            true => Err(Refusal::Header.into()),
+            false => Ok(()),
         }
     }
 

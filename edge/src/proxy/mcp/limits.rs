@@ -75,7 +75,6 @@ impl Proxy {
         let (method, name) = (call.method.start(), call.name.start());
         let (of_method, of_tool) = (mcp.method_limit(method), mcp.tool_limit(method, name));
         let limited = |retry_after| Stop::Refused(Refusal::Limited, Some(retry_after));
-        let now_ns = monotonic_ns();
         let admit = |table: Option<(usize, &NameLimit)>, of: fn(usize) -> Of, name: &[u8]| {
             let Some((number, table)) = table else {
                 return Ok(());
@@ -86,7 +85,7 @@ impl Proxy {
             let key = tables
                 .buckets
                 .key((route, of(number), name, who(&table.key)));
-            let admitted = tables.buckets.admit(key, &rate(calls), 1, now_ns);
+            let admitted = tables.buckets.admit(key, &rate(calls), 1, monotonic_ns());
             admitted.map_err(limited)
         };
         admit(of_method, Of::Method, method)?;
@@ -98,7 +97,7 @@ impl Proxy {
                     let cost = of_tool.or(of_method).map_or(1, |(_, table)| table.cost);
                     tables
                         .buckets
-                        .admit(key, &rate(calls), cost, now_ns)
+                        .admit(key, &rate(calls), cost, monotonic_ns())
                         .map_err(limited)?;
                 }
             }
@@ -108,7 +107,7 @@ impl Proxy {
                     let key = tables.buckets.key((route, Of::Opens, who));
                     tables
                         .buckets
-                        .admit(key, &rate(opens), 1, now_ns)
+                        .admit(key, &rate(opens), 1, monotonic_ns())
                         .map_err(limited)?;
                 }
                 if let Some(most) = limit.streams {

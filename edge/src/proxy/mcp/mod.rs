@@ -9,16 +9,22 @@ mod limits;
 mod lists;
 mod mirrored;
 mod prefix;
+mod scans;
 mod tables;
+
+use std::rc::Rc;
 
 use http::{Method, StatusCode};
 
 pub(super) use authorize::is_open;
 pub(super) use call::Call;
+pub(super) use scans::Scans;
 pub(super) use tables::{Sealers, Tables};
 
 use super::account::Record;
+use super::authenticate::Consent;
 use super::caller::Caller;
+use super::compress::Outlet;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
 use super::reply::Reply;
@@ -45,18 +51,28 @@ impl From<Refusal> for Stop {
 
 impl Proxy {
     /// Handles a request on a route with `mcp`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it stands beside `act`, whose arguments and action these are"
+    )]
     pub(super) async fn mcp<'a, D: Downstream>(
         &'a self,
+        route: &'a Route,
+        action: &'a ProxyAction,
         head: &mut RequestHead,
         client: &mut D,
         caller: &Caller,
-        route: &'a Route,
-        action: &'a ProxyAction,
+        consent: Option<Rc<Consent>>,
         record: &mut Record<'a>,
     ) {
         let (Some(mcp), peer) = (&action.mcp, &caller.peer) else {
             return;
         };
+        let mut outlet = Outlet::new(client, route.compress.as_deref(), head, &self.encoders);
+        let client = &mut outlet;
+        if let Err(reply) = self.prepare(route, action, head, caller, consent, record) {
+            return self.reply(reply, client, &head.method, record).await;
+        }
         let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp);
         match self.judge(head, client, peer, mcp, &mut call).await {
             Ok(()) => {
@@ -84,6 +100,7 @@ impl Proxy {
             }
         }
         record.mcp = Some(Box::new(call.facts()));
+        self.scans.keep(call.scan.take());
     }
 
     /// The client is to blame: an answer if it still waits for one.
