@@ -30,7 +30,7 @@ pub use keep_alive::{BodyFacts, KEEP_ALIVE, KeepAlive};
 pub use list::{ChangeWatch, ListAnswer, ListQuestion, Scope, is_list};
 pub use media_type::is_event_stream;
 pub use origin::origin_allowed;
-pub use rpc_error::Refusal;
+pub use rpc_error::{Refusal, error_body};
 pub use scan::{BodyScan, ID_MAX, METHOD_MAX, NAME_MAX, Scanned, needs_name};
 pub use sealed::Sealer;
 pub use session::{ServerTag, SessionKey, Sessions};

@@ -127,17 +127,8 @@ impl Refusal {
 
     /// The body; `id` is the raw JSON of the request's id, `retry_after_s` what `Retry-After` says.
     pub fn body(self, id: Option<&[u8]>, retry_after_s: Option<u64>) -> String {
-        let id = id
-            .and_then(|id| std::str::from_utf8(id).ok())
-            .unwrap_or("null");
-        let data = retry_after_s.map_or(String::new(), |seconds| {
-            format!(r#","data":{{"retryAfterSeconds":{seconds}}}"#)
-        });
-        format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{},"message":"{}"{data}}}}}"#,
-            self.code(),
-            self.message()
-        )
+        let id = id.and_then(|id| std::str::from_utf8(id).ok());
+        write(id, self.code(), self.message(), retry_after_s)
     }
 
     /// Every refusal, for labels.
@@ -159,6 +150,33 @@ impl Refusal {
         Refusal::UpstreamTimeout,
         Refusal::Unavailable,
     ];
+}
+
+/// The body of an error that the edge says before it has looked for anything of MCP in the request,
+/// and so without an id: of a limit per address, a body too long, a host under maintenance.
+pub fn error_body(status: StatusCode, retry_after_s: Option<u64>) -> String {
+    let code = match status {
+        StatusCode::TOO_MANY_REQUESTS => Refusal::Limited.code(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Token.code(),
+        _ if status.is_server_error() => Refusal::Unavailable.code(),
+        _ => Refusal::Body.code(),
+    };
+    let message = match status {
+        StatusCode::TOO_MANY_REQUESTS => Refusal::Limited.message(),
+        _ => status.canonical_reason().unwrap_or("Error"),
+    };
+    write(None, code, message, retry_after_s)
+}
+
+/// `id` and `message` are JSON as they are written.
+fn write(id: Option<&str>, code: i32, message: &str, retry_after_s: Option<u64>) -> String {
+    let id = id.unwrap_or("null");
+    let data = retry_after_s.map_or(String::new(), |seconds| {
+        format!(r#","data":{{"retryAfterSeconds":{seconds}}}"#)
+    });
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"{data}}}}}"#
+    )
 }
 
 #[cfg(test)]
@@ -184,6 +202,20 @@ mod tests {
             }
             let status = refusal.status();
             assert!(status.is_client_error() || status.is_server_error());
+        }
+    }
+    #[test]
+    fn so_is_every_error_before_mcp() {
+        for status in (400..600).filter_map(|code| StatusCode::from_u16(code).ok()) {
+            let body = error_body(status, Some(7));
+            let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+            let code = value["error"]["code"].as_i64().expect("a number");
+            assert!(
+                code == -32600 || (-32019..=-32000).contains(&code),
+                "{code}"
+            );
+            assert!(value["id"].is_null() && value["error"]["message"].is_string());
+            assert_eq!(value["error"]["data"]["retryAfterSeconds"], 7);
         }
     }
 }

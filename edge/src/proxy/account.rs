@@ -99,6 +99,8 @@ pub(super) struct Record<'a> {
     pub(super) advertises: bool,
     /// What is done to the fields of the answer.
     pub(super) rules: &'a ResponseRules<'a>,
+    /// What the edge says itself is to be understood by an MCP client.
+    pub(super) speaks_rpc: bool,
     /// Pages of the host.
     pub(super) pages: &'a [ErrorPage],
     /// The longest request body.
@@ -145,6 +147,7 @@ impl<'a> Record<'a> {
             error: None,
             advertises: false,
             rules,
+            speaks_rpc: false,
             pages: &[],
             body_bytes_max: None,
             trace: None,

@@ -47,6 +47,7 @@ impl Proxy {
         let rules = ResponseRules::new(rules, &facts);
         let mut record = Record::start(self, &head, &caller, &rules);
         record.trace = trace.map(Box::new);
+        record.speaks_rpc = found.speaks_rpc();
         record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
@@ -213,7 +214,11 @@ impl Proxy {
     ) {
         record.status = Some(reply.status);
         let proxy = record.advertises.then_some(self);
-        let reply = reply.paged(record.pages).ruled_by(record.rules);
+        let reply = match record.speaks_rpc {
+            true => reply.in_json_rpc(),
+            false => reply.paged(record.pages),
+        };
+        let reply = reply.ruled_by(record.rules);
         match reply.send(client, method, self.timeouts.send, proxy).await {
             Ok(bytes) => record.bytes_out += bytes,
             Err(error) => {

@@ -13,6 +13,7 @@ use super::exchange::{ClientError, Downstream};
 use super::rules::ResponseRules;
 use crate::clock::monotonic_ns;
 use crate::config::{ErrorPage, RespondAction};
+use crate::mcp::error_body;
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// A reply of the edge's own.
@@ -78,6 +79,18 @@ impl Reply {
             return self.with("cache-control", "no-store");
         }
         self
+    }
+
+    /// An error becomes one of JSON-RPC, unless it says more than its status already.
+    pub(super) fn in_json_rpc(self) -> Reply {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        if self.content.is_some() || !is_error {
+            return self;
+        }
+        let retry_after = self.fields.values_of("retry-after").next();
+        let seconds = retry_after.and_then(|value| str::from_utf8(value).ok()?.parse().ok());
+        let body = error_body(self.status, seconds);
+        self.content("application/json", body)
     }
 
     /// Changes its fields as the host or the route wants it.

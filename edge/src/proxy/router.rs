@@ -80,6 +80,11 @@ impl<'a> Match<'a> {
         }
     }
 
+    /// Whether it is a route with `mcp`.
+    pub(super) fn speaks_rpc(self) -> bool {
+        matches!(self, Match::Route { route, .. } if route.action.mcp().is_some())
+    }
+
     /// What is done to the fields of the answer, and the route it comes from.
     pub(super) fn rules(self) -> (&'a [FieldRule], Option<&'a RouteMatch>) {
         match self {

@@ -1,5 +1,6 @@
 //! Routes with `mcp`: what is refused, and how; what is limited, and what is not.
 
+mod early;
 mod limits;
 mod streams;
 

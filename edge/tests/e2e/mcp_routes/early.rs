@@ -1,0 +1,93 @@
+//! What is refused before anything of MCP is looked at: in JSON-RPC as well, for a client that gets a
+//! bare 400, 404 or 405 takes the server for an old one.
+
+use serde_json::Value;
+
+use super::LIMIT;
+use crate::support::{Edge, Setup, Upstream, light, rpc, tool_call};
+
+/// Status, `Content-Type`, `Retry-After` and the body.
+fn ask(edge: &Edge, request: &str) -> (u16, String, Option<String>, String) {
+    let mut client = edge.plain();
+    client.send(request);
+    let response = client.response_within(false, LIMIT).expect("an answer");
+    let header = |name: &str| response.header(name).map(str::to_owned);
+    (
+        response.status,
+        header("content-type").unwrap_or_default(),
+        header("retry-after"),
+        response.text(),
+    )
+}
+
+fn code(body: &str) -> Value {
+    let error: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(
+        (&error["jsonrpc"], &error["id"]),
+        (&"2.0".into(), &Value::Null)
+    );
+    error["error"]["code"].clone()
+}
+
+#[test]
+fn what_is_refused_before_mcp_is_refused_in_json_rpc() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let more = format!(
+        "[[host.route]]\npath = \"/denied\"\nupstream = \"http://{0}\"\nmcp = true\ndeny = [\"127.0.0.0/8\"]\n\
+         [[host.route]]\npath = \"/plain\"\nupstream = \"http://{0}\"\nmax_body = \"1KiB\"\n",
+        upstream.address
+    );
+    let edge = Setup::new(upstream.address)
+        .route("mcp = true\nmax_body = \"1KiB\"")
+        .more_routes(&more)
+        .start();
+    let long = format!(r#"{{"id":1,"method":"ping","x":"{}"}}"#, "x".repeat(2000));
+    let chunked = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
+        long.len()
+    );
+    let opening =
+        "GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for (request, status, expected) in [
+        (rpc("/mcp", &[], &long), 413, -32600),
+        (chunked, 413, -32600),
+        (opening.to_owned(), 400, -32600),
+        (
+            rpc("/mcp", &[], "{}").replacen("POST", "TRACE", 1),
+            501,
+            -32004,
+        ),
+        (rpc("/denied", &[], &tool_call(1, "add")), 403, -32003),
+    ] {
+        let (got, kind, _, body) = ask(&edge, &request);
+        assert_eq!((got, kind.as_str()), (status, "application/json"), "{body}");
+        assert_eq!(code(&body), expected, "{body}");
+    }
+    // Other routes are for people.
+    let (status, kind, _, body) = ask(&edge, &rpc("/plain", &[], &long));
+    assert_eq!(
+        (status, kind.as_str()),
+        (413, "text/plain; charset=utf-8"),
+        "{body}"
+    );
+    assert_eq!(ask(&edge, &rpc("/mcp", &[], &tool_call(1, "add"))).0, 200);
+}
+
+#[test]
+fn the_limit_per_address_says_in_json_rpc_when_to_come_back() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .section("limit", "requests = \"1/h\"\nburst = 1")
+        .route("mcp = true")
+        .start();
+    let call = rpc("/mcp", &[], &tool_call(1, "add"));
+    assert_eq!(ask(&edge, &call).0, 200);
+    let (status, kind, retry_after, body) = ask(&edge, &call);
+    assert_eq!((status, kind.as_str()), (429, "application/json"), "{body}");
+    assert_eq!(code(&body), -32005);
+    let error: Value = serde_json::from_str(&body).expect("JSON");
+    let seconds = error["error"]["data"]["retryAfterSeconds"].to_string();
+    assert_eq!(Some(seconds), retry_after, "{body}");
+}
