@@ -74,7 +74,16 @@ impl Proxy {
             return self.reply(reply, client, &head.method, record).await;
         }
         let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp);
-        match self.judge(head, client, peer, mcp, &mut call).await {
+        let judged = self.judge(head, client, peer, mcp, &mut call).await;
+        // The relay counts on from there, and sees no more of a body that has come whole.
+        let too_large = record
+            .body_bytes_max
+            .is_some_and(|most| call.read_ahead() > most);
+        let judged = match too_large {
+            true => judged.and(Err(Stop::Client(ClientError::TooLarge))),
+            false => judged,
+        };
+        match judged {
             Ok(()) => {
                 // Only now: what clients send is judged as they send it, and it is known who they are.
                 let (rules, request_id) = (&route.request_rules, &caller.request_id);
