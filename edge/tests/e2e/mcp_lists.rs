@@ -250,6 +250,9 @@ fn what_is_no_list_in_json_is_not_kept() {
         assert_eq!(ask(&edge, &request).0, "MISS", "{kind}");
         assert_eq!(ask(&edge, &request).0, *expected, "{kind} {body}");
     }
+    // What passes must be readable for notices of changes to be seen.
+    let asked = upstreams[0].received();
+    assert!(asked.contains("accept-encoding: identity\r\n"), "{asked}");
     // A body in pieces is the same question, and the connection goes on.
     let request = list_at("/0", "tools/list", "1", "", &[]);
     assert_eq!(

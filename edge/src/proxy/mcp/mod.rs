@@ -85,6 +85,11 @@ impl Proxy {
         };
         match judged {
             Ok(()) => {
+                if mcp.list_cache.is_some() {
+                    // Notices of changes are looked for in what passes, and compressed they would
+                    // not be seen. Clients are none the worse: `compress` is the edge's own.
+                    head.fields.set(Name::AcceptEncoding, b"identity");
+                }
                 // Only now: what clients send is judged as they send it, and it is known who they are.
                 let (rules, request_id) = (&route.request_rules, &caller.request_id);
                 apply_to_request(rules, head, peer, request_id, &route.when);
