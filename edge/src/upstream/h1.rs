@@ -233,7 +233,9 @@ impl H1 {
                 Decoded::Trailers(fields) => return Poll::Ready(Ok(Some(Frame::Trailers(fields)))),
                 Decoded::End => return Poll::Ready(Ok(None)),
                 // The buffer is let go: a quiet stream holds no more than the next receive.
-                Decoded::More => self.input = BytesMut::new(),
+                Decoded::More if self.input.is_empty() => self.input = BytesMut::new(),
+                // The beginning of a trailer section.
+                Decoded::More => {}
             }
             match ready!(self.socket.poll_recv(cx, Expect::Trickle(most))) {
                 Ok(chunk) if !chunk.is_empty() => append(&mut self.input, chunk),

@@ -1,5 +1,6 @@
 //! Upstreams that misbehave: a short 502 or 504, or a stream that visibly breaks off. Never a hang.
 
+mod reuse;
 mod table;
 
 use std::net::SocketAddr;
@@ -32,6 +33,29 @@ fn start() -> Behind {
     }
 }
 
+impl Behind {
+    /// Every failure is in the access log with its reason, and no connection is left.
+    fn has_told_and_let_go(&self, before: usize) {
+        for (row, (name, _, expect)) in TABLE.iter().enumerate() {
+            let path = format!("/{row}");
+            let line = self.edge.log_line(|line| line["path"] == path.as_str());
+            let reason = line["error"].as_str().unwrap_or_default();
+            let told = reason.starts_with("upstream_");
+            assert_eq!(told, expect.is_error(), "{name}: {line}");
+        }
+        // A few it opens for itself; a row that leaves one would not be alone.
+        let most = before + 10;
+        let now = || descriptors(&self.edge);
+        let left = wait_until(LIMIT * 3, || now() <= most);
+        assert!(left, "{} descriptors after {before}", now());
+    }
+}
+
+fn descriptors(edge: &Edge) -> usize {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", edge.process.pid()));
+    open.expect("procfs is mounted").count()
+}
+
 fn with_route(setup: Setup, row: usize, address: SocketAddr) -> Setup {
     let body = format!(
         "servers = [\"{address}\"]\nresponse_timeout = \"700ms\"\nconnect_timeout = \"700ms\""
@@ -47,6 +71,7 @@ fn with_route(setup: Setup, row: usize, address: SocketAddr) -> Setup {
 fn over_http1() {
     let _machine = light();
     let mut behind = start();
+    let before = descriptors(&behind.edge);
     let mut wrong = Vec::new();
     for (row, (name, _, expect)) in TABLE.iter().enumerate() {
         let mut client = behind.edge.tls();
@@ -68,6 +93,7 @@ fn over_http1() {
         }
         behind.edge.assert_healthy();
     }
+    behind.has_told_and_let_go(before);
     assert!(
         wrong.is_empty(),
         "{} of {} wrong:\n{}",
@@ -81,6 +107,7 @@ fn over_http1() {
 fn over_http2() {
     let _machine = light();
     let mut behind = start();
+    let before = descriptors(&behind.edge);
     let mut wrong = Vec::new();
     for (row, (name, _, expect)) in TABLE.iter().enumerate() {
         let mut client = H2::connect(behind.edge.https, behind.edge.authority());
@@ -94,6 +121,7 @@ fn over_http2() {
         }
         behind.edge.assert_healthy();
     }
+    behind.has_told_and_let_go(before);
     assert!(
         wrong.is_empty(),
         "{} of {} wrong:\n{}",
@@ -104,6 +132,11 @@ fn over_http2() {
 }
 
 impl Expect {
+    /// Whether the access log has to say what went wrong.
+    fn is_error(&self) -> bool {
+        !matches!(self, Expect::Bare(_) | Expect::Ok(_))
+    }
+
     /// `status` 0: the answer broke off, and `body` says how.
     fn check(&self, status: u16, body: &str) -> Result<(), String> {
         let right = match self {
@@ -111,6 +144,8 @@ impl Expect {
                 statuses.contains(&status) && !body.is_empty() && body.len() <= 1024
             }
             Expect::Aborted => status == 0,
+            Expect::Failed => status == 0 || status == 502,
+            Expect::Bare(wanted) => status == *wanted && body.is_empty(),
             Expect::Ok(text) => status == 200 && body == *text,
         };
         right

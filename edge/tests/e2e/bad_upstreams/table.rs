@@ -12,6 +12,10 @@ pub(super) enum Does {
     Hold(&'static [u8]),
     /// Sends a large head.
     Large(fn() -> Vec<u8>),
+    /// Sends this and resets the connection.
+    Reset(&'static [u8]),
+    /// Sends this byte by byte and closes.
+    Slowly(&'static [u8]),
     /// Sends this forever.
     Forever(&'static [u8]),
 }
@@ -22,6 +26,8 @@ impl From<&Does> for Answer {
             Close(bytes) => Answer::Close(bytes.to_vec()),
             Hold(bytes) => Answer::Hold(bytes.to_vec()),
             Large(make) => Answer::Close(make()),
+            Reset(bytes) => Answer::Reset(bytes.to_vec()),
+            Slowly(bytes) => Answer::Slowly(bytes.to_vec()),
             Forever(bytes) => Answer::Repeat(bytes.to_vec(), Duration::from_millis(1)),
         }
     }
@@ -34,12 +40,16 @@ pub(super) enum Expect {
     Gateway(&'static [u16]),
     /// An answer that visibly breaks off: no last chunk, too few bytes, a reset stream.
     Aborted,
+    /// Either of these: what has come before a reset may be lost with it.
+    Failed,
+    /// This status and no content.
+    Bare(u16),
     /// 200 with exactly this body.
     Ok(&'static str),
 }
 
-use Does::{Close, Forever, Hold, Large};
-use Expect::{Aborted, Gateway, Ok};
+use Does::{Close, Forever, Hold, Large, Reset, Slowly};
+use Expect::{Aborted, Bare, Failed, Gateway, Ok};
 
 /// The upstream's fault.
 const BAD: Expect = Gateway(&[502]);
@@ -76,6 +86,15 @@ pub(super) const TABLE: &[(&str, Does, Expect)] = &[
     ("endless head",                 Forever(b"HTTP/1.1 200 OK\r\nX-A: "), Gateway(&[502, 504])),
     ("endless interim answers",      Forever(b"HTTP/1.1 100 Continue\r\n\r\n"), Gateway(&[502, 504])),
     ("switches protocols unasked",   Close(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), BAD),
+    ("two status lines",             Close(b"HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("the same length twice",        Close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"), BAD),
+    ("chunked twice",                Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), BAD),
+    ("chunked over HTTP/1.0",        Close(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), BAD),
+    ("resets without a word",        Reset(b""), BAD),
+    ("resets within the head",       Reset(b"HTTP/1.1 200 OK\r\nContent-Le"), BAD),
+    ("resets within a body",         Reset(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"), Failed),
+    ("resets where it should close", Reset(b"HTTP/1.1 200 OK\r\n\r\nuntil the close"), Failed),
+    ("silence after 100",            Hold(b"HTTP/1.1 100 Continue\r\n\r\n"), LATE),
     ("silence",                      Hold(b""), LATE),
     ("silence within the head",      Hold(b"HTTP/1.1 200 OK\r\nContent-Le"), LATE),
     ("body shorter than its length", Close(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"), Aborted),
@@ -86,6 +105,15 @@ pub(super) const TABLE: &[(&str, Does, Expect)] = &[
     ("chunk size is no number",      Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n0\r\n\r\n"), Aborted),
     ("chunk size over 64 bits",      Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\r\n"), Aborted),
     ("chunk without its end",        Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n"), Aborted),
+    ("chunk size is negative",       Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n"), Aborted),
+    ("framing in a trailer",         Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n"), Aborted),
+    ("204 with content",             Close(b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil"), Bare(204)),
+    ("204 with chunks",              Close(b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n"), Bare(204)),
+    ("304 with content",             Close(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nevil"), Bare(304)),
+    ("bytes after the last chunk",   Close(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"), Ok("ok")),
+    ("byte by byte",                 Slowly(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Ok("ok")),
+    ("chunks byte by byte",          Slowly(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nok\r\n0\r\nX-A: b\r\n\r\n"), Ok("ok")),
+    ("100 first",                    Close(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Ok("ok")),
     ("bytes after the answer",       Close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"), Ok("ok")),
     ("interim answers first",        Close(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Ok("ok")),
     ("no length, then the close",    Close(b"HTTP/1.1 200 OK\r\n\r\nuntil the close"), Ok("until the close")),

@@ -61,6 +61,10 @@ pub(crate) enum Answer {
     /// Sends the first bytes in answer to the first request of a connection, the others in answer to
     /// the second, and closes it like this.
     Then(Vec<u8>, Vec<u8>, Farewell),
+    /// Sends the bytes and resets the connection.
+    Reset(Vec<u8>),
+    /// Sends the bytes one by one, and closes.
+    Slowly(Vec<u8>),
     /// Sends the bytes, then neither speaks nor closes nor reads.
     Hold(Vec<u8>),
     /// Answers requests for `/good` and no others.
@@ -205,9 +209,19 @@ impl Shared {
             Answer::Then(_, second, farewell) => {
                 let _ = stream.write_all(second);
                 if matches!(farewell, Farewell::Rst) {
-                    let socket = socket2::SockRef::from(&*stream);
-                    let now = Some(Duration::ZERO);
-                    socket.set_linger(now).expect("TCP sockets have SO_LINGER");
+                    reset_at_close(stream);
+                }
+                false
+            }
+            Answer::Reset(bytes) => {
+                let _ = stream.write_all(bytes);
+                reset_at_close(stream);
+                false
+            }
+            Answer::Slowly(bytes) => {
+                for byte in bytes {
+                    let _ = stream.write_all(&[*byte]);
+                    std::thread::sleep(Duration::from_millis(3));
                 }
                 false
             }
@@ -251,4 +265,10 @@ impl Shared {
             Err(_) => false,
         }
     }
+}
+
+fn reset_at_close(stream: &TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    let now = Some(Duration::ZERO);
+    socket.set_linger(now).expect("TCP sockets have SO_LINGER");
 }
