@@ -58,7 +58,8 @@ pub fn parse_response(
         .filter(|status| (100..600).contains(&status.as_u16()))
         .ok_or(ResponseError::Syntax)?;
 
-    let mut fields = Fields::with_capacity(parsed.headers.len() + 4, head.len() + 128);
+    // With room for what the edge adds to most answers: date, Alt-Svc, the fields for browsers.
+    let mut fields = Fields::with_capacity(parsed.headers.len() + 10, head.len() + 384);
     let mut framing = Framing::default();
     let (mut close, mut keep_alive, mut nominates) = (false, false, false);
     let (mut upgrades, mut websocket) = (false, false);
