@@ -1,5 +1,7 @@
 //! HTTP/2 to upstream servers: Node's own server, in the clear and over TLS.
 
+mod lasting;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

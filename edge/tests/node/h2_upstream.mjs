@@ -1,6 +1,6 @@
 // A server of HTTP/2 and of nothing else, made with Node's own library.
 //
-//     h2_upstream.mjs PORT [STREAMS [CERTIFICATE KEY]]
+//     h2_upstream.mjs PORT-OR-PATH [STREAMS [CERTIFICATE KEY]]
 //
 // Every answer says in `x-session` which connection it came over. `/sessions` tells how many there have
 // been, and how many requests it has seen for each path.
@@ -163,4 +163,5 @@ server.on("stream", (stream, headers) => {
 server.on("error", (error) => {
   throw error;
 });
-server.listen(Number(port), "127.0.0.1", () => console.log(`listening on ${port}`));
+const place = port.startsWith("/") ? { path: port, writableAll: true } : { port: Number(port), host: "127.0.0.1" };
+server.listen(place, () => console.log(`listening on ${port}`));
