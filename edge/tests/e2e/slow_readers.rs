@@ -168,7 +168,7 @@ fn over_http3() {
         std::thread::sleep(Duration::from_millis(500));
         let grown = scene.memory().saturating_sub(before);
         // As many as the script opens.
-        let kib = grown / 30 / 1024;
+        let kib = grown / 20 / 1024;
         println!("{kib} KiB a reader that is {how}");
         assert!(kib <= most, "{kib} KiB a reader that is {how}");
     }

@@ -264,7 +264,7 @@ async def slow_readers(url, ca, ready, how):
         print("warm", flush=True)
         while not os.path.exists(ready):
             await asyncio.sleep(0.05)
-        for _ in range(30):
+        for _ in range(20):
             await read(stack)
         print("waiting", flush=True)
         await asyncio.sleep(10)
