@@ -14,7 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::transport::{Expect, Transport};
 
 /// Queued bytes beyond which writing waits for the socket.
-const QUEUED_BYTES_MAX: usize = 128 * 1024;
+const QUEUED_BYTES_MAX: usize = 64 * 1024;
+
+/// Queued bytes up to which flushing does not wait for the send that is under way: `h2` flushes after
+/// each DATA frame, and frames that come meanwhile leave together.
+const GATHERED_BYTES_MAX: usize = 48 * 1024;
 
 /// `AsyncRead + AsyncWrite` over a transport.
 pub struct PollIo<T> {
@@ -87,8 +91,13 @@ impl<T: Transport> AsyncWrite for PollIo<T> {
         true
     }
 
+    /// Ready says that all of it leaves without another call: at the end of a send the task runs, and
+    /// `h2` flushes whenever it does. [`AsyncWrite::poll_shutdown`] waits for the last byte.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.transport.poll_flush(cx)
+        match self.transport.poll_flush(cx) {
+            Poll::Pending if self.transport.queued() < GATHERED_BYTES_MAX => Poll::Ready(Ok(())),
+            flushed => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

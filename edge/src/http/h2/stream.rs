@@ -97,10 +97,6 @@ impl Stream {
 }
 
 impl Downstream for Stream {
-    /// `h2` makes frames as long as there is room in its buffer, and room of each frame that has left: where
-    /// small pieces do not fit into it evenly, small frames stay small.
-    const AHEAD_BYTES: usize = 128 * 1024;
-
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
         self.release();
         if std::mem::take(&mut self.expects_continue) && self.send.is_none() {
