@@ -14,6 +14,8 @@ pub(super) struct View {
     host: String,
     /// A second address of the client, to be banned.
     victim: String,
+    /// What it takes to ban that address, with a blank, or nothing: nobody bans his own machine by accident.
+    force: &'static str,
     /// What to put before a client's command, with a blank, or nothing.
     client: String,
     /// What to put before a command on the host.
@@ -26,6 +28,7 @@ impl View {
         Self {
             host: "localhost".to_owned(),
             victim: "127.0.0.2".to_owned(),
+            force: " --force",
             client: String::new(),
             server: String::new(),
         }
@@ -36,6 +39,7 @@ impl View {
         Self {
             host: IpAddr::V4(namespaces::HOST_ADDRESS).to_string(),
             victim: namespaces::OTHER_CLIENT_ADDRESS.to_string(),
+            force: "",
             client: format!("{} ", Namespaces::enter_client()),
             server: format!("{} ", Namespaces::enter_host()),
         }
@@ -46,6 +50,7 @@ impl View {
         let Self {
             host,
             victim,
+            force,
             client,
             server,
         } = self;
@@ -75,7 +80,7 @@ impl View {
              \n\
              3. A ban, and its effect ({effect}):\n\
              \n    {call} https://{host}:{https}/ ; \\\n      \
-             {edge} ban {victim} --for 30s --socket {socket} ; \\\n      \
+             {edge} ban {victim} --for 30s{force} --socket {socket} ; \\\n      \
              {call} https://{host}:{https}/\n\
              \n\
              Ctrl-C stops everything.\n",
