@@ -2,24 +2,25 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use bytes::BytesMut;
-use tokio_uring::fs::File;
+use bytes::{Buf as _, BytesMut};
+
+use super::op;
 
 /// A file without a name, in the directory for temporary files (`TMPDIR`, else `/tmp`): it is gone
 /// with its last descriptor, whatever becomes of the process.
 pub struct SpoolFile {
-    file: Rc<File>,
+    fd: Rc<OwnedFd>,
     len: u64,
 }
 
 impl SpoolFile {
     /// An empty file.
     pub fn create() -> io::Result<SpoolFile> {
-        let file = tempfile::tempfile()?;
         Ok(SpoolFile {
-            file: Rc::new(File::from_std(file)),
+            fd: Rc::new(tempfile::tempfile()?.into()),
             len: 0,
         })
     }
@@ -35,11 +36,19 @@ impl SpoolFile {
     }
 
     /// Writes at the end.
-    pub async fn append(&mut self, data: BytesMut) -> io::Result<()> {
-        let len = data.len() as u64;
-        let (outcome, _) = self.file.write_all_at(data, self.len).await;
-        outcome?;
-        self.len += len;
+    pub async fn append(&mut self, mut data: BytesMut) -> io::Result<()> {
+        let mut at = self.len;
+        while !data.is_empty() {
+            let (outcome, rest) = op::write(&self.fd, data, at).await;
+            let written = outcome?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            data = rest;
+            data.advance(written);
+            at += written as u64;
+        }
+        self.len = at;
         Ok(())
     }
 
@@ -49,11 +58,23 @@ impl SpoolFile {
         at: u64,
         most: usize,
     ) -> impl Future<Output = io::Result<BytesMut>> + use<> + 'static {
-        let file = Rc::clone(&self.file);
+        let fd = Rc::clone(&self.fd);
         let len = usize::try_from(self.len.saturating_sub(at)).map_or(most, |left| left.min(most));
         async move {
-            let (outcome, data) = file.read_exact_at(BytesMut::zeroed(len), at).await;
-            outcome.map(|()| data)
+            let mut data = BytesMut::new();
+            while data.len() < len {
+                let left = len - data.len();
+                let piece = BytesMut::with_capacity(left);
+                let (outcome, piece) = op::read(&fd, piece, left, at + data.len() as u64).await;
+                if outcome? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                match data.is_empty() {
+                    true => data = piece,
+                    false => data.extend_from_slice(&piece),
+                }
+            }
+            Ok(data)
         }
     }
 }

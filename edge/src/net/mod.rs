@@ -1,5 +1,4 @@
-//! io_uring transport: sockets, buffers, deadlines, the worker's runtime. The only place that names
-//! `tokio_uring`.
+//! io_uring transport: sockets, buffers, deadlines, the worker's runtime.
 //!
 //! An operation owns its buffer and its descriptor until the kernel has completed it, so nothing
 //! here can be cancelled by dropping a future: a socket that goes away shuts its descriptor down,
@@ -13,6 +12,8 @@ mod op;
 mod options;
 mod packet;
 mod poll_io;
+mod quic_runtime;
+mod ring;
 mod runtime;
 mod socket;
 mod timer;
@@ -26,8 +27,9 @@ pub use listener::{Accepted, Listener};
 pub use options::{bind_listener, connect};
 pub use packet::{packet_pair, recv_packet, send_packet};
 pub use poll_io::PollIo;
-pub use runtime::{pin_to_cpu, probe_ring, run_worker, spawn, spawn_held};
+pub use quic_runtime::QuicRuntime;
+pub use runtime::{pin_to_cpu, probe_ring, run_worker, spawn, spawn_held, turn};
 pub use socket::{HangUp, Socket};
-pub use timer::Timer;
+pub use timer::{Elapsed, Interval, Timer, sleep, timeout};
 pub use transport::{Expect, Transport};
 pub use udp::{UdpCounts, UdpSocket, bind_udp};

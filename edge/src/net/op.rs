@@ -1,35 +1,30 @@
-//! Ring operations on descriptors of our own.
-//!
-//! `tokio_uring`'s socket types use READ and WRITE and box their futures when stored; these use
-//! RECV and SEND and are plain structs that a connection can hold.
+//! What workers have the ring do.
 
 use std::ffi::CString;
 use std::io;
+use std::net::UdpSocket;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use io_uring::types::{Fd, OpenHow};
-use io_uring::{cqueue, opcode, squeue};
+use io_uring::{opcode, squeue};
 use socket2::{SockAddr, SockAddrStorage};
-use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
+use tokio_uring::buf::{IoBuf, IoBufMut};
 
-/// A send or receive in flight; resolves to the outcome and the buffer.
-pub(super) type Transfer = InFlightOneshot<Held<BytesMut>, Transferred>;
+use super::ring::{Operation, Work};
+
+/// A send, receive, read or write in flight; resolves to the outcome and the buffer.
+pub(super) type Transfer = Operation<Transferring>;
 /// An accept in flight.
-pub(super) type Accept = InFlightOneshot<Held<Box<PeerAddr>>, Connected>;
+pub(super) type Accept = Operation<Accepting>;
 /// The opening of a file in flight.
-pub(super) type Open = InFlightOneshot<Opening, Opened>;
+pub(super) type Open = Operation<Opening>;
 /// A connect in flight.
-pub(super) type Connect = InFlightOneshot<Held<Box<SockAddr>>, Done>;
-
-/// What the kernel works on while an operation is in flight: kept alive until it completes, even
-/// when nobody waits for it any more.
-pub(super) struct Held<T> {
-    fd: Rc<OwnedFd>,
-    data: T,
-}
+pub(super) type Connect = Operation<Connecting>;
+/// A look whether a socket is ready.
+pub(super) type Ready = Operation<Waiting>;
 
 /// Whether bytes are likely to be there when a receive starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +35,22 @@ pub(super) enum Arrival {
     Later,
 }
 
+/// What a datagram socket is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    Readable,
+    Writable,
+}
+
 /// Starts to receive into the spare capacity of an empty `buf`.
 pub(super) fn recv(fd: &Rc<OwnedFd>, mut buf: BytesMut, arrival: Arrival) -> Transfer {
     debug_assert!(buf.is_empty(), "RECV fills a buffer from its start");
-    let len = u32::try_from(buf.capacity()).unwrap_or(u32::MAX);
-    let mut entry = opcode::Recv::new(Fd(fd.as_raw_fd()), buf.as_mut_ptr(), len).build();
+    let len = bounded(buf.bytes_total());
+    let mut entry = opcode::Recv::new(Fd(fd.as_raw_fd()), buf.stable_mut_ptr(), len).build();
     if arrival == Arrival::Later {
         wait_first(&mut entry);
     }
-    submit(fd, buf, Transferred { receiving: true }, entry)
+    transfer(fd, buf, true, entry)
 }
 
 /// Sets `IORING_RECVSEND_POLL_FIRST` (io_uring_enter(2), since Linux 5.19), for which this version
@@ -63,21 +65,28 @@ fn wait_first(entry: &mut squeue::Entry) {
 
 /// Starts to send the content of `buf`; may send less.
 pub(super) fn send(fd: &Rc<OwnedFd>, buf: BytesMut) -> Transfer {
-    let len = u32::try_from(buf.len()).unwrap_or(u32::MAX);
-    let entry = opcode::Send::new(Fd(fd.as_raw_fd()), buf.as_ptr(), len)
+    let entry = opcode::Send::new(Fd(fd.as_raw_fd()), buf.stable_ptr(), bounded(buf.len()))
         .flags(libc::MSG_NOSIGNAL)
         .build();
-    submit(fd, buf, Transferred { receiving: false }, entry)
+    transfer(fd, buf, false, entry)
 }
 
 /// Starts to read `len` bytes of a file from `at` into an empty `buf`; may read less.
 pub(super) fn read(fd: &Rc<OwnedFd>, mut buf: BytesMut, len: usize, at: u64) -> Transfer {
     debug_assert!(buf.is_empty(), "READ fills a buffer from its start");
-    let len = u32::try_from(len.min(buf.capacity())).unwrap_or(u32::MAX);
-    let entry = opcode::Read::new(Fd(fd.as_raw_fd()), buf.as_mut_ptr(), len)
+    let len = bounded(len.min(buf.bytes_total()));
+    let entry = opcode::Read::new(Fd(fd.as_raw_fd()), buf.stable_mut_ptr(), len)
         .offset(at)
         .build();
-    submit(fd, buf, Transferred { receiving: true }, entry)
+    transfer(fd, buf, true, entry)
+}
+
+/// Starts to write the content of `buf` to a file at `at`; may write less.
+pub(super) fn write(fd: &Rc<OwnedFd>, buf: BytesMut, at: u64) -> Transfer {
+    let entry = opcode::Write::new(Fd(fd.as_raw_fd()), buf.stable_ptr(), bounded(buf.len()))
+        .offset(at)
+        .build();
+    transfer(fd, buf, false, entry)
 }
 
 /// Starts to open a file for reading below a directory and nowhere else.
@@ -93,7 +102,8 @@ pub(super) fn open_beneath(directory: &Arc<OwnedFd>, path: CString) -> Open {
     };
     let fd = Fd(opening.directory.as_raw_fd());
     let entry = opcode::OpenAt2::new(fd, opening.path.as_ptr(), &raw const *opening.how).build();
-    UnsubmittedOneshot::new(opening, Opened, entry).submit()
+    // SAFETY: the path and the mode are on the heap.
+    unsafe { Operation::submit(opening, entry) }
 }
 
 /// Starts to accept one connection.
@@ -106,40 +116,91 @@ pub(super) fn accept(fd: &Rc<OwnedFd>) -> Accept {
     let entry = opcode::Accept::new(Fd(fd.as_raw_fd()), addr.cast(), len)
         .flags(libc::SOCK_CLOEXEC)
         .build();
-    submit(fd, peer, Connected, entry)
+    let accepting = Accepting {
+        _fd: Rc::clone(fd),
+        peer,
+    };
+    // SAFETY: the address is on the heap.
+    unsafe { Operation::submit(accepting, entry) }
 }
 
 /// Starts to connect.
 pub(super) fn connect(fd: &Rc<OwnedFd>, addr: SockAddr) -> Connect {
     let addr = Box::new(addr);
     let entry = opcode::Connect::new(Fd(fd.as_raw_fd()), addr.as_ptr().cast(), addr.len()).build();
-    submit(fd, addr, Done, entry)
+    let connecting = Connecting {
+        _fd: Rc::clone(fd),
+        _addr: addr,
+    };
+    // SAFETY: the address is on the heap.
+    unsafe { Operation::submit(connecting, entry) }
 }
 
-fn submit<T, D>(
-    fd: &Rc<OwnedFd>,
-    data: T,
-    done: D,
-    entry: squeue::Entry,
-) -> InFlightOneshot<Held<T>, D>
-where
-    D: OneshotOutputTransform<StoredData = Held<T>>,
-{
-    UnsubmittedOneshot::new(
-        Held {
-            fd: Rc::clone(fd),
-            data,
-        },
-        done,
-        entry,
-    )
-    .submit()
+/// Starts to wait for a datagram socket; errors count as readiness, and the next call has them.
+pub(super) fn ready(socket: &Arc<UdpSocket>, readiness: Readiness) -> Ready {
+    let events = match readiness {
+        Readiness::Readable => libc::POLLIN,
+        Readiness::Writable => libc::POLLOUT,
+    };
+    let entry = opcode::PollAdd::new(Fd(socket.as_raw_fd()), events as u32).build();
+    // SAFETY: the entry points to nothing.
+    unsafe { Operation::submit(Waiting(Arc::clone(socket)), entry) }
+}
+
+fn transfer(fd: &Rc<OwnedFd>, buf: BytesMut, receiving: bool, entry: squeue::Entry) -> Transfer {
+    let transferring = Transferring {
+        _fd: Rc::clone(fd),
+        buf,
+        receiving,
+    };
+    // SAFETY: `IoBuf` says that the bytes stay where they are, and nobody else has the buffer.
+    unsafe { Operation::submit(transferring, entry) }
+}
+
+fn bounded(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+pub(super) struct Transferring {
+    _fd: Rc<OwnedFd>,
+    buf: BytesMut,
+    receiving: bool,
+}
+
+impl Work for Transferring {
+    type Output = (io::Result<usize>, BytesMut);
+
+    fn finish(self, outcome: io::Result<u32>) -> Self::Output {
+        let mut buf = self.buf;
+        let outcome = outcome.map(|n| n as usize);
+        if let (Ok(n), true) = (&outcome, self.receiving) {
+            // SAFETY: the kernel wrote `n` bytes from the start of the buffer, at most its capacity.
+            unsafe { buf.set_init(*n) };
+        }
+        (outcome, buf)
+    }
+}
+
+pub(super) struct Accepting {
+    _fd: Rc<OwnedFd>,
+    peer: Box<PeerAddr>,
 }
 
 /// Address of an accepted peer, as the kernel fills it in.
-pub(super) struct PeerAddr {
+struct PeerAddr {
     len: libc::socklen_t,
     storage: SockAddrStorage,
+}
+
+impl Work for Accepting {
+    type Output = io::Result<(OwnedFd, SockAddr)>;
+
+    fn finish(self, outcome: io::Result<u32>) -> Self::Output {
+        let fd = opened(outcome)?;
+        let PeerAddr { storage, len } = *self.peer;
+        // SAFETY: the kernel wrote an address of `len` bytes into the storage.
+        Ok((fd, unsafe { SockAddr::new(storage, len) }))
+    }
 }
 
 /// What the kernel reads while it opens a file.
@@ -149,74 +210,42 @@ pub(super) struct Opening {
     how: Box<OpenHow>,
 }
 
-pub(super) struct Opened;
-
-impl OneshotOutputTransform for Opened {
+impl Work for Opening {
     type Output = io::Result<OwnedFd>;
-    type StoredData = Opening;
 
-    fn transform_oneshot_output(self, _opening: Opening, cqe: cqueue::Entry) -> Self::Output {
-        let fd = outcome(&cqe)?;
-        // SAFETY: a successful OPENAT2 returns a new descriptor that nobody else owns.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+    fn finish(self, outcome: io::Result<u32>) -> Self::Output {
+        opened(outcome)
     }
 }
 
-pub(super) struct Transferred {
-    receiving: bool,
+pub(super) struct Connecting {
+    _fd: Rc<OwnedFd>,
+    _addr: Box<SockAddr>,
 }
 
-impl OneshotOutputTransform for Transferred {
-    type Output = (io::Result<usize>, BytesMut);
-    type StoredData = Held<BytesMut>;
-
-    fn transform_oneshot_output(self, held: Held<BytesMut>, cqe: cqueue::Entry) -> Self::Output {
-        let mut buf = held.data;
-        let outcome = outcome(&cqe);
-        if let (Ok(n), true) = (&outcome, self.receiving) {
-            // SAFETY: the kernel wrote `n` bytes from the start of the buffer, at most its capacity.
-            unsafe { buf.set_len(*n) };
-        }
-        drop(held.fd);
-        (outcome, buf)
-    }
-}
-
-pub(super) struct Connected;
-
-impl OneshotOutputTransform for Connected {
-    type Output = io::Result<(OwnedFd, SockAddr)>;
-    type StoredData = Held<Box<PeerAddr>>;
-
-    fn transform_oneshot_output(
-        self,
-        held: Held<Box<PeerAddr>>,
-        cqe: cqueue::Entry,
-    ) -> Self::Output {
-        let fd = outcome(&cqe)?;
-        // SAFETY: a successful ACCEPT returns a new descriptor that nobody else owns.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) };
-        let PeerAddr { storage, len } = *held.data;
-        // SAFETY: the kernel wrote an address of `len` bytes into the storage.
-        Ok((fd, unsafe { SockAddr::new(storage, len) }))
-    }
-}
-
-pub(super) struct Done;
-
-impl OneshotOutputTransform for Done {
+impl Work for Connecting {
     type Output = io::Result<()>;
-    type StoredData = Held<Box<SockAddr>>;
 
-    fn transform_oneshot_output(
-        self,
-        _held: Held<Box<SockAddr>>,
-        cqe: cqueue::Entry,
-    ) -> Self::Output {
-        outcome(&cqe).map(|_| ())
+    fn finish(self, outcome: io::Result<u32>) -> Self::Output {
+        outcome.map(|_| ())
     }
 }
 
-fn outcome(cqe: &cqueue::Entry) -> io::Result<usize> {
-    usize::try_from(cqe.result()).map_err(|_| io::Error::from_raw_os_error(-cqe.result()))
+pub(super) struct Waiting(#[allow(dead_code, reason = "kept open")] Arc<UdpSocket>);
+
+impl Work for Waiting {
+    type Output = io::Result<()>;
+
+    /// Or the socket would stay open, and its address taken.
+    const CANCEL: bool = true;
+
+    fn finish(self, outcome: io::Result<u32>) -> Self::Output {
+        outcome.map(|_| ())
+    }
+}
+
+fn opened(outcome: io::Result<u32>) -> io::Result<OwnedFd> {
+    let fd = outcome? as libc::c_int;
+    // SAFETY: a successful ACCEPT or OPENAT2 returns a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

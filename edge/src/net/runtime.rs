@@ -1,41 +1,55 @@
 //! The runtime of one worker thread.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::Poll;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle, spawn_local, unconstrained};
 
-/// Submission queue entries: how many operations one turn can hand to the kernel at once. The
-/// completion queue is four times as large; beyond it the kernel keeps an overflow list.
-const RING_ENTRIES: u32 = 1024;
+use super::ring;
 
 /// Runs `main` to its end on this thread with a ring of its own.
 ///
-/// COOP_TASKRUN with TASKRUN_FLAG keeps the kernel from interrupting the worker to post
-/// completions (io_uring_setup(2)); only this thread submits.
+/// # Panics
+///
+/// Where the kernel gives no ring, or takes it back: [`probe_ring`] tells beforehand.
 pub fn run_worker<F: Future>(main: F) -> F::Output {
-    let mut ring = tokio_uring::uring_builder();
-    ring.setup_cqsize(RING_ENTRIES * 4)
-        .setup_coop_taskrun()
-        .setup_taskrun_flag()
-        .setup_single_issuer();
-    tokio_uring::builder()
-        .entries(RING_ENTRIES)
-        .uring_builder(&ring)
-        .start(main)
+    match ring::run(main) {
+        Ok(output) => output,
+        Err(error) => panic!("io_uring_setup: {error}"),
+    }
 }
 
 /// Starts a task on this worker. A panic in it ends the task only.
 pub fn spawn<F: Future<Output = ()> + 'static>(task: F) {
     // The handle is dropped: the task goes on by itself.
-    drop(tokio_uring::spawn(task));
+    drop(start(task));
 }
 
 /// The same, and a way to end it early, which drops what it holds.
 pub fn spawn_held<F: Future<Output = ()> + 'static>(task: F) -> AbortHandle {
-    tokio_uring::spawn(task).abort_handle()
+    start(task).abort_handle()
+}
+
+/// What is ready comes from the ring, between two turns; a task that would not end its turn for any
+/// other reason is none of ours, and `tokio`'s budgets would hand it to an event loop that is not run.
+fn start<F: Future<Output = ()> + 'static>(task: F) -> JoinHandle<()> {
+    spawn_local(unconstrained(task))
+}
+
+/// Lets every other task that is ready go first.
+pub async fn turn() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Binds the calling thread to one CPU.
@@ -47,9 +61,5 @@ pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
 
 /// Whether this kernel and account may have a ring as the workers set it up.
 pub fn probe_ring() -> io::Result<()> {
-    let mut ring = tokio_uring::uring_builder();
-    ring.setup_coop_taskrun()
-        .setup_taskrun_flag()
-        .setup_single_issuer();
-    ring.build(1).map(|_| ())
+    ring::builder().build(1).map(|_| ())
 }

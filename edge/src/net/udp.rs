@@ -1,7 +1,7 @@
 //! UDP sockets for QUIC: one per worker and address.
 //!
 //! Several datagrams go to the kernel and come from it in one call (UDP_SEGMENT and UDP_GRO, udp(7)),
-//! with their ECN marks; `quinn-udp` knows how. The socket lives on the worker's own event loop, and
+//! with their ECN marks; `quinn-udp` knows how. The worker's ring says when to call, and the socket
 //! counts what the calls carried. Where a network card does it wrong, `offload = false` in `[quic]`
 //! lets each datagram go and come by itself.
 
@@ -10,7 +10,7 @@ mod bind;
 mod counts;
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future as _;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::pin::Pin;
@@ -21,18 +21,23 @@ use std::task::{Context, Poll, ready};
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn::udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use tokio::io::Interest;
 use tokio::sync::Notify;
 
 use self::batch::Batch;
 pub use self::bind::bind_udp;
 pub use self::counts::UdpCounts;
 use self::counts::{Counters, datagrams};
+use super::op::{self, Readiness, Ready};
+use super::runtime::{spawn, turn};
 
-/// A bound socket on the worker's event loop.
+/// A bound socket of a worker.
 pub struct UdpSocket {
-    socket: tokio::net::UdpSocket,
+    socket: Arc<StdSocket>,
     state: UdpSocketState,
+    /// Until something has arrived.
+    receiving: Mutex<Option<Ready>>,
+    /// The last send found no room.
+    is_full: AtomicBool,
     counters: Counters,
     offload: AtomicBool,
     /// Of one connection, until it has no more or there is a call's worth.
@@ -44,16 +49,20 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Takes over a bound socket; must be called on a worker.
     pub fn new(socket: StdSocket) -> io::Result<Arc<UdpSocket>> {
+        socket.set_nonblocking(true)?;
+        let socket = Arc::new(socket);
         let socket = Arc::new(UdpSocket {
-            state: UdpSocketState::new((&socket).into())?,
-            socket: tokio::net::UdpSocket::from_std(socket)?,
+            state: UdpSocketState::new((&*socket).into())?,
+            receiving: Mutex::new(Some(op::ready(&socket, Readiness::Readable))),
+            socket,
+            is_full: AtomicBool::new(false),
             counters: Counters::default(),
             offload: AtomicBool::new(true),
             batch: Mutex::default(),
             waiting: Arc::default(),
         });
         // Among the tasks that `quinn` starts, so that it comes round when they have.
-        tokio::spawn(send_what_waits(
+        spawn(send_what_waits(
             Arc::downgrade(&socket),
             Arc::clone(&socket.waiting),
         ));
@@ -69,7 +78,7 @@ impl UdpSocket {
     pub fn set_offload(&self, offload: bool) {
         if self.offload.swap(offload, Ordering::Relaxed) != offload {
             // A kernel that knows nothing of it does not do it either.
-            let _ = setsockopt(&self.socket, sockopt::UdpGroSegment, &offload);
+            let _ = setsockopt(&*self.socket, sockopt::UdpGroSegment, &offload);
         }
     }
 
@@ -80,24 +89,35 @@ impl UdpSocket {
         }
     }
 
-    /// Nothing was left to receive: the next call would be in vain, and what comes from now on is
-    /// announced once more (EPOLLET, epoll(7)). Before the event loop looks again, or what it has
-    /// seen would be forgotten.
+    /// Waits until something has arrived, if the last call has left nothing.
+    fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut receiving = locked(&self.receiving);
+        if let Some(ready) = receiving.as_mut() {
+            let outcome = ready!(Pin::new(ready).poll(cx));
+            *receiving = None;
+            outcome?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing was left to receive: the next call would be in vain.
     fn is_drained(&self) {
-        let _: io::Result<()> = self
-            .socket
-            .try_io(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        *locked(&self.receiving) = Some(op::ready(&self.socket, Readiness::Readable));
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        op::ready(&self.socket, Readiness::Writable).await
     }
 
     fn batch(&self) -> MutexGuard<'_, Batch> {
-        // Only this thread takes it; a panic has left nothing half done.
-        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.batch)
     }
 
     fn send_now(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        self.socket.try_io(Interest::WRITABLE, || {
-            self.state.send((&self.socket).into(), transmit)
-        })?;
+        let outcome = self.state.send((&*self.socket).into(), transmit);
+        let is_full = matches!(&outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        self.is_full.store(is_full, Ordering::Relaxed);
+        outcome?;
         let size = transmit.segment_size.unwrap_or(usize::MAX);
         self.counters.sent(datagrams(transmit.contents.len(), size));
         Ok(())
@@ -134,7 +154,7 @@ impl AsyncUdpSocket for UdpSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
         Box::pin(Writable {
             socket: self,
-            waiting: None,
+            waiting: Mutex::default(),
         })
     }
 
@@ -165,11 +185,8 @@ impl AsyncUdpSocket for UdpSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.socket.poll_recv_ready(cx))?;
-            let received = self.socket.try_io(Interest::READABLE, || {
-                self.state.recv((&self.socket).into(), bufs, meta)
-            });
-            match received {
+            ready!(self.poll_arrival(cx))?;
+            match self.state.recv((&*self.socket).into(), bufs, meta) {
                 Ok(messages) => {
                     let taken = meta[..messages].iter();
                     let count = taken.map(|meta| datagrams(meta.len, meta.stride)).sum();
@@ -179,7 +196,7 @@ impl AsyncUdpSocket for UdpSocket {
                     }
                     return Poll::Ready(Ok(messages));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_drained(),
                 // An error that an earlier datagram left behind, or a lack of memory: it must not
                 // end the endpoint, which would take every connection along.
                 Err(error) => tracing::debug!(%error, "cannot receive a datagram"),
@@ -225,7 +242,7 @@ async fn send_what_waits(socket: Weak<UdpSocket>, waiting: Arc<Notify>) {
             match outcome {
                 None => turn().await,
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if socket.socket.writable().await.is_err() {
+                    if socket.writable().await.is_err() {
                         return;
                     }
                 }
@@ -235,23 +252,15 @@ async fn send_what_waits(socket: Weak<UdpSocket>, waiting: Arc<Notify>) {
     }
 }
 
-/// Lets every other task that is ready go first.
-async fn turn() {
-    let mut has_waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+/// Only the worker's thread takes it; a panic has left nothing half done.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits for room in the socket's buffer; each connection has its own.
 struct Writable {
     socket: Arc<UdpSocket>,
-    waiting: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>>,
+    waiting: Mutex<Option<Ready>>,
 }
 
 impl fmt::Debug for Writable {
@@ -261,19 +270,17 @@ impl fmt::Debug for Writable {
 }
 
 impl UdpPoller for Writable {
-    fn poll_writable(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_writable(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = &self.socket;
+        let mut waiting = locked(&self.waiting);
         // Nearly always there is room, as far as is known.
-        let room = self.socket.socket.try_io(Interest::WRITABLE, || Ok(()));
-        if room.is_ok() {
-            self.waiting = None;
+        if waiting.is_none() && !socket.is_full.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        let socket = Arc::clone(&self.socket);
-        let waiting = self
-            .waiting
-            .get_or_insert_with(|| Box::pin(async move { socket.socket.writable().await }));
-        let outcome = ready!(waiting.as_mut().poll(cx));
-        self.waiting = None;
+        let ready = waiting.get_or_insert_with(|| op::ready(&socket.socket, Readiness::Writable));
+        let outcome = ready!(Pin::new(ready).poll(cx));
+        *waiting = None;
+        socket.is_full.store(false, Ordering::Relaxed);
         Poll::Ready(outcome)
     }
 }

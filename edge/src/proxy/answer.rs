@@ -22,6 +22,7 @@ use super::rules::{self, ResponseRules};
 use super::trace::Trace;
 use crate::config::{Action, ProxyAction, Route};
 use crate::message::RequestHead;
+use crate::net;
 
 impl Proxy {
     /// Answers one request and writes its log line. Never fails: what goes wrong becomes an answer,
@@ -79,7 +80,7 @@ impl Proxy {
                     record.error = Some("limited_dry_run");
                 }
                 if !passed.delay.is_zero() {
-                    Box::pin(tokio::time::sleep(passed.delay)).await;
+                    Box::pin(net::sleep(passed.delay)).await;
                 }
                 match consent {
                     Ok(consent) => {

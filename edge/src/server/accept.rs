@@ -53,7 +53,7 @@ pub(super) async fn accept_loop(
             Some(Ok(accepted)) => serve(&worker, accepted, addr, secure).await,
             Some(Err(error)) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                net::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -107,7 +107,7 @@ async fn place(worker: &Worker) -> Option<OwnedSemaphorePermit> {
         }
         worker.service.drain().dismiss_one();
         let next = Arc::clone(&worker.connections).acquire_owned();
-        if let Ok(permit) = tokio::time::timeout(ROOM_PAUSE, next).await {
+        if let Ok(permit) = net::timeout(ROOM_PAUSE, next).await {
             return permit.ok();
         }
     }

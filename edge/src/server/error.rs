@@ -48,7 +48,7 @@ pub enum Error {
     Worker(#[source] io::Error),
     /// io_uring is missing or forbidden.
     #[error(
-        "io_uring is not available: {0}; it needs Linux 6.0 or newer, \
+        "io_uring is not available: {0}; it needs Linux 6.1 or newer, \
          and kernel.io_uring_disabled must be 0 (sysctl)"
     )]
     Ring(#[source] io::Error),

@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use super::worker::Worker;
 use crate::clock::monotonic_ns;
 use crate::limit::Offence;
-use crate::net::{Accepted, Expect, Socket, Transport as _};
+use crate::net::{self, Accepted, Expect, Socket, Transport as _};
 use crate::observe::metrics::{Handshake, TlsVersion};
 use crate::tls::{HandshakeError, TlsStream, Version};
 
@@ -32,7 +32,7 @@ pub(super) async fn handshake(
     let metrics = worker.service.metrics();
     let deadline = worker.service.current().timeouts().handshake;
     let start_ns = monotonic_ns();
-    match tokio::time::timeout(deadline, first_record(worker, &mut accepted.socket)).await {
+    match net::timeout(deadline, first_record(worker, &mut accepted.socket)).await {
         Ok(true) => {}
         Ok(false) => {
             metrics.handshake(Handshake::Failed);
@@ -46,10 +46,10 @@ pub(super) async fn handshake(
     let left = deadline.saturating_sub(Duration::from_nanos(monotonic_ns() - start_ns));
     let place = worker.handshakes.acquire().await;
     let accepting = TlsStream::accept(accepted.socket, &config);
-    let mut accepting = pin!(tokio::time::timeout(left, accepting));
+    let mut accepting = pin!(net::timeout(left, accepting));
     let first = poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await;
     // Everybody else's turn before the next ones.
-    tokio::task::yield_now().await;
+    net::turn().await;
     drop(place);
     let outcome = match first {
         Poll::Ready(outcome) => outcome,

@@ -1,10 +1,16 @@
 //! Binding the configured addresses, one socket per worker.
 
 use std::io;
+use std::time::Duration;
 
 use super::Error;
 use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket};
 use crate::net::{bind_listener, bind_udp};
+
+/// How long a port that is in use may still be that of a process that was killed: the kernel ends
+/// what its ring had under way before it closes the sockets, and a successor can be faster.
+const LEFTOVER: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Sockets of every worker: `result[worker]` has one per endpoint.
 pub(super) fn bind_all(
@@ -12,12 +18,29 @@ pub(super) fn bind_all(
     workers: usize,
 ) -> Result<Vec<Vec<ListenSocket>>, Error> {
     let mut sockets = Vec::new();
+    let mut patience = LEFTOVER;
     for &endpoint in endpoints {
         let addr = endpoint.addr;
-        let bound = bind(endpoint, workers, &[]).map_err(|source| Error::Bind { addr, source })?;
+        let bound = loop {
+            match bind(endpoint, workers, &[]) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && !patience.is_zero() => {
+                    patience = patience.saturating_sub(LOOK_EVERY);
+                    pause();
+                }
+                bound => break bound.map_err(|source| Error::Bind { addr, source })?,
+            }
+        };
         sockets.extend(bound);
     }
     Ok(deal(sockets, workers))
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "workers are started when all sockets are bound"
+)]
+fn pause() {
+    std::thread::sleep(LOOK_EVERY);
 }
 
 /// As many sockets for one endpoint. `own` are those that this edge listens on already.

@@ -6,7 +6,7 @@ use std::io;
 use bytes::BytesMut;
 
 use crate::message::{ProxyHeaderError, parse_proxy_header};
-use crate::net::{Accepted, Expect, Transport as _};
+use crate::net::{self, Accepted, Expect, Transport as _};
 use crate::proxy::Peer;
 
 use super::worker::Worker;
@@ -53,7 +53,7 @@ async fn told(worker: &Worker, accepted: &mut Accepted) -> Result<Peer, Refused>
     }
     let deadline = proxy.timeouts().handshake;
     drop(proxy);
-    let reading = tokio::time::timeout(deadline, read(accepted));
+    let reading = net::timeout(deadline, read(accepted));
     let client = reading.await.map_err(|_| Refused::Timeout)??;
     Ok(match client {
         Some(client) => Peer::behind_proxy(client),

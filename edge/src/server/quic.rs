@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_common::Owner;
-use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming, TokioRuntime, VarInt};
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming, VarInt};
 use tokio::sync::oneshot;
 
 use super::accept::Counted;
@@ -17,7 +17,7 @@ use super::worker::{OpenConnection, Worker};
 use crate::clock::monotonic_ns;
 use crate::http::h3;
 use crate::limit::{Connections, Held};
-use crate::net::{self, UdpCounts, UdpSocket};
+use crate::net::{self, QuicRuntime, UdpCounts, UdpSocket};
 use crate::observe::Protocol;
 use crate::observe::metrics::{Handshake, QuicFailure, TlsVersion};
 use crate::quic::{Admission, Decision, GENERATION, Keys, Load, endpoint_config};
@@ -132,7 +132,7 @@ fn open(
             endpoint_config(&quic.keys, quic.owner),
             Some((*config).clone()),
             Arc::clone(&socket) as _,
-            Arc::new(TokioRuntime),
+            Arc::new(QuicRuntime::default()),
         )?;
         Ok((socket, endpoint))
     });
@@ -206,7 +206,7 @@ async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
             let (worker, watched) = (Rc::clone(worker), connection.clone());
             let handshake = async move {
                 let _handshaking = handshaking;
-                let in_time = tokio::time::timeout(deadline, established).await.is_ok();
+                let in_time = net::timeout(deadline, established).await.is_ok();
                 let outcome = match (in_time, watched.close_reason()) {
                     (_, Some(error)) => Err(Some(error)),
                     (false, None) => Err(None),
@@ -223,7 +223,7 @@ async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
             (connection, Some(handshake))
         }
         Err(connecting) => {
-            let outcome = match tokio::time::timeout(deadline, connecting).await {
+            let outcome = match net::timeout(deadline, connecting).await {
                 Ok(Ok(connection)) => Ok(connection),
                 Ok(Err(error)) => Err(Some(error)),
                 Err(_) => Err(None),
@@ -317,7 +317,7 @@ pub(super) async fn close_all(worker: &Worker) {
     for open in endpoints.values() {
         open.endpoint.close(NO_ERROR, b"");
     }
-    tokio::time::sleep(CLOSE_WAIT).await;
+    net::sleep(CLOSE_WAIT).await;
 }
 
 /// A connection that counts for its client and its worker, a handshake included.

@@ -314,7 +314,7 @@ async fn main(plan: &mut WorkerPlan) {
         Ok(sockets) => worker.listen(sockets),
         Err(error) => give_up(&error),
     }
-    let mut ticks = tokio::time::interval(FLUSH_EVERY);
+    let mut ticks = net::Interval::new(FLUSH_EVERY);
     let mut count = 0u32;
     // Ticks until patience ends, once a drain has begun.
     let mut patience = None;

@@ -9,10 +9,6 @@ use crate::net::{Expect, Socket, Transport};
 use crate::tls::ClientStream;
 
 /// A connection to a server.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "sockets are the usual case, and a box would be one more allocation for each"
-)]
 pub(super) enum Channel {
     /// Bytes as they are.
     Plain(Socket),

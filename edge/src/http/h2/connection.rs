@@ -51,7 +51,7 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     let io = Metered::new(io);
     let seen = io.seen();
     let preface = builder.handshake::<_, Bytes>(PollIo::new(io));
-    let Ok(Ok(mut connection)) = tokio::time::timeout(timeouts.head, preface).await else {
+    let Ok(Ok(mut connection)) = net::timeout(timeouts.head, preface).await else {
         return;
     };
 

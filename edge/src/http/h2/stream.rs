@@ -14,7 +14,7 @@ use h2::{Reason, RecvStream, SendStream};
 use super::request;
 use crate::message::h2::{Outgoing, fields, header_map};
 use crate::message::{BodyLength, Fields, Frame, ResponseHead};
-use crate::net::Timer;
+use crate::net::{self, Timer};
 use crate::proxy::{ClientError, Downstream};
 
 /// How long a client may go on sending a body after the answer to it.
@@ -92,7 +92,7 @@ impl Stream {
                 }
             }
         });
-        let _ = tokio::time::timeout(LINGER, ended).await;
+        let _ = net::timeout(LINGER, ended).await;
     }
 }
 

@@ -47,8 +47,7 @@ pub async fn serve(
     let mut timer = Timer::default();
     let metrics = &service.metrics().quic;
     let mut vitals = Vitals::new(connection);
-    let mut checkups = tokio::time::interval(vitals::EVERY);
-    checkups.reset();
+    let mut checkups = net::Interval::new(vitals::EVERY);
     loop {
         let draining = service.drain().started();
         let drained = service.drain().is_started();
@@ -108,7 +107,7 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
     );
     // Where the client is now: it may have moved since the connection began.
     let peer = peer(&shared.connection);
-    let answered = match tokio::time::timeout(
+    let answered = match net::timeout(
         proxy.timeouts().head,
         head(&shared, &mut stream, proxy.bounds().head_fields),
     )

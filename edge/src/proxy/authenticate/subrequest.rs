@@ -14,6 +14,7 @@ use crate::clock::{monotonic_ns, unix_ns};
 use crate::config::AuthRequest;
 use crate::limit::Offence;
 use crate::message::{Fields, Frame, Name, RequestHead, ResponseHead, is_alike};
+use crate::net;
 use crate::observe::trace::{Asked, Span};
 use crate::proxy::answer::elapsed_us;
 use crate::proxy::caller::Caller;
@@ -237,7 +238,7 @@ impl Proxy {
             let reused = lease.reused;
             let conn = lease.conn();
             conn.start(question, question.authority.as_str());
-            let answered = tokio::time::timeout(wanted.timeout, poll_fn(|cx| answer(conn, cx)));
+            let answered = net::timeout(wanted.timeout, poll_fn(|cx| answer(conn, cx)));
             match answered.await.unwrap_or(Err(UpstreamError::Timeout)) {
                 Ok(answer) => {
                     lease.succeeded();
@@ -294,7 +295,7 @@ async fn drain(mut lease: Lease) {
         }
     });
     // What is not read whole is not used again: the lease sees to that.
-    let _ = tokio::time::timeout(CONTENT_TIMEOUT, read).await;
+    let _ = net::timeout(CONTENT_TIMEOUT, read).await;
 }
 
 /// The fields of these names, in lower case.

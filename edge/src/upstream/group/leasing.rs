@@ -207,7 +207,7 @@ impl Group {
             return Ok(self.lend(conn, reused, server, sender, slot));
         }
         let connecting = self.roster.open(&server.member, sender.client);
-        let error = match tokio::time::timeout(settings.connect_timeout, connecting).await {
+        let error = match net::timeout(settings.connect_timeout, connecting).await {
             Ok(Ok(channel)) => {
                 let conn = Conn::H1(H1::new(channel, &self.bounds));
                 return Ok(self.lend(conn, false, server, sender, slot));
@@ -225,7 +225,7 @@ impl Group {
             return Err(UpstreamError::Full);
         }
         // Running out of the tick is as good as being told.
-        let _ = tokio::time::timeout(QUEUE_TICK, self.freed.notified()).await;
+        let _ = net::timeout(QUEUE_TICK, self.freed.notified()).await;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use h2::{Ping, PingPong};
 
 use super::link::Link;
 use crate::config::{Bounds, Multiplexing};
-use crate::net::PollIo;
+use crate::net::{self, PollIo};
 use crate::upstream::UpstreamError;
 use crate::upstream::channel::Channel;
 use crate::upstream::fleet::Roster;
@@ -40,7 +40,7 @@ pub(in crate::upstream) async fn connect(
 ) {
     let settings = &roster.settings;
     let opening = open(&roster, &server, &bounds, multiplexing);
-    let outcome = tokio::time::timeout(settings.connect_timeout, Box::pin(opening)).await;
+    let outcome = net::timeout(settings.connect_timeout, Box::pin(opening)).await;
     let (requests, connection) = match outcome.unwrap_or(Err(UpstreamError::ConnectTimeout)) {
         Ok(open) => open,
         Err(error) => {
@@ -53,7 +53,7 @@ pub(in crate::upstream) async fn connect(
     drop((link, server, roster));
     let abandoned = async {
         gone.notified().await;
-        tokio::time::sleep(LINGER).await;
+        net::sleep(LINGER).await;
     };
     tokio::select! {
         // How it ended is told to every stream.

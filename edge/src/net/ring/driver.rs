@@ -1,0 +1,342 @@
+//! The submission and completion queues of one worker.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
+use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
+
+use super::alarms::{Alarms, Key};
+use super::bell::Bell;
+use crate::clock::monotonic_ns;
+
+/// Submission queue entries: how many operations one turn can hand to the kernel at once.
+const ENTRIES: u32 = 1024;
+/// Completions that wait to be read; beyond them the kernel keeps an overflow list.
+const COMPLETIONS: u32 = ENTRIES * 4;
+
+/// `IORING_ENTER_GETEVENTS` (io_uring_enter(2)): post what has completed.
+const GETEVENTS: u32 = 1;
+
+/// The names of entries that are no operation of a task.
+const ALARM: u64 = u64::MAX;
+const BELL: u64 = u64::MAX - 1;
+const NOBODY: u64 = u64::MAX - 2;
+
+thread_local! {
+    static DRIVER: RefCell<Option<Driver>> = const { RefCell::new(None) };
+}
+
+/// The ring as workers have it: one thread submits, and completions are posted when it asks for
+/// them instead of interrupting it (io_uring_setup(2), `IORING_SETUP_DEFER_TASKRUN`, Linux 6.1).
+pub(in crate::net) fn builder() -> io_uring::Builder {
+    let mut builder = tokio_uring::uring_builder();
+    builder
+        .setup_cqsize(COMPLETIONS)
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag();
+    builder
+}
+
+/// What an operation has come to.
+enum State {
+    Waiting(Option<Waker>),
+    Done(i32),
+    /// Nobody waits: this ends it.
+    Left(Leave),
+}
+
+type Leave = Box<dyn FnOnce(i32)>;
+
+/// What is to be done about a completion; may run anything, so never while the driver is borrowed.
+enum Event {
+    Wake(Waker),
+    Leave(Leave, i32),
+}
+
+impl Event {
+    fn happen(self) {
+        match self {
+            Event::Wake(waker) => waker.wake(),
+            Event::Leave(leave, result) => leave(result),
+        }
+    }
+}
+
+pub(super) struct Driver {
+    ring: IoUring,
+    operations: Slab<State>,
+    events: VecDeque<Event>,
+    pub(super) alarms: Alarms,
+    /// When the ring wakes the worker for the next alarm.
+    armed_ns: Option<u64>,
+    /// Read by the kernel while it takes an entry.
+    timespec: Box<Timespec>,
+    bell: Arc<Bell>,
+    is_listening: bool,
+    /// What ringing has counted up, written by the kernel.
+    rung: Box<u64>,
+}
+
+/// The driver of this thread, until it is dropped.
+pub(super) struct Installed(());
+
+impl Installed {
+    pub(super) fn new(bell: Arc<Bell>) -> io::Result<Installed> {
+        let driver = Driver {
+            ring: builder().build(ENTRIES)?,
+            operations: Slab::new(),
+            events: VecDeque::new(),
+            alarms: Alarms::default(),
+            armed_ns: None,
+            timespec: Box::default(),
+            bell,
+            is_listening: false,
+            rung: Box::default(),
+        };
+        DRIVER.set(Some(driver));
+        Ok(Installed(()))
+    }
+}
+
+impl Drop for Installed {
+    /// Cancels what is under way and waits for it: the kernel still writes to its buffers.
+    fn drop(&mut self) {
+        loop {
+            let is_over = with(|driver| driver.cancel_all().map(|()| driver.is_over()));
+            happen();
+            match is_over {
+                Ok(false) => {}
+                Ok(true) => return drop(DRIVER.take()),
+                // Then nothing may be freed that it might write to.
+                Err(_) => return std::mem::forget(DRIVER.take()),
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// As of [`super::Operation::submit`], until the operation has completed.
+pub(super) unsafe fn submit(entry: squeue::Entry) -> usize {
+    with(|driver| {
+        let key = driver.operations.insert(State::Waiting(None));
+        // SAFETY: the caller's.
+        unsafe { driver.push(entry.user_data(key as u64)) };
+        key
+    })
+}
+
+/// The kernel's answer, once: then the operation is forgotten.
+pub(super) fn poll(key: usize, cx: &mut Context<'_>) -> Poll<i32> {
+    // A waker that is replaced is dropped after the borrow.
+    let (outcome, _replaced) = with(|driver| match &mut driver.operations[key] {
+        State::Waiting(Some(waker)) if waker.will_wake(cx.waker()) => (Poll::Pending, None),
+        State::Waiting(waiter) => (Poll::Pending, waiter.replace(cx.waker().clone())),
+        State::Done(result) => {
+            let result = *result;
+            driver.operations.remove(key);
+            (Poll::Ready(result), None)
+        }
+        State::Left(_) => unreachable!("its future is gone"),
+    });
+    outcome
+}
+
+/// Nobody waits for an operation any more: `leave` keeps alive what the kernel works on.
+pub(super) fn abandon(key: usize, leave: Leave, cancel: bool) {
+    let state = try_with(|driver| {
+        let state = &mut driver.operations[key];
+        if let State::Done(_) = state {
+            return (driver.operations.remove(key), Some(leave));
+        }
+        let state = std::mem::replace(state, State::Left(leave));
+        if cancel {
+            let entry = opcode::AsyncCancel::new(key as u64).build();
+            // SAFETY: the entry points to nothing.
+            unsafe { driver.push(entry.user_data(NOBODY)) };
+        }
+        (state, None)
+    });
+    if let Some((State::Done(result), Some(leave))) = state {
+        leave(result);
+    }
+}
+
+/// Takes an alarm back.
+pub(super) fn cancel(alarm: Key) {
+    drop(try_with(|driver| driver.alarms.cancel(alarm)));
+}
+
+/// The end of a turn: hands over what has been begun, takes what has completed, and sleeps until
+/// something has if nobody is ready.
+///
+/// # Panics
+///
+/// Where the kernel refuses for good: a worker without its ring cannot go on.
+pub(super) fn turn() {
+    if let Err(error) = with(Driver::turn) {
+        panic!("io_uring_enter: {error}");
+    }
+    happen();
+}
+
+pub(super) fn with<T>(f: impl FnOnce(&mut Driver) -> T) -> T {
+    try_with(f).expect("on the thread of a worker")
+}
+
+/// Where there is no driver any more, what it worked on has completed.
+fn try_with<T>(f: impl FnOnce(&mut Driver) -> T) -> Option<T> {
+    DRIVER.with_borrow_mut(|driver| driver.as_mut().map(f))
+}
+
+fn happen() {
+    while let Some(event) = with(|driver| driver.events.pop_front()) {
+        event.happen();
+    }
+}
+
+impl Driver {
+    fn turn(&mut self) -> io::Result<()> {
+        self.arm();
+        if self.bell.is_rung() {
+            let submission = self.ring.submission();
+            if !submission.is_empty() || submission.taskrun() || submission.cq_overflow() {
+                drop(submission);
+                self.enter(0)?;
+            }
+        } else {
+            self.listen();
+            let may_sleep = self.bell.may_sleep();
+            self.enter(u32::from(may_sleep))?;
+            self.bell.awake();
+        }
+        self.collect();
+        Ok(())
+    }
+
+    /// # Safety
+    ///
+    /// As of [`super::Operation::submit`], until the operation has completed.
+    unsafe fn push(&mut self, entry: squeue::Entry) {
+        // SAFETY: the caller's.
+        while unsafe { self.ring.submission().push(&entry) }.is_err() {
+            if let Err(error) = self.enter(0) {
+                panic!("io_uring_enter: {error}");
+            }
+            self.collect();
+        }
+    }
+
+    fn enter(&mut self, want: u32) -> io::Result<()> {
+        let submit = u32::try_from(self.ring.submission().len()).unwrap_or(u32::MAX);
+        // SAFETY: no argument, and entries point to what lives until they complete.
+        let entered = unsafe {
+            let submitter = self.ring.submitter();
+            submitter.enter::<libc::sigset_t>(submit, want, GETEVENTS, None)
+        };
+        match entered.map_err(|error| (error.raw_os_error(), error)) {
+            // A signal, a full list of completions, a lack of memory: the next turn goes on.
+            Ok(_) | Err((Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM), _)) => {
+                Ok(())
+            }
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    fn collect(&mut self) {
+        for completed in self.ring.completion() {
+            let result = completed.result();
+            let key = match completed.user_data() {
+                ALARM => {
+                    self.armed_ns = None;
+                    continue;
+                }
+                BELL => {
+                    self.is_listening = false;
+                    continue;
+                }
+                NOBODY => continue,
+                key => key as usize,
+            };
+            match std::mem::replace(&mut self.operations[key], State::Done(result)) {
+                State::Waiting(waiter) => self.events.extend(waiter.map(Event::Wake)),
+                State::Left(leave) => {
+                    self.operations.remove(key);
+                    self.events.push_back(Event::Leave(leave, result));
+                }
+                State::Done(_) => unreachable!("an operation completes once"),
+            }
+        }
+        if self.armed_ns.is_none() && self.alarms.next_ns().is_some() {
+            let now_ns = monotonic_ns();
+            while let Some(waker) = self.alarms.due(now_ns) {
+                self.events.push_back(Event::Wake(waker));
+            }
+        }
+    }
+
+    /// Has the ring wake the worker for the next alarm. One that is taken back or moved to a later
+    /// time leaves the earlier waking in place.
+    fn arm(&mut self) {
+        let Some(next_ns) = self.alarms.next_ns() else {
+            return;
+        };
+        if self.armed_ns.is_some_and(|armed_ns| armed_ns <= next_ns) {
+            return;
+        }
+        *self.timespec = Timespec::new()
+            .sec(next_ns / 1_000_000_000)
+            .nsec((next_ns % 1_000_000_000) as u32);
+        let timespec = &raw const *self.timespec;
+        let entry = match self.armed_ns.replace(next_ns) {
+            None => opcode::Timeout::new(timespec)
+                .flags(TimeoutFlags::ABS)
+                .build()
+                .user_data(ALARM),
+            // Where it is going off at this moment, its completion is on the way.
+            Some(_) => opcode::TimeoutUpdate::new(ALARM, timespec)
+                .flags(TimeoutFlags::ABS)
+                .build()
+                .flags(squeue::Flags::SKIP_SUCCESS)
+                .user_data(NOBODY),
+        };
+        // SAFETY: the kernel reads the time while it takes the entry, which is before the next turn.
+        unsafe { self.push(entry) };
+    }
+
+    fn listen(&mut self) {
+        if self.is_listening {
+            return;
+        }
+        self.is_listening = true;
+        let count = (&raw mut *self.rung).cast();
+        let entry =
+            opcode::Read::new(Fd(self.bell.event()), count, size_of::<u64>() as u32).build();
+        // SAFETY: the count and the descriptor live as long as the driver, which waits for the end
+        // of all operations.
+        unsafe { self.push(entry.user_data(BELL)) };
+    }
+
+    fn cancel_all(&mut self) -> io::Result<()> {
+        self.enter(0)?;
+        // Fails where there is nothing to cancel, or something cannot be: that is waited for.
+        let _ = self
+            .ring
+            .submitter()
+            .register_sync_cancel(None, CancelBuilder::any());
+        self.enter(0)?;
+        self.collect();
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let waits = |(_, state): (usize, &State)| !matches!(state, State::Done(_));
+        !self.is_listening && !self.operations.iter().any(waits)
+    }
+}

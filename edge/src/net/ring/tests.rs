@@ -1,0 +1,194 @@
+//! Workers as they run, with sockets of their own.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::oneshot;
+
+use crate::clock::monotonic_ns;
+use crate::net::op::{self, Arrival};
+use crate::net::{Elapsed, Interval, run_worker, sleep, spawn, spawn_held, timeout, turn};
+
+const MOMENT: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_secs(60);
+
+fn pair() -> (Rc<OwnedFd>, Rc<OwnedFd>) {
+    let (here, there) = UnixStream::pair().expect("two descriptors are left");
+    (Rc::new(here.into()), Rc::new(there.into()))
+}
+
+fn recv(fd: &Rc<OwnedFd>) -> op::Transfer {
+    op::recv(fd, BytesMut::with_capacity(64), Arrival::Later)
+}
+
+async fn send(fd: &Rc<OwnedFd>, bytes: &[u8]) {
+    let (outcome, _) = op::send(fd, BytesMut::from(bytes)).await;
+    assert_eq!(outcome.expect("the other end is there"), bytes.len());
+}
+
+#[test]
+fn tasks_take_turns_and_time_passes() {
+    let start_ns = monotonic_ns();
+    let ticks = run_worker(async {
+        let ticks = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&ticks);
+        spawn(async move {
+            let mut interval = Interval::new(MOMENT);
+            loop {
+                interval.tick().await;
+                counted.set(counted.get() + 1);
+            }
+        });
+        assert_eq!(
+            timeout(MOMENT, std::future::pending::<()>()).await,
+            Err(Elapsed)
+        );
+        assert_eq!(timeout(LONG, turn()).await, Ok(()));
+        sleep(MOMENT * 5).await;
+        ticks.get()
+    });
+    assert!(monotonic_ns() - start_ns >= 30_000_000, "never early");
+    assert!((4..=6000).contains(&ticks), "{ticks}");
+}
+
+/// An alarm that was set first must not hide one that goes off earlier, on a worker that never sleeps.
+#[test]
+fn alarms_go_off_on_a_busy_worker() {
+    run_worker(async {
+        spawn(sleep(LONG));
+        turn().await;
+        spawn(async {
+            loop {
+                turn().await;
+            }
+        });
+        sleep(MOMENT).await;
+        sleep(MOMENT * 2).await;
+    });
+}
+
+#[test]
+fn another_thread_wakes_a_worker_that_sleeps() {
+    let (asks, asked) = mpsc::channel::<oneshot::Sender<u32>>();
+    let other = thread::spawn(move || {
+        for (number, answer) in (0..).zip(asked) {
+            // Now and then when it sleeps for certain.
+            if number % 100 == 0 {
+                thread::park_timeout(MOMENT);
+            }
+            answer.send(number).expect("it waits");
+        }
+    });
+    run_worker(async move {
+        for number in 0..1000 {
+            let (answer, answered) = oneshot::channel();
+            asks.send(answer).expect("it answers");
+            assert_eq!(answered.await, Ok(number));
+        }
+    });
+    other.join().expect("it ends with the last question");
+}
+
+/// More than the queues hold, in one turn.
+#[test]
+fn thousands_of_operations_at_once() {
+    run_worker(async {
+        let pairs: Vec<_> = (0..5000).map(|_| pair()).collect();
+        let mut receiving: Vec<_> = pairs.iter().map(|(here, _)| recv(here)).collect();
+        for (_, there) in &pairs {
+            drop(op::send(there, BytesMut::from("x")));
+        }
+        for receiving in &mut receiving {
+            let (outcome, bytes) = receiving.await;
+            assert_eq!((outcome.expect("sent"), &bytes[..]), (1, &b"x"[..]));
+        }
+    });
+}
+
+/// What nobody waits for any more keeps its buffer and its descriptor until it has completed.
+#[test]
+fn operations_outlive_their_futures() {
+    let (here, there) = run_worker(async {
+        let (here, there) = pair();
+        let mut receiving = recv(&here);
+        let mut nobody = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut receiving).poll(&mut nobody).is_pending());
+        drop(receiving);
+        assert_eq!(Rc::strong_count(&here), 2, "the operation has it");
+        send(&there, b"for nobody").await;
+        while Rc::strong_count(&here) > 1 {
+            turn().await;
+        }
+        // One that never completes, and one of a task: they end with the worker.
+        let (fd, other) = (Rc::clone(&here), Rc::clone(&there));
+        spawn(async move {
+            drop(recv(&fd).await);
+        });
+        drop(recv(&other));
+        turn().await;
+        (here, there)
+    });
+    assert_eq!((Rc::strong_count(&here), Rc::strong_count(&there)), (1, 1));
+}
+
+#[test]
+fn a_panic_ends_its_task_and_an_abort_too() {
+    run_worker(async {
+        let (here, there) = pair();
+        let fd = Rc::clone(&here);
+        spawn(async move {
+            let _receiving = recv(&fd);
+            panic!("as the test wants");
+        });
+        let fd = Rc::clone(&here);
+        let held = spawn_held(async move {
+            drop(recv(&fd).await);
+        });
+        turn().await;
+        held.abort();
+        send(&there, b"for two who are gone").await;
+        while Rc::strong_count(&here) > 1 {
+            send(&there, b"x").await;
+            turn().await;
+        }
+    });
+}
+
+#[test]
+fn a_panic_of_the_worker_is_its_callers_and_another_can_follow() {
+    let failed = thread::spawn(|| {
+        let failed = std::panic::catch_unwind(|| {
+            run_worker(async {
+                let (here, _there) = pair();
+                spawn(async move {
+                    drop(recv(&here).await);
+                });
+                turn().await;
+                panic!("as the test wants");
+            });
+        });
+        assert!(failed.is_err());
+        run_worker(async {
+            let mut left = 3;
+            poll_fn(|cx| {
+                left -= 1;
+                cx.waker().wake_by_ref();
+                match left {
+                    0 => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            })
+            .await;
+        });
+    });
+    failed.join().expect("the second one ends well");
+}
