@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use io_uring::squeue;
 
@@ -50,16 +50,11 @@ impl<W: Work> Future for Operation<W> {
     type Output = W::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<W::Output> {
-        match driver::poll(self.key, cx) {
-            Poll::Ready(result) => {
-                let work = self
-                    .work
-                    .take()
-                    .expect("polled no more once it has completed");
-                Poll::Ready(work.finish(outcome(result)))
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        // Its place may be another operation's by then.
+        assert!(self.work.is_some(), "polled after it has completed");
+        let result = ready!(driver::poll(self.key, cx));
+        let work = self.work.take().expect("as of above");
+        Poll::Ready(work.finish(outcome(result)))
     }
 }
 
