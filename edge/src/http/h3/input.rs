@@ -68,6 +68,9 @@ impl Input {
 
     async fn fill(&mut self) -> Result<(), Closed> {
         while self.chunk.is_empty() {
+            // Even empty it would keep the datagrams it came with: 64 KiB of them for as long as the
+            // connection lasts.
+            self.chunk = Bytes::new();
             match self.recv.read_chunk(4096, true).await {
                 Ok(Some(chunk)) => self.chunk = chunk.bytes,
                 Ok(None) | Err(_) => return Err(Closed),

@@ -110,6 +110,8 @@ impl Reader {
                 Some(piece) => return Poll::Ready(Ok(piece)),
                 None if self.take_ahead() => {}
                 None => {
+                    // Even empty it would keep the datagrams it came with while an answer streams.
+                    self.chunk = Bytes::new();
                     if !ready!(self.poll_chunks(cx))? {
                         return Poll::Ready(self.end());
                     }
