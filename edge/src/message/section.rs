@@ -87,6 +87,7 @@ impl RequestSection {
                 let method = Method::from_bytes(value).map_err(|_| SectionError::Malformed)?;
                 self.method(method);
             }
+            b"scheme" if !is_scheme(value) => return Err(SectionError::Malformed),
             b"scheme" => self.has_scheme = true,
             b"authority" => self.authority(value)?,
             b"path" => self.path(value),
@@ -180,7 +181,12 @@ impl RequestSection {
             &Method::OPTIONS,
             &Method::DELETE,
         ];
-        self.length.is_some() || !self.method.as_ref().is_some_and(|m| without.contains(&m))
+        match self.length {
+            // What comes all the same makes it malformed: nobody else gets to see it first.
+            Some(0) => false,
+            Some(_) => true,
+            None => !self.method.as_ref().is_some_and(|m| without.contains(&m)),
+        }
     }
 
     /// The head; `ended` says that no content follows.
@@ -275,6 +281,12 @@ fn is_lower_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(tchar)
 }
 
+/// RFC 3986 §3.1.
+fn is_scheme(value: &[u8]) -> bool {
+    let schar = |b: &u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
+    value.first().is_some_and(u8::is_ascii_alphabetic) && value.iter().all(schar)
+}
+
 /// RFC 9110 §5.5.
 fn is_field_value(value: &[u8]) -> bool {
     value
@@ -356,6 +368,11 @@ mod tests {
                 Some(SectionError::Malformed),
                 "{missing}"
             );
+        }
+        for scheme in ["ht tp", "https://", "1", "h\n"] {
+            let lines = [GET[0], (":scheme", scheme), GET[2], GET[3]];
+            let error = head(&lines, true).err();
+            assert_eq!(error, Some(SectionError::Malformed), "{scheme}");
         }
         let late = [("x", "1"), GET[0], GET[1], GET[2], GET[3]];
         assert_eq!(head(&late, true).err(), Some(SectionError::Malformed));

@@ -62,6 +62,46 @@ BAD_MESSAGES = {
     "a length below zero": headers(POST + [(b"content-length", b"-2")]) + frame(0, b"ab"),
     "a length with a sign": headers(POST + [(b"content-length", b"+2")]) + frame(0, b"ab"),
     "content where none was announced": headers(POST + [(b"content-length", b"0")]) + frame(0, b"ab"),
+    "content after its length": headers(POST + [(b"content-length", b"5")])
+    + frame(0, b"whole")
+    + frame(0, b"x"),
+    "content of a GET without length": headers(GET + [(b"content-length", b"0")]) + frame(0, b"ab"),
+    "trailers before the length is reached": headers(POST + [(b"content-length", b"5")])
+    + frame(0, b"ab")
+    + headers([(b"x", b"1")]),
+    "two lengths that differ": headers(POST + [(b"content-length", b"2"), (b"content-length", b"3")])
+    + frame(0, b"ab"),
+    "lengths in one line": headers(POST + [(b"content-length", b"2, 2")]) + frame(0, b"ab"),
+    "a length in hexadecimal": headers(POST + [(b"content-length", b"0x2")]) + frame(0, b"ab"),
+    "a length beyond all numbers": headers(POST + [(b"content-length", b"18446744073709551618")])
+    + frame(0, b"ab"),
+    "a length with a space in it": headers(POST + [(b"content-length", b"2 2")]) + frame(0, b"ab"),
+    "a length of nothing": headers(POST + [(b"content-length", b"")]) + frame(0, b"ab"),
+    "a space before a value": headers(GET + [(b"x", b" a")]),
+    "a space behind a value": headers(GET + [(b"x", b"a ")]),
+    "a tab behind a value": headers(GET + [(b"x", b"a\t")]),
+    "a delete in a value": headers(GET + [(b"x", b"a\x7fb")]),
+    "a zero in a name": headers(GET + [(b"x\0", b"1")]),
+    "a letter beyond ASCII in a name": headers(GET + [(b"\xe4", b"1")]),
+    "te that is not only trailers": headers(GET + [(b"te", b"trailers, gzip")]),
+    "transfer-encoding that changes nothing": headers(POST + [(b"transfer-encoding", b"identity")]),
+    "two hosts": headers(GET + [(b"host", b"localhost")] * 2),
+    "an empty host": headers(GET + [(b"host", b"")]),
+    "a host with a user": headers(GET + [(b"host", b"me@localhost")]),
+    "an authority with a path": headers(GET[:2] + [(b":authority", b"localhost/x"), GET[3]]),
+    "an authority with a space": headers(GET[:2] + [(b":authority", b"local host"), GET[3]]),
+    "an authority with a newline": headers(GET[:2] + [(b":authority", b"a\r\nx: y"), GET[3]]),
+    "an authority with a port that is none": headers(GET[:2] + [(b":authority", b"a:b"), GET[3]]),
+    "an empty scheme": headers(GET[:1] + [(b":scheme", b"")] + GET[2:]),
+    "a scheme that is none": headers(GET[:1] + [(b":scheme", b"a b")] + GET[2:]),
+    "a capital in a pseudo-field": headers([(b":Method", b"GET")] + GET[1:]),
+    "a colon and no more": headers([(b":", b"x")] + GET),
+    "a method with a newline": headers([(b":method", b"GET\r\n")] + GET[1:]),
+    "an empty name in trailers": headers(POST) + frame(0, b"ab") + headers([(b"", b"1")]),
+    "a newline in trailers": headers(POST) + frame(0, b"ab") + headers([(b"x", b"a\nb")]),
+    "transfer-encoding in trailers": headers(POST)
+    + frame(0, b"ab")
+    + headers([(b"transfer-encoding", b"chunked")]),
 }
 
 # What is not malformed, and not taken: the status.
@@ -73,6 +113,12 @@ REFUSED = {
     ),
     "an asterisk for a GET": (headers(GET[:3] + [(b":path", b"*")]), 400),
     "a path that does not begin": (headers(GET[:3] + [(b":path", b"headers")]), 400),
+    "a path that is an address": (headers(GET[:3] + [(b":path", b"https://other.example/")]), 400),
+    "a path with a space": (headers(GET[:3] + [(b":path", b"/a HTTP/1.1")]), 400),
+    "a path with a newline": (headers(GET[:3] + [(b":path", b"/a\r\nx: y")]), 400),
+    "a path with a zero": (headers(GET[:3] + [(b":path", b"/a\0")]), 400),
+    "a path beyond ASCII": (headers(GET[:3] + [(b":path", b"/\xe4")]), 400),
+    "a path with a fragment": (headers(GET[:3] + [(b":path", b"/a#b")]), 400),
     "a field too many": (headers(GET + [(b"x", b"1")] * 200), 431),
     # An octet each, 64 and more once decoded: entry 31 of the static table (RFC 9204 appendix A).
     "fields that grow when decoded": (frame(1, section(GET) + b"\xdf" * 10_000), 431),
@@ -104,6 +150,9 @@ BAD_CONNECTIONS = {
     "content before a head": (frame(0, b"x"), 0x105),
     "settings on a request stream": (frame(4, b""), 0x105),
     "a frame of HTTP/2": (frame(8, b"1234"), 0x105),
+    "a priority of HTTP/2": (frame(2, bytes(5)), 0x105),
+    "a ping of HTTP/2": (headers(GET) + frame(6, bytes(8)), 0x105),
+    "a continuation of HTTP/2": (headers(GET) + frame(9, b""), 0x105),
     "a pushed promise": (frame(5, b"\0"), 0x105),
     "content after trailers": (
         headers(POST) + frame(0, b"a") + headers([(b"x", b"1")]) + frame(0, b"a"),
@@ -120,6 +169,12 @@ BAD_CONNECTIONS = {
     "an entry beyond the static table": (frame(1, b"\0\0\xff\x24"), 0x200),
     "a name beyond the static table": (frame(1, b"\0\0\x5f\x54\1a"), 0x200),
     "an entry behind the base": (frame(1, b"\0\0\x10"), 0x200),
+    "a name behind the base": (frame(1, b"\0\0\0\1a"), 0x200),
+    "a name of the dynamic table": (frame(1, b"\0\0\x40\1a"), 0x200),
+    "a base below zero": (frame(1, b"\0\x80\xd1"), 0x200),
+    "huffman code with padding of a byte": (frame(1, b"\0\0\x51\x82\7\xff"), 0x200),
+    "a length of more than 62 bits": (frame(1, b"\0\0\x51\x7f" + b"\xff" * 9 + b"\1"), 0x200),
+    "a section that is nonsense in trailers": (headers(POST) + frame(1, b"\0\0\x80"), 0x200),
     "a value cut short": (frame(1, b"\0\0\x51\5/ab"), 0x200),
     "a section without its prefix": (frame(1, b"\0"), 0x200),
     "huffman code with padding of zeros": (frame(1, b"\0\0\x51\x81\0"), 0x200),

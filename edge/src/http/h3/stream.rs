@@ -40,6 +40,8 @@ pub(super) struct Stream {
     /// Content that is still due, where the client said how much there is.
     due: Option<u64>,
     peeked: Option<Piece>,
+    /// The last of the content that is due, until it is certain that no more comes.
+    last: Option<Bytes>,
     /// Until it is certain that nothing follows them.
     trailers: Option<Fields>,
     is_head: bool,
@@ -71,6 +73,7 @@ impl Stream {
             stopped: None,
             due: None,
             peeked: None,
+            last: None,
             trailers: None,
             is_head: false,
             expects_continue: false,
@@ -234,8 +237,22 @@ impl Stream {
                 Some(piece) => piece,
                 None => ready!(self.reader.poll_next(cx))?,
             };
-            if let Some(frame) = self.take(piece)? {
-                return Poll::Ready(Ok(frame));
+            // RFC 9114 §4.1.2: a message with more content than its length is not passed on. What
+            // would make it whole waits for what stands behind it, which mostly has come with it.
+            if !matches!(piece, Piece::Data(_))
+                && let Some(last) = self.last.take()
+            {
+                self.peeked = Some(piece);
+                return Poll::Ready(Ok(Some(Frame::Data(last))));
+            }
+            match self.take(piece)? {
+                Some(Some(Frame::Data(data))) if self.due == Some(0) => {
+                    if !data.is_empty() {
+                        self.last = Some(data);
+                    }
+                }
+                Some(frame) => return Poll::Ready(Ok(frame)),
+                None => {}
             }
         }
     }

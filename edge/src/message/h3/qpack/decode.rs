@@ -30,6 +30,10 @@ pub fn decode<E: From<DecodeError>>(
     if integer::take(input, 8)? != 0 {
         return Err(DecodeError::Malformed.into());
     }
+    // With a count of zero a base below it would be negative (RFC 9204 §4.5.1.2).
+    if input.first().is_some_and(|sign| sign & 0x80 != 0) {
+        return Err(DecodeError::Malformed.into());
+    }
     integer::take(input, 7)?;
     let (mut name, mut value) = (Vec::new(), Vec::new());
     let mut room = bytes_max;
@@ -120,6 +124,8 @@ mod tests {
             &b""[..],
             b"\x00",
             b"\x01\x00",
+            b"\x00\x80\xd1",
+            b"\x00\xff\x00\xd1",
             b"\x00\x00\xff\xff\xff\x7f",
             b"\x00\x00\x80",
             b"\x00\x00\x10",
