@@ -25,7 +25,8 @@ fn run(script: &str, edge: &Edge, name: &str, more: &[&str]) -> Value {
     let ca = edge.file("ca.pem").display().to_string();
     let url = edge.url();
     let arguments = [&[name, &url, &ca], more].concat();
-    run_driver(name, peer(script, &arguments), LIMIT)
+    let limit = if is_soak() { 5 * LIMIT } else { LIMIT };
+    run_driver(name, peer(script, &arguments), limit)
 }
 
 fn scenario(edge: &Edge, name: &str, more: &[&str]) -> Value {
@@ -51,6 +52,36 @@ fn requests_of_every_kind() {
     assert_eq!(metrics.sum("edge_connections", &["protocol=\"h3\""]), 0.0);
     assert_eq!(metrics.sum("edge_http3_streams", &[]), 0.0);
     edge.assert_healthy();
+}
+
+#[test]
+fn losses_and_handshakes_that_fail_are_counted() {
+    let _machine = light();
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address)
+        .section("timeouts", "handshake = \"1s\"")
+        .start();
+    let lost = scenario(&edge, "losing", &[]).as_f64();
+    let lost = lost.expect("a number");
+    let counted = || edge.metrics().sum("edge_quic_packets_lost_total", &[]);
+    let most = 4.0 * lost;
+    assert!(
+        wait_until(LIMIT, || (lost / 2.0..most).contains(&counted())),
+        "{} of {lost}",
+        counted()
+    );
+    scenario(&edge, "unfinished", &[]);
+    let failed = |reason: &str| {
+        let label = format!("reason=\"{reason}\"");
+        let metrics = edge.metrics();
+        metrics.sum("edge_quic_handshake_failures_total", &[&label])
+    };
+    let all = || ["tls", "closed", "timeout", "transport", "refused"].map(failed);
+    assert!(
+        wait_until(LIMIT, || all() == [1.0, 1.0, 1.0, 0.0, 0.0]),
+        "{:?}",
+        all()
+    );
 }
 
 #[test]

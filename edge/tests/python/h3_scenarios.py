@@ -13,7 +13,9 @@ import time
 from urllib.parse import urlparse
 
 from aioquic.buffer import encode_uint_var
-from aioquic.h3.connection import H3Connection
+from aioquic.h3.connection import H3_ALPN, H3Connection
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection, QuicConnectionState
 from aioquic.quic.events import StreamDataReceived
 
 from h3_client import Client, Exchange, configuration, open_client
@@ -184,6 +186,56 @@ async def moving(url, ca, rounds="12", active="no"):
             await stream.until(lambda exchange: len(exchange.times) > before + 2, 5)
         assert client.terminated is None and stream.reset is None
     return "ok"
+
+
+async def losing(url, ca):
+    """Every twentieth datagram of a download is lost."""
+    async with open_client(url, ca) as client:
+        await client.fetch("GET", "/headers")
+        received, count, lost = client.datagram_received, 0, 0
+
+        def forget(data, addr):
+            nonlocal count, lost
+            count += 1
+            if count % 20 == 0:
+                lost += 1
+            else:
+                received(data, addr)
+
+        client.datagram_received = forget
+        answer = await client.fetch("GET", "/bytes?n=1000000", seconds=50)
+        assert answer.length == 1000000, answer.length
+        client.datagram_received = received
+    return lost
+
+
+async def unfinished(url, ca):
+    """Handshakes that the client ends: by a certificate that it does not trust, by itself, by silence."""
+    for config, ended in ((QuicConfiguration(is_client=True, alpn_protocols=H3_ALPN), False), (None, True)):
+        client = QuicConnection(configuration=config or configuration(ca))
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", urlparse(url).port))
+        client.connect(sock.getpeername(), now=time.time())
+        if ended:
+            send_all(client, sock)
+            client.close()
+        send_all(client, sock)
+        while client._state not in ENDED:
+            client.receive_datagram(sock.recv(65535), sock.getpeername(), now=time.time())
+            send_all(client, sock)
+    silent = QuicConnection(configuration=configuration(ca))
+    silent.connect(sock.getpeername(), now=time.time())
+    send_all(silent, sock)
+    return "ok"
+
+
+ENDED = (QuicConnectionState.CLOSING, QuicConnectionState.DRAINING, QuicConnectionState.TERMINATED)
+
+
+def send_all(client, sock):
+    for data, _ in client.datagrams_to_send(now=time.time()):
+        sock.send(data)
 
 
 async def offence(url, ca):
