@@ -10,7 +10,7 @@ use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 use super::ids::Generator;
 use super::keys::Keys;
 use crate::config::Config;
-use crate::tls;
+use crate::tls::{self, Promises};
 
 /// Credit for request content per stream: a JSON-RPC message arrives in one go, an upload at
 /// 40 Mbit/s over 100 ms.
@@ -51,7 +51,10 @@ pub fn server_config(
     tcp: &rustls::ServerConfig,
     keys: &Keys,
 ) -> Option<Arc<ServerConfig>> {
-    let early = config.quic.early_data.then_some(&keys.sessions);
+    let early = config
+        .quic
+        .early_data
+        .then(|| (&keys.sessions, promises(config)));
     let crypto = QuicServerConfig::try_from(tls::for_quic(tcp, early)).ok()?;
     let mut server = ServerConfig::new(Arc::new(crypto), Arc::clone(&keys.token) as _);
     server
@@ -60,6 +63,16 @@ pub fn server_config(
         .incoming_buffer_size(INCOMING_BYTES)
         .incoming_buffer_size_total(INCOMING_BYTES_TOTAL);
     Some(Arc::new(server))
+}
+
+/// What of the settings a client relies on in early data and a reload may change: how many streams
+/// it may open, and how large a field section may be.
+fn promises(config: &Config) -> Promises {
+    let mut promises = Promises::default();
+    let (streams, section) = promises.split_at_mut(4);
+    streams.copy_from_slice(&config.bounds.streams.to_be_bytes());
+    section.copy_from_slice(&(config.bounds.head_bytes as u64).to_be_bytes());
+    promises
 }
 
 fn transport(config: &Config) -> TransportConfig {

@@ -14,12 +14,12 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group as group};
 use rustls::server::{
-    NoServerSessionStorage, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache,
-    StoresServerSessions, WebPkiClientVerifier,
+    NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
 };
 use rustls::version::{TLS12, TLS13};
 
 use super::clients::verifier;
+use super::early::{EarlySessions, Promises};
 use super::error::Error;
 use super::load::load;
 use super::ocsp::Staples;
@@ -114,34 +114,16 @@ pub fn server_config(
     Ok(Server::new(Arc::new(open), by_name, !known.is_empty()))
 }
 
-/// Sessions that early data may be accepted on: each of them once, at whichever worker the client
-/// comes to, so that a replayed first flight finds nothing (RFC 8446 §8.1).
-#[derive(Clone, Debug)]
-pub struct EarlySessions(Arc<dyn StoresServerSessions>);
-
-/// Sessions kept. One takes some hundred bytes; the oldest make room.
-const EARLY_SESSIONS: usize = 16_384;
-
-impl EarlySessions {
-    /// None yet.
-    pub fn new() -> EarlySessions {
-        EarlySessions(ServerSessionMemoryCache::new(EARLY_SESSIONS))
-    }
-}
-
-impl Default for EarlySessions {
-    fn default() -> EarlySessions {
-        EarlySessions::new()
-    }
-}
-
 /// The same for QUIC, which carries HTTP/3 alone (RFC 9114 §3.1). With early data sessions are
 /// remembered here instead of in tickets, which could be used any number of times.
-pub fn for_quic(tcp: &ServerConfig, early: Option<&EarlySessions>) -> Arc<ServerConfig> {
+pub fn for_quic(
+    tcp: &ServerConfig,
+    early: Option<(&EarlySessions, Promises)>,
+) -> Arc<ServerConfig> {
     let mut config = tcp.clone();
     config.alpn_protocols = vec![b"h3".to_vec()];
-    if let Some(EarlySessions(sessions)) = early {
-        config.session_storage = Arc::clone(sessions);
+    if let Some((sessions, promises)) = early {
+        config.session_storage = sessions.under(promises);
         config.ticketer = Arc::new(NoTickets);
         // All or nothing is what QUIC has (RFC 9001 §4.6.1); flow control bounds it.
         config.max_early_data_size = u32::MAX;
