@@ -1,7 +1,7 @@
 //! The heads of frames in a stream of bytes that comes in any pieces (RFC 9113 §4.1).
 
 /// The head of a frame.
-const HEAD_BYTES: usize = 9;
+pub(super) const HEAD_BYTES: usize = 9;
 /// How much of a payload is kept where that is asked for.
 const KEPT_BYTES: usize = 40;
 

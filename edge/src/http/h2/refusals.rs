@@ -8,12 +8,16 @@ use std::collections::VecDeque;
 
 use h2::Reason;
 
-use super::frames::{Frame, Frames, GOAWAY, HEADERS, RST_STREAM};
+use super::frames::{Frame, Frames, GOAWAY, HEAD_BYTES, HEADERS, RST_STREAM};
 use crate::limit::Offence;
 
-/// Streams remembered that have come in and were not handed over yet. Of a client that opens more at
-/// once some refusals go unseen.
-const FRESH_MAX: usize = 256;
+/// Streams remembered that have come in and were neither handed over nor ended yet: as many as there
+/// are heads in the most bytes that come at once, 128 KiB of a receive and a record that had begun. `h2`
+/// looks at all of these before it wants more, so nothing sent behind a bad request hides it.
+const FRESH_MAX: usize = 160 * 1024 / HEAD_BYTES;
+
+/// Room that is kept when it is not needed any more.
+const FRESH_KEPT: usize = 64;
 
 const END_STREAM: u8 = 1;
 
@@ -25,6 +29,7 @@ const WITHOUT_END: [&[u8]; 2] = [b"too_many_continuations", b"header_list_way_to
 pub(super) struct Refusals {
     frames: Frames,
     newest: u32,
+    /// In order.
     fresh: VecDeque<u32>,
 }
 
@@ -75,17 +80,25 @@ impl Refusals {
     }
 
     fn forget(&mut self, stream: u32) -> bool {
-        let place = self.fresh.iter().position(|id| *id == stream);
-        place.is_some_and(|place| self.fresh.remove(place).is_some())
+        let Ok(place) = self.fresh.binary_search(&stream) else {
+            return false;
+        };
+        self.fresh.remove(place);
+        if self.fresh.is_empty() {
+            self.fresh.shrink_to(FRESH_KEPT);
+        }
+        true
     }
 
     /// Takes note of bytes that go out.
     pub(super) fn sent(&mut self, mut bytes: &[u8], mut refused: impl FnMut(Refusal)) {
         while let Some(frame) = self.frames.next(&mut bytes) {
             let (stream, refusal) = match frame.kind {
-                HEADERS if frame.flags & END_STREAM != 0 => (frame.stream, Refusal::Oversize),
-                RST_STREAM if code(&frame, 0) == Some(Reason::PROTOCOL_ERROR) => {
-                    (frame.stream, Refusal::Malformed)
+                HEADERS if frame.flags & END_STREAM != 0 => (frame.stream, Some(Refusal::Oversize)),
+                // Beyond the bound on streams, for example: nothing to be blamed for.
+                RST_STREAM => {
+                    let is_malformed = code(&frame, 0) == Some(Reason::PROTOCOL_ERROR);
+                    (frame.stream, is_malformed.then_some(Refusal::Malformed))
                 }
                 GOAWAY if is_about_a_head(&frame) => {
                     refused(Refusal::Endless);
@@ -94,7 +107,7 @@ impl Refusals {
                 _ => continue,
             };
             if self.forget(stream) {
-                refused(refusal);
+                refusal.into_iter().for_each(&mut refused);
             }
         }
     }
@@ -157,13 +170,27 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_nobody_is_blamed_for_what_is_not() {
         let mut refusals = Refusals::new();
-        for stream in 0..10_000 {
+        for stream in 0..100_000 {
             refusals.received(2 * stream + 1);
         }
         assert_eq!(refusals.fresh.len(), FRESH_MAX);
         assert!(refusals.fresh.capacity() <= 2 * FRESH_MAX);
         assert_eq!(heard(&mut refusals, &answer(1)), []);
-        assert_eq!(heard(&mut refusals, &answer(19_999)), [Refusal::Oversize]);
+        assert_eq!(heard(&mut refusals, &answer(199_999)), [Refusal::Oversize]);
+    }
+
+    #[test]
+    fn nothing_hides_behind_what_follows_it_in_one_receive() {
+        let mut refusals = Refusals::new();
+        let last = 2 * FRESH_MAX as u32 - 1;
+        (1..=last).step_by(2).for_each(|id| refusals.received(id));
+        // Some are handed over, and those beyond the bound on streams refused.
+        (3..=201).step_by(2).for_each(|id| refusals.handed_over(id));
+        assert_eq!(heard(&mut refusals, &reset(1, 1)), [Refusal::Malformed]);
+        for id in (203..=last).step_by(2) {
+            assert_eq!(heard(&mut refusals, &reset(id, 7)), []);
+        }
+        assert!(refusals.fresh.is_empty() && refusals.fresh.capacity() <= 2 * FRESH_KEPT);
     }
 
     #[test]

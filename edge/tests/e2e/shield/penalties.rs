@@ -156,13 +156,17 @@ fn long_head(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// One request with a field that is none in HTTP/2 (RFC 9113 §8.2.2), which the library resets.
-fn connection_field() -> Vec<u8> {
+/// One request with a field that is none in HTTP/2 (RFC 9113 §8.2.2), which the library resets, and so
+/// many good ones behind it.
+fn connection_field(behind: u32) -> Vec<u8> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(SETTINGS, 0, 0, &[]));
     let field = [&[0x00, 10][..], b"connection", &[5], b"close"].concat();
     let block = [get(), field].concat();
     bytes.extend(frame(HEADERS, END_HEADERS | END_STREAM, 1, &block));
+    for stream in (3..).step_by(2).take(behind as usize) {
+        bytes.extend(frame(HEADERS, END_HEADERS | END_STREAM, stream, &get()));
+    }
     bytes
 }
 
@@ -236,7 +240,8 @@ fn every_offence_of_weight_ends_in_a_ban_that_names_it() {
         // short by it.
         (443, Some(h2), long_head(100_000), "oversize"),
         (443, Some(h2), long_head(4_000_000), "oversize"),
-        (443, Some(h2), connection_field(), "malformed"),
+        (443, Some(h2), connection_field(0), "malformed"),
+        (443, Some(h2), connection_field(600), "malformed"),
         (443, Some(h2), resets(), "resets"),
         (443, Some(h1), text(guessed), "auth"),
         (443, Some(h1), text(no_password), "auth"),
