@@ -8,7 +8,8 @@ use edge_common::{Family, Verdict};
 
 use super::frame::*;
 use super::harness::*;
-use super::namespace::{CLIENT, DEVICE, HOST, Pair};
+use super::lists::lists;
+use super::namespace::{CLIENT, CLIENT_V6, DEVICE, HOST, HOST_V6, Pair};
 use crate::clock::monotonic_ns;
 use crate::config::{self, Rate, ShieldMode};
 use crate::kernel::{AttachMode, Shield};
@@ -137,4 +138,83 @@ fn the_end_of_the_shield_leaves_the_interface_as_it_was() {
     assert_eq!(connect(&pair, GUARDED_TCP, SHORT), Err(ErrorKind::TimedOut));
     drop(shield);
     connect(&pair, GUARDED_TCP, LONG).unwrap();
+}
+
+#[test]
+fn a_flood_of_forged_sources_of_ipv6_pushes_nobody_out() {
+    const FLOOD: usize = 100_000;
+    const BURST: u32 = 20;
+
+    let pair = Pair::new();
+    let config = config::Shield {
+        mode: ShieldMode::Native,
+        interfaces: vec![DEVICE.to_owned()],
+        connections: rate(0.001, BURST),
+        // Strangers have used it up at once.
+        new_connections: rate(0.001, BURST),
+        ..lists(&["2001:db8:a::/48"], &[])
+    };
+    let (mut shield, _listener) = pair.on_host(|| {
+        let shield = Shield::attach(&config, &PORTS).expect("veth has native XDP");
+        (shield, TcpListener::bind((HOST_V6, GUARDED_TCP)).unwrap())
+    });
+    while shield.sync_lists().unwrap() {}
+    let banned = "2001:db8:b:1::".parse().unwrap();
+    shield.ban(banned, Duration::from_secs(60)).unwrap();
+    shield.known_good(CLIENT_V6.parse().unwrap()).unwrap();
+    let connect = || {
+        pair.on_client(|| {
+            let to = SocketAddr::new(HOST_V6.parse().unwrap(), GUARDED_TCP);
+            TcpStream::connect_timeout(&to, LONG).map(drop)
+        })
+    };
+
+    let syn = tcp(GUARDED_TCP, SYN);
+    let connected = std::thread::scope(|scope| {
+        let forged = from("fd00:1::1", TCP, &syn);
+        let flood = scope.spawn(|| {
+            pair.flood_of(forged, FLOOD, |i, frame| {
+                frame[24..28].copy_from_slice(&(i as u32).to_be_bytes());
+            });
+        });
+        let mut connected = 0;
+        // Each is one of the burst that who is known has beyond the strangers'.
+        while connected < 3 || !flood.is_finished() && connected < BURST / 2 {
+            connect().expect("who is known is served ahead of strangers");
+            connected += 1;
+        }
+        connected
+    });
+    let dropped = packets(&shield, Verdict::NewConnections);
+    assert!(dropped >= FLOOD as u64 - u64::from(BURST), "{dropped}");
+    assert_eq!(packets(&shield, Verdict::ConnectionRate), 0);
+
+    // An address each of the network that is banned, of the list, and of one that has its burst alone.
+    let attempts = |network: &str| {
+        let frame = from(&format!("{network}::"), TCP, &syn);
+        pair.flood_of(frame, BURST as usize + 5, |i, frame| frame[37] = i as u8);
+    };
+    attempts("2001:db8:b:1");
+    assert_eq!(packets(&shield, Verdict::Banned), u64::from(BURST) + 5);
+    attempts("2001:db8:a:1");
+    assert_eq!(packets(&shield, Verdict::Allowed), u64::from(BURST) + 5);
+    attempts("2001:db8:e:1");
+    assert_eq!(packets(&shield, Verdict::ConnectionRate), 5);
+    connect().expect("still known");
+    println!("{connected} connections under the flood");
+}
+
+#[test]
+fn frames_larger_than_a_page_are_judged_in_the_driver() {
+    let pair = Pair::new();
+    let mtu = ["link", "set", DEVICE, "mtu", "9000"];
+    pair.ip_on_host(&mtu);
+    pair.ip_on_client(&mtu);
+    let (shield, _listeners) = guard(&pair, None);
+    assert_eq!(shield.attachments()[0].mode(), AttachMode::Native);
+    let frame = |flags| [from(CLIENT, TCP, &tcp(GUARDED_TCP, flags)), vec![0; 8900]].concat();
+    pair.flood(&frame(0), 10);
+    pair.flood(&frame(0x10), 10);
+    assert_eq!(packets(&shield, Verdict::TcpFlags), 10);
+    assert_eq!(packets(&shield, Verdict::Passed), 10);
 }

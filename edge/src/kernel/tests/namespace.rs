@@ -18,6 +18,9 @@ pub(super) struct Pair {
 pub(super) const DEVICE: &str = "veth0";
 pub(super) const HOST: &str = "10.99.0.1";
 pub(super) const CLIENT: &str = "10.99.0.2";
+/// The host's address of IPv6, and the client's in a network of its own.
+pub(super) const HOST_V6: &str = "fd00:99::1";
+pub(super) const CLIENT_V6: &str = "fd00:99:0:2::2";
 
 impl Pair {
     pub(super) fn new() -> Pair {
@@ -37,16 +40,12 @@ impl Pair {
             "link", "add", DEVICE, "netns", host, "type", "veth", "peer", "name", DEVICE, "netns",
             client,
         ]);
-        for (netns, addr) in [(host, HOST), (client, CLIENT)] {
-            ip(&[
-                "-n",
-                netns,
-                "addr",
-                "add",
-                &format!("{addr}/24"),
-                "dev",
-                DEVICE,
-            ]);
+        for (netns, addr, addr_v6) in [(host, HOST, HOST_V6), (client, CLIENT, CLIENT_V6)] {
+            let add = ["-n", netns, "addr", "add"];
+            ip(&[&add[..], &[&format!("{addr}/24"), "dev", DEVICE]].concat());
+            // Another address is not looked for first: nobody else is there.
+            let addr_v6 = format!("{addr_v6}/48");
+            ip(&[&add[..], &[&addr_v6, "dev", DEVICE, "nodad"]].concat());
             ip(&["-n", netns, "link", "set", DEVICE, "up"]);
             ip(&["-n", netns, "link", "set", "lo", "up"]);
         }
@@ -68,12 +67,28 @@ impl Pair {
         ip(&[&["-n", &self.host], arguments].concat());
     }
 
+    /// Runs `ip` on the client.
+    pub(super) fn ip_on_client(&self, arguments: &[&str]) {
+        ip(&[&["-n", &self.client], arguments].concat());
+    }
+
     /// Sends a frame from the client so many times, as fast as it goes.
     pub(super) fn flood(&self, frame: &[u8], count: usize) {
+        self.flood_of(frame.to_vec(), count, |_, _| {});
+    }
+
+    /// The same, changed before each time.
+    pub(super) fn flood_of(
+        &self,
+        mut frame: Vec<u8>,
+        count: usize,
+        mut change: impl FnMut(usize, &mut [u8]) + Send,
+    ) {
         self.on_client(|| {
             let socket = packet_socket().expect("a packet socket needs root");
-            for _ in 0..count {
-                while let Err(error) = send(&socket, frame) {
+            for i in 0..count {
+                change(i, &mut frame);
+                while let Err(error) = send(&socket, &frame) {
                     // The device's queue is full for a moment.
                     assert_eq!(error.raw_os_error(), Some(libc::ENOBUFS), "{error}");
                 }

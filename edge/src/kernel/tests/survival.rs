@@ -271,6 +271,48 @@ fn a_second_one_is_refused_and_told_who_is_first() {
 }
 
 #[test]
+fn of_two_that_start_at_once_one_wins_and_the_other_is_told() {
+    let pair = Pair::new();
+    for round in 0..4 {
+        let (first, second) = (Pin::new(), Pin::new());
+        // First in one directory, where the other one waits for a second.
+        let pins = match round {
+            0 => [&first, &first],
+            _ => [&first, &second],
+        };
+        let both = std::sync::Barrier::new(2);
+        let outcomes = std::thread::scope(|scope| {
+            let starts = pins.map(|pin| {
+                let (pair, both) = (&pair, &both);
+                scope.spawn(move || {
+                    pair.on_host(|| {
+                        both.wait();
+                        Shield::attach(&pin.config(ShieldMode::Auto), &PORTS)
+                    })
+                })
+            });
+            starts.map(|start| start.join().unwrap())
+        });
+        let (winner, error) = match outcomes {
+            [Ok(winner), Err(error)] | [Err(error), Ok(winner)] => (winner, error),
+            [Ok(_), Ok(_)] => panic!("round {round}: both"),
+            [Err(one), Err(other)] => panic!("round {round}: {one}; {other}"),
+        };
+        let attachment = &winner.attachments()[0];
+        assert!(attachment.is_live() && attachment.mode() == AttachMode::Native);
+        let is_told = match round {
+            0 => matches!(error, ShieldError::InUse { .. }),
+            _ => matches!(error, ShieldError::Occupied { .. }),
+        };
+        let us = format!("process {}", std::process::id());
+        assert!(
+            is_told && error.to_string().contains(&us),
+            "{round}: {error}"
+        );
+    }
+}
+
+#[test]
 fn another_mode_and_other_interfaces_are_attached_anew() {
     let (pair, pin) = (Pair::new(), Pin::new());
     let attach = |config: &config::Shield| pair.on_host(|| Shield::attach(config, &PORTS)).unwrap();

@@ -59,6 +59,8 @@ fn what_has_no_ports_is_not_touched() {
         frame[12..14].copy_from_slice(&46u16.to_be_bytes());
         frame
     };
+    // What they carry is for a guarded port, and none of the shield's business before it is unpacked.
+    let inner = &from(V4, TCP, &tcp(GUARDED_TCP, SYN))[14..];
     check(&[
         ("ARP", arp, Verdict::Unguarded, Family::Other),
         (
@@ -69,10 +71,64 @@ fn what_has_no_ports_is_not_touched() {
         ),
         ("ICMP", from(V4, 1, &[8; 8]), Verdict::Unguarded, Family::V4),
         (
+            "ICMP: fragmentation needed",
+            from(V4, 1, &[&[3, 4, 0, 0, 0, 0, 5, 0], inner].concat()),
+            Verdict::Unguarded,
+            Family::V4,
+        ),
+        (
             "ICMPv6",
             from(V6, 58, &[128; 8]),
             Verdict::Unguarded,
             Family::V6,
+        ),
+        (
+            "ICMPv6: packet too big",
+            from(V6, 58, &[&[2, 0, 0, 0, 0, 0, 5, 0], inner].concat()),
+            Verdict::Unguarded,
+            Family::V6,
+        ),
+        (
+            "neighbour solicitation",
+            from(V6, 58, &[135; 24]),
+            Verdict::Unguarded,
+            Family::V6,
+        ),
+        (
+            "multicast listener report",
+            ethernet(&ipv6_chain(
+                V6.parse().unwrap(),
+                &[(HOP_BY_HOP, extension(0))],
+                58,
+                &[143; 28],
+            )),
+            Verdict::Unguarded,
+            Family::V6,
+        ),
+        ("GRE", from(V4, 47, inner), Verdict::Unguarded, Family::V4),
+        (
+            "authentication header in IPv4",
+            from(V4, AUTHENTICATION, inner),
+            Verdict::Unguarded,
+            Family::V4,
+        ),
+        (
+            "UDP-Lite",
+            from(V6, 136, &udp(GUARDED_UDP, b"x")),
+            Verdict::Unguarded,
+            Family::V6,
+        ),
+        (
+            "IPv6 in IPv4",
+            from(V4, 41, inner),
+            Verdict::Unguarded,
+            Family::V4,
+        ),
+        (
+            "VXLAN",
+            from(V4, UDP, &udp(4789, inner)),
+            Verdict::Unguarded,
+            Family::V4,
         ),
         (
             "SCTP",
@@ -168,6 +224,37 @@ fn headers_for_a_guarded_port_must_be_whole() {
             "UDP of length 8",
             from(V4, UDP, &udp_length(8)),
             Verdict::Passed,
+            Family::V4,
+        ),
+    ]);
+}
+
+#[test]
+fn frames_of_several_buffers_are_judged_by_the_first() {
+    let content = vec![0x40; 8900];
+    check(&[
+        (
+            "jumbo UDP",
+            from(V4, UDP, &udp(GUARDED_UDP, &content)),
+            Verdict::Passed,
+            Family::V4,
+        ),
+        (
+            "jumbo TCP",
+            from(V6, TCP, &[tcp(GUARDED_TCP, ACK), content.clone()].concat()),
+            Verdict::Passed,
+            Family::V6,
+        ),
+        (
+            "jumbo TCP without flags",
+            from(V6, TCP, &[tcp(GUARDED_TCP, 0), content.clone()].concat()),
+            Verdict::TcpFlags,
+            Family::V6,
+        ),
+        (
+            "jumbo to SSH",
+            from(V4, TCP, &[tcp(SSH, 0), content].concat()),
+            Verdict::Unguarded,
             Family::V4,
         ),
     ]);
