@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::bans::network;
 use super::care::CareOptions;
 use super::failure::Failure;
 use super::socket::Socket;
+use super::table::remaining;
 use super::{address, output};
 use crate::config::{format_duration, parse_duration};
 use crate::observe::admin::{BAN_MAX, Banned, Request};
@@ -51,9 +53,22 @@ impl Ban {
             reason: self.reason,
             care: self.care.care(),
         })?;
-        let time = format_duration(Duration::from_millis(banned.for_ms));
-        output::result(&format!("banned {} for {time}", banned.addr));
+        output::result(&said(&banned));
         Ok(())
+    }
+}
+
+fn said(banned: &Banned) -> String {
+    let network = network(banned.addr, banned.prefix);
+    match banned.was_longer {
+        true => format!(
+            "{network} is banned for another {} already; `edge unban` lifts that",
+            remaining(banned.for_ms)
+        ),
+        false => {
+            let time = format_duration(Duration::from_millis(banned.for_ms));
+            format!("banned {network} for {time}")
+        }
     }
 }
 
@@ -69,5 +84,35 @@ fn reason(text: &str) -> Result<String, String> {
     match text.chars().count() <= REASON_CHARS_MAX && !text.contains(char::is_control) {
         true => Ok(text.to_owned()),
         false => Err(format!("one line of up to {REASON_CHARS_MAX} characters")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_banned_is_said_whole() {
+        let banned = |addr: &str, prefix, for_ms, was_longer| {
+            said(&Banned {
+                addr: addr.parse().expect("an address"),
+                prefix,
+                for_ms,
+                was_longer,
+            })
+        };
+        insta::assert_snapshot!(
+            [
+                banned("203.0.113.7", 32, 3_600_000, false),
+                banned("2001:db8:1::", 64, 600_000, false),
+                banned("203.0.113.7", 32, 3_598_200, true),
+            ]
+            .join("\n"),
+            @r"
+        banned 203.0.113.7 for 1h
+        banned 2001:db8:1::/64 for 10m
+        203.0.113.7 is banned for another 59m 59s already; `edge unban` lifts that
+        "
+        );
     }
 }

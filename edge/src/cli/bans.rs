@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,7 +60,7 @@ enum Action {
 /// A ban in an export.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Exported {
-    addr: std::net::IpAddr,
+    addr: IpAddr,
     /// Milliseconds since 1970.
     until_ms: u64,
     #[serde(default)]
@@ -114,9 +115,14 @@ fn shown(bans: &[Ban]) -> String {
 
 /// With the prefix, where it is not a single address.
 pub(super) fn address(ban: &Ban) -> String {
-    match (ban.addr.is_ipv4(), ban.prefix) {
-        (true, _) | (false, 128) => ban.addr.to_string(),
-        (false, prefix) => format!("{}/{prefix}", ban.addr),
+    network(ban.addr, ban.prefix)
+}
+
+/// The same of what was just banned.
+pub(super) fn network(addr: IpAddr, prefix: u8) -> String {
+    match (addr.is_ipv4(), prefix) {
+        (true, _) | (false, 128) => addr.to_string(),
+        (false, prefix) => format!("{addr}/{prefix}"),
     }
 }
 

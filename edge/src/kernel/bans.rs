@@ -143,19 +143,26 @@ impl Bans {
     /// The bans in force, those that expire first first.
     pub(super) fn iter(&self, now: u64) -> impl DoubleEndedIterator<Item = Ban> {
         let in_force = self.by_expiry.iter().filter(move |ban| ban.0 > now);
-        in_force.filter_map(move |(expires_ns, key)| {
-            let (addr, ban) = (key.ip(), self.held.get(key)?);
-            Some(Ban {
-                addr,
-                prefix: if addr.is_ipv4() {
-                    32
-                } else {
-                    self.mask.prefix()
-                },
-                remaining: Duration::from_nanos(expires_ns - now),
-                cause: ban.cause(),
-                count: ban.count,
-            })
+        in_force.filter_map(move |(_, key)| self.get(key, now))
+    }
+
+    /// The ban of a source, if it is banned.
+    pub(super) fn of(&self, addr: IpAddr, now: u64) -> Option<Ban> {
+        self.get(&SourceKey::from_ip(addr, &self.mask), now)
+    }
+
+    fn get(&self, key: &SourceKey, now: u64) -> Option<Ban> {
+        let ban = self.held.get(key).filter(|ban| ban.holds(now))?;
+        let addr = key.ip();
+        Some(Ban {
+            addr,
+            prefix: match addr.is_ipv4() {
+                true => 32,
+                false => self.mask.prefix(),
+            },
+            remaining: Duration::from_nanos(ban.expires_ns - now),
+            cause: ban.cause(),
+            count: ban.count,
         })
     }
 
@@ -163,12 +170,6 @@ impl Bans {
     pub(super) fn count(&self, now: u64) -> usize {
         let expired = self.by_expiry.iter().take_while(|ban| ban.0 <= now);
         self.by_expiry.len() - expired.count()
-    }
-
-    /// Whether a source is banned.
-    pub(super) fn has(&self, addr: IpAddr, now: u64) -> bool {
-        let ban = self.held.get(&SourceKey::from_ip(addr, &self.mask));
-        ban.is_some_and(|ban| ban.holds(now))
     }
 
     /// Removes expired bans, a bounded number; how many.

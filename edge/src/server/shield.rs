@@ -135,8 +135,8 @@ impl Guard for Guarded {
         self.shield.ban_count()
     }
 
-    fn is_banned(&self, addr: IpAddr) -> bool {
-        self.shield.is_banned(addr)
+    fn ban_of(&self, addr: IpAddr) -> Option<Ban> {
+        self.shield.ban_of(addr)
     }
 
     fn remember(&mut self, addr: IpAddr, offender: Option<Offender>) -> Result<(), GuardError> {

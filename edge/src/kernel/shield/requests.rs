@@ -54,9 +54,9 @@ impl Shield {
         self.bans.count(monotonic_ns())
     }
 
-    /// Whether an address is banned.
-    pub fn is_banned(&self, addr: IpAddr) -> bool {
-        self.bans.has(addr, monotonic_ns())
+    /// The ban of an address, if it is banned.
+    pub fn ban_of(&self, addr: IpAddr) -> Option<Ban> {
+        self.bans.of(addr, monotonic_ns())
     }
 
     /// Keeps the past bans of a client for whoever takes over, or forgets them. Where there is no

@@ -151,11 +151,20 @@ mod tests {
     fn respond(call: &Call) -> Result<Answer, String> {
         assert_eq!(call.uid, Some(nix::unistd::getuid().as_raw()));
         match call.request.clone() {
-            Request::Ban { addr, for_ms, .. } => Ok(Answer::Banned(Banned { addr, for_ms })),
+            Request::Ban { addr, for_ms, .. } => Ok(Answer::Banned(banned(addr, for_ms))),
             Request::Unban { .. } => Err("the shield is off".into()),
             Request::Bans => Ok(Answer::Bans(bans())),
             Request::Status => Ok(Answer::Status(status())),
             _ => Err("not here".into()),
+        }
+    }
+
+    fn banned(addr: std::net::IpAddr, for_ms: u64) -> Banned {
+        Banned {
+            addr,
+            prefix: 64,
+            for_ms,
+            was_longer: false,
         }
     }
 
@@ -200,7 +209,7 @@ mod tests {
             care: Care::default(),
         };
         let banned: Banned = call(&server.path(), &ban).expect("an answer");
-        assert_eq!(banned, Banned { addr, for_ms: 5 });
+        assert_eq!(banned, self::banned(addr, 5));
         let refused = call::<Unbanned>(&server.path(), &Request::Unban { addr });
         assert!(matches!(refused, Err(CallError::Refused(why)) if why == "the shield is off"));
         let listed: Vec<Ban> = call(&server.path(), &Request::Bans).expect("an answer");

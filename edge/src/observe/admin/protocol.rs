@@ -127,10 +127,14 @@ pub enum Reply<T> {
 /// A ban that was entered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Banned {
-    /// The address.
+    /// The address, or the first one of the IPv6 prefix.
     pub addr: IpAddr,
+    /// The length of the prefix.
+    pub prefix: u8,
     /// For how many milliseconds from now.
     pub for_ms: u64,
+    /// It was banned for longer than is asked, and stays so.
+    pub was_longer: bool,
 }
 
 /// A ban that was lifted, or was not there.

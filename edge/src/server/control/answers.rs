@@ -41,8 +41,7 @@ impl Controller {
                 self.ban_by_hand(&ban, care, BanCause::Admin)?;
                 let secs = for_ms / 1000;
                 tracing::info!(%addr, secs, origin = "admin", uid, reason, "banned");
-                let (addr, for_ms) = (*addr, *for_ms);
-                Ok(Answer::Banned(Banned { addr, for_ms }))
+                Ok(Answer::Banned(self.banned(*addr, *for_ms)?))
             }
             Request::Import { bans, care } => {
                 let imported = self.import(bans, care)?;
@@ -120,6 +119,23 @@ impl Controller {
             self.note(client, reason);
         }
         Ok(())
+    }
+
+    /// What is in force after a ban was asked for.
+    fn banned(&mut self, addr: IpAddr, asked_ms: u64) -> Result<Banned, String> {
+        let ban = self.guard()?.ban_of(addr);
+        let left = ban.map_or(Duration::ZERO, |ban| ban.remaining);
+        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let was_longer = left_ms > asked_ms;
+        Ok(Banned {
+            addr: ClientKey::from_ip(addr, self.ipv6_prefix).address(),
+            prefix: self.prefix(addr),
+            for_ms: match was_longer {
+                true => left_ms,
+                false => asked_ms,
+            },
+            was_longer,
+        })
     }
 
     /// Refuses to shut out what must stay reachable.

@@ -41,8 +41,8 @@ pub trait Guard: Send {
     /// How many bans are in force.
     fn ban_count(&self) -> usize;
 
-    /// Whether an address is banned.
-    fn is_banned(&self, addr: IpAddr) -> bool;
+    /// The ban of an address, if it is banned.
+    fn ban_of(&self, addr: IpAddr) -> Option<Ban>;
 
     /// Keeps the past bans of a client for the next run, or forgets them.
     fn remember(&mut self, addr: IpAddr, offender: Option<Offender>) -> Result<(), GuardError>;

@@ -99,7 +99,7 @@ impl Controller {
     /// Forgets the reasons of bans that are over.
     pub(super) fn forget_notes(&mut self) {
         let Some(guard) = &self.guard else { return };
-        let is_over = |client: &&ClientKey| !guard.is_banned(client.address());
+        let is_over = |client: &&ClientKey| guard.ban_of(client.address()).is_none();
         let over: Vec<ClientKey> = self.notes.keys().filter(is_over).copied().collect();
         for client in over {
             self.forget_note(&client);

@@ -78,8 +78,8 @@ impl Guard for Table {
         self.bans.len()
     }
 
-    fn is_banned(&self, addr: IpAddr) -> bool {
-        self.bans.contains_key(&addr)
+    fn ban_of(&self, addr: IpAddr) -> Option<Ban> {
+        self.bans().into_iter().find(|ban| ban.addr == addr)
     }
 
     fn remember(&mut self, addr: IpAddr, offender: Option<Offender>) -> Result<(), GuardError> {
