@@ -99,8 +99,13 @@ impl Shield {
         };
         let mut shield = Shield::load_in(directory, BANS_MAX, config, ports)?;
         shield.unpinned = unpinned;
-        shield.attach_all(&interfaces, config)?;
-        Ok(shield)
+        match shield.attach_all(&interfaces, config) {
+            Ok(()) => Ok(shield),
+            Err(error) => {
+                shield.withdraw();
+                Err(error)
+            }
+        }
     }
 
     /// Everything but attaching and pinning.
@@ -230,6 +235,18 @@ impl Shield {
             return Err(self.missing.swap_remove(0).error);
         }
         Ok(())
+    }
+
+    /// Takes back what only this start has made: maps and links that nobody uses would stay behind.
+    fn withdraw(mut self) {
+        self.attachments.clear();
+        if let Some(Pins { version, directory }) = &self.pins
+            && version.is_first()
+        {
+            // That it could not be attached is what matters.
+            let _ = version.remove();
+            let _ = std::fs::remove_dir(directory.path());
+        }
     }
 
     /// The directory in which maps and links have names: the shield outlives the process.

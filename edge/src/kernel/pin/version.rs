@@ -22,6 +22,8 @@ pub(in crate::kernel) struct Version {
     others: Vec<PathBuf>,
     /// The maps are those of an earlier run.
     is_old: bool,
+    /// No run before this one has left anything.
+    is_first: bool,
 }
 
 impl Version {
@@ -47,8 +49,10 @@ impl Version {
             fs::rename(&new, &path)?;
         }
         let others = directory.versions()?;
+        let others: Vec<PathBuf> = others.into_iter().filter(|other| *other != path).collect();
         Ok(Version {
-            others: others.into_iter().filter(|other| *other != path).collect(),
+            is_first: !is_old && others.is_empty(),
+            others,
             path,
             is_old,
         })
@@ -62,6 +66,16 @@ impl Version {
     /// Whether the maps were there already.
     pub(in crate::kernel) fn is_old(&self) -> bool {
         self.is_old
+    }
+
+    /// Whether nobody's bans and lists are in it.
+    pub(in crate::kernel) fn is_first(&self) -> bool {
+        self.is_first
+    }
+
+    /// Takes the directory away, and the links in it.
+    pub(in crate::kernel) fn remove(&self) -> io::Result<()> {
+        remove_version(&self.path).map(drop)
     }
 
     /// Tells a loader to use the maps that have names.

@@ -309,6 +309,10 @@ fn of_two_that_start_at_once_one_wins_and_the_other_is_told() {
             is_told && error.to_string().contains(&us),
             "{round}: {error}"
         );
+        // Who is refused leaves nothing behind.
+        let there = [&first, &second].map(|pin| pin.0.exists());
+        assert!(there[0] != there[1], "{round}: {there:?}");
+        assert!(winner.pinned().is_some_and(Path::exists));
     }
 }
 
