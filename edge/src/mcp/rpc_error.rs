@@ -127,8 +127,7 @@ impl Refusal {
 
     /// The body; `id` is the raw JSON of the request's id, `retry_after_s` what `Retry-After` says.
     pub fn body(self, id: Option<&[u8]>, retry_after_s: Option<u64>) -> String {
-        let id = id.and_then(|id| std::str::from_utf8(id).ok());
-        write(id, self.code(), self.message(), retry_after_s)
+        write(as_text(id), self.code(), self.message(), retry_after_s)
     }
 
     /// Every refusal, for labels.
@@ -152,9 +151,9 @@ impl Refusal {
     ];
 }
 
-/// The body of an error that the edge says before it has looked for anything of MCP in the request,
-/// and so without an id: of a limit per address, a body too long, a host under maintenance.
-pub fn error_body(status: StatusCode, retry_after_s: Option<u64>) -> String {
+/// The body of an error that has nothing to do with MCP: a limit per address, a body too long or too
+/// slow, a host under maintenance. Mostly nobody has looked for an id by then.
+pub fn error_body(status: StatusCode, id: Option<&[u8]>, retry_after_s: Option<u64>) -> String {
     let code = match status {
         StatusCode::TOO_MANY_REQUESTS => Refusal::Limited.code(),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Token.code(),
@@ -165,7 +164,11 @@ pub fn error_body(status: StatusCode, retry_after_s: Option<u64>) -> String {
         StatusCode::TOO_MANY_REQUESTS => Refusal::Limited.message(),
         _ => status.canonical_reason().unwrap_or("Error"),
     };
-    write(None, code, message, retry_after_s)
+    write(as_text(id), code, message, retry_after_s)
+}
+
+fn as_text(id: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(id?).ok()
 }
 
 /// `id` and `message` are JSON as they are written.
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn so_is_every_error_before_mcp() {
         for status in (400..600).filter_map(|code| StatusCode::from_u16(code).ok()) {
-            let body = error_body(status, Some(7));
+            let body = error_body(status, None, Some(7));
             let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
             let code = value["error"]["code"].as_i64().expect("a number");
             assert!(
@@ -216,6 +219,8 @@ mod tests {
             );
             assert!(value["id"].is_null() && value["error"]["message"].is_string());
             assert_eq!(value["error"]["data"]["retryAfterSeconds"], 7);
+            let named = error_body(status, Some(b"\"a\""), None);
+            assert!(named.contains(r#""id":"a","#), "{named}");
         }
     }
 }

@@ -216,7 +216,7 @@ impl Proxy {
         record.status = Some(reply.status);
         let proxy = record.advertises.then_some(self);
         let reply = match record.speaks_rpc {
-            true => reply.in_json_rpc(),
+            true => reply.in_json_rpc(None),
             false => reply.paged(record.pages),
         };
         let reply = reply.ruled_by(record.rules);

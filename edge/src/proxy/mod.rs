@@ -45,7 +45,7 @@ pub use drain::Drain;
 pub use exchange::{ClientError, Downstream, Exchange, Peer};
 pub use explain::{Candidate, Explanation, Question, QuestionError, explain};
 pub use matching::Taken;
-pub(crate) use reply::push_date;
+pub(crate) use reply::{line, push_date};
 pub use router::{Match, Router, Site};
 pub use service::{BanSender, Service, WorkerParts};
 pub use snapshot::Snapshot;

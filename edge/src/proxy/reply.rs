@@ -81,15 +81,16 @@ impl Reply {
         self
     }
 
-    /// An error becomes one of JSON-RPC, unless it says more than its status already.
-    pub(super) fn in_json_rpc(self) -> Reply {
+    /// An error becomes one of JSON-RPC, unless it says more than its status already; with the id of the
+    /// request where that is known.
+    pub(super) fn in_json_rpc(self, id: Option<&[u8]>) -> Reply {
         let is_error = self.status.is_client_error() || self.status.is_server_error();
         if self.content.is_some() || !is_error {
             return self;
         }
         let retry_after = self.fields.values_of("retry-after").next();
         let seconds = retry_after.and_then(|value| str::from_utf8(value).ok()?.parse().ok());
-        let body = error_body(self.status, seconds);
+        let body = error_body(self.status, id, seconds);
         self.content("application/json", body)
     }
 
@@ -115,9 +116,8 @@ impl Reply {
         } = self;
         let (body, content_type) = content.map(|content| *content).unwrap_or_else(|| {
             fields.push(b"cache-control", b"no-store");
-            let reason = status.canonical_reason().unwrap_or("Error");
-            let line = format!("{} {reason}\n", status.as_str());
-            (line.into(), Cow::Borrowed("text/plain; charset=utf-8"))
+            let plain = Cow::Borrowed("text/plain; charset=utf-8");
+            (line(status).into(), plain)
         });
         let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let body = if bodiless { Bytes::new() } else { body };
@@ -154,6 +154,21 @@ impl Reply {
         .await?;
         Ok(sent)
     }
+}
+
+impl Proxy {
+    /// What a client is told whose request could not be read, so that nobody knows its route: where every
+    /// route has `mcp` an error of JSON-RPC, else nothing beyond the status.
+    pub(crate) fn unreadable(&self, status: StatusCode) -> Option<String> {
+        let speaks_rpc = self.router.speaks_rpc();
+        speaks_rpc.then(|| error_body(status, None, None))
+    }
+}
+
+/// The status in words.
+pub(crate) fn line(status: StatusCode) -> String {
+    let reason = status.canonical_reason().unwrap_or("Error");
+    format!("{} {reason}\n", status.as_str())
 }
 
 /// RFC 9110 §6.6.1: an origin server with a clock sends `Date`.

@@ -18,6 +18,7 @@ pub struct Router {
     wildcard: HashMap<Box<str>, usize>,
     any: Option<usize>,
     sites: Vec<Site>,
+    speaks_rpc: bool,
 }
 
 /// A configured host.
@@ -102,6 +103,7 @@ impl Router {
             wildcard: HashMap::new(),
             any: None,
             sites: Vec::with_capacity(hosts.len()),
+            speaks_rpc: hosts.iter().any(|host| !host.routes.is_empty()),
         };
         let mut numbers = 0..;
         for (index, host) in hosts.iter().enumerate() {
@@ -116,6 +118,8 @@ impl Router {
                     HostName::Any => router.any = Some(index),
                 }
             }
+            let mut actions = host.routes.iter().map(|route| &route.action);
+            router.speaks_rpc &= actions.all(|action| action.mcp().is_some());
             let numbered = host.routes.iter().zip(&mut numbers);
             let mut routes: Vec<Numbered> = numbered
                 .map(|(route, number)| Numbered {
@@ -175,6 +179,12 @@ impl Router {
             true => Match::OtherMethod(site),
             false => Match::NoRoute(site),
         }
+    }
+
+    /// Whether every route there is has `mcp`, so that also who sends what cannot be read is a client of
+    /// one of them.
+    pub(super) fn speaks_rpc(&self) -> bool {
+        self.speaks_rpc
     }
 
     /// A route by its number.

@@ -6,10 +6,10 @@ use http::{Method, StatusCode};
 use super::head::Next;
 use super::linger::{close, linger};
 use crate::message::h1::{self, BodyDecoder, HeadScan};
-use crate::message::{BodyLength, Fields, RequestHead, Version};
+use crate::message::{BodyLength, Fields, Name, RequestHead, Version};
 use crate::net::{Timer, Transport};
 use crate::observe::Protocol;
-use crate::proxy::{Drain, Exchange, Peer, Service, push_date};
+use crate::proxy::{Drain, Exchange, Peer, Service, line, push_date};
 
 /// Request content thrown away after an early answer so that the connection can live on; beyond it
 /// a new connection is cheaper.
@@ -91,7 +91,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, service: &Service) {
             Next::Refuse(status, offence) => {
                 let proxy = service.current();
                 proxy.refused(peer, Protocol::Http11, status, offence);
-                connection.refuse(status);
+                connection.refuse(status, proxy.unreadable(status));
                 break;
             }
             Next::Close => {
@@ -148,14 +148,14 @@ impl<T: Transport> Connection<'_, T> {
         true
     }
 
-    fn refuse(&mut self, status: StatusCode) {
-        let body = format!(
-            "{} {}\n",
-            status.as_str(),
-            status.canonical_reason().unwrap_or("Error")
-        );
+    fn refuse(&mut self, status: StatusCode, json: Option<String>) {
+        let content_type = match json {
+            Some(_) => "application/json",
+            None => "text/plain; charset=utf-8",
+        };
+        let body = json.unwrap_or_else(|| line(status));
         let mut fields = Fields::default();
-        fields.push(b"content-type", b"text/plain; charset=utf-8");
+        fields.push_known(Name::ContentType, content_type.as_bytes());
         push_date(&mut fields);
         let out = self.io.out();
         let length = BodyLength::Exact(body.len() as u64);

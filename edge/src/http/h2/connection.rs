@@ -9,7 +9,8 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Method, Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::metered::{Metered, Seen};
 use super::refusals::Refusal;
@@ -166,10 +167,20 @@ async fn exchange(
         }
         Err(status) => {
             proxy.refused(&peer, Protocol::H2, status, Offence::of_refusal(status));
+            let json = proxy.unreadable(status);
+            let json = json.filter(|_| parts.method != Method::HEAD);
             let mut response = Response::new(());
             *response.status_mut() = status;
-            // Fails only if the client has reset the stream.
-            let _ = respond.send_response(response, true);
+            if json.is_some() {
+                let content_type = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(CONTENT_TYPE, content_type);
+            }
+            // Either fails only if the client has reset the stream.
+            if let (Ok(mut stream), Some(json)) =
+                (respond.send_response(response, json.is_none()), json)
+            {
+                let _ = stream.send_data(json.into(), true);
+            }
         }
     }
 }

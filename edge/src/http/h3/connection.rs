@@ -17,7 +17,7 @@ use crate::clock::monotonic_ns;
 use crate::http::opening;
 use crate::limit::Offence;
 use crate::message::h3::Error;
-use crate::message::{BodyLength, Fields, RequestHead, ResponseHead};
+use crate::message::{BodyLength, Fields, Name, RequestHead, ResponseHead};
 use crate::net::{self, Timer};
 use crate::observe::Protocol;
 use crate::proxy::{Downstream as _, Exchange, Peer, Service};
@@ -129,7 +129,7 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
         }
         Ok(Err(Stop::Refused(status))) => {
             proxy.refused(&peer, Protocol::H3, status, Offence::of_refusal(status));
-            answer(&mut stream, status).await;
+            answer(&mut stream, status, proxy.unreadable(status)).await;
             true
         }
         Ok(Err(Stop::Malformed)) => {
@@ -221,12 +221,22 @@ async fn head(
 }
 
 /// A request that never became an exchange still gets its status.
-async fn answer(stream: &mut Stream, status: StatusCode) {
+async fn answer(stream: &mut Stream, status: StatusCode, json: Option<String>) {
+    let mut fields = Fields::default();
+    let mut length = BodyLength::Empty;
+    if let Some(json) = &json {
+        fields.push_known(Name::ContentType, b"application/json");
+        length = BodyLength::Exact(json.len() as u64);
+    }
     stream.send_head(&ResponseHead {
         status,
-        fields: Fields::default(),
-        length: BodyLength::Empty,
+        fields,
+        length,
     });
+    if let Some(json) = json {
+        stream.send_data(json.into());
+        stream.send_end(None);
+    }
     // A client that takes nothing is left to the idle timeout of the connection.
     let _ = poll_fn(|cx| stream.poll_flush(cx)).await;
 }

@@ -131,7 +131,8 @@ impl Proxy {
             (None, error) if error.status().as_u16() != 499 => {
                 let reply = match (call, error) {
                     (Some(call), ClientError::BadBody) => call.refuse(Refusal::Body, None),
-                    _ => Reply::new(error.status()),
+                    (Some(call), _) => Reply::new(error.status()).in_json_rpc(call.id()),
+                    (None, _) => Reply::new(error.status()),
                 };
                 self.reply(reply, client, &head.method, record).await;
             }

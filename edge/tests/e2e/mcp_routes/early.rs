@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::LIMIT;
-use crate::support::{Edge, Setup, Upstream, light, rpc, tool_call};
+use crate::support::{Edge, H2, Setup, Upstream, light, rpc, tool_call};
 
 /// Status, `Content-Type`, `Retry-After` and the body.
 fn ask(edge: &Edge, request: &str) -> (u16, String, Option<String>, String) {
@@ -20,13 +20,11 @@ fn ask(edge: &Edge, request: &str) -> (u16, String, Option<String>, String) {
     )
 }
 
-fn code(body: &str) -> Value {
+/// The id and the code.
+fn error(body: &str) -> (Value, Value) {
     let error: Value = serde_json::from_str(body).expect("JSON");
-    assert_eq!(
-        (&error["jsonrpc"], &error["id"]),
-        (&"2.0".into(), &Value::Null)
-    );
-    error["error"]["code"].clone()
+    assert_eq!(error["jsonrpc"], "2.0");
+    (error["id"].clone(), error["error"]["code"].clone())
 }
 
 #[test]
@@ -39,6 +37,7 @@ fn what_is_refused_before_mcp_is_refused_in_json_rpc() {
         upstream.address
     );
     let edge = Setup::new(upstream.address)
+        .section("timeouts", "body = \"1s\"")
         .route("mcp = true\nmax_body = \"1KiB\"")
         .more_routes(&more)
         .start();
@@ -49,20 +48,30 @@ fn what_is_refused_before_mcp_is_refused_in_json_rpc() {
     );
     let opening =
         "GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
-    for (request, status, expected) in [
-        (rpc("/mcp", &[], &long), 413, -32600),
-        (chunked, 413, -32600),
-        (opening.to_owned(), 400, -32600),
+    let started =
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{\"id\":\"a\",";
+    for (request, status, id, code) in [
+        (rpc("/mcp", &[], &long), 413, Value::Null, -32600),
+        // Some of it was read before it became too long, or too late.
+        (chunked, 413, 1.into(), -32600),
+        (started.to_owned(), 408, "a".into(), -32600),
+        (opening.to_owned(), 400, Value::Null, -32600),
         (
             rpc("/mcp", &[], "{}").replacen("POST", "TRACE", 1),
             501,
+            Value::Null,
             -32004,
         ),
-        (rpc("/denied", &[], &tool_call(1, "add")), 403, -32003),
+        (
+            rpc("/denied", &[], &tool_call(1, "add")),
+            403,
+            Value::Null,
+            -32003,
+        ),
     ] {
         let (got, kind, _, body) = ask(&edge, &request);
         assert_eq!((got, kind.as_str()), (status, "application/json"), "{body}");
-        assert_eq!(code(&body), expected, "{body}");
+        assert_eq!(error(&body), (id, code.into()), "{body}");
     }
     // Other routes are for people.
     let (status, kind, _, body) = ask(&edge, &rpc("/plain", &[], &long));
@@ -72,6 +81,23 @@ fn what_is_refused_before_mcp_is_refused_in_json_rpc() {
         "{body}"
     );
     assert_eq!(ask(&edge, &rpc("/mcp", &[], &tool_call(1, "add"))).0, 200);
+    // What cannot be read may be of either; where there are no other routes it is of a client of MCP.
+    let unreadable = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n";
+    let (status, kind, ..) = ask(&edge, unreadable);
+    assert_eq!((status, kind.as_str()), (400, "text/plain; charset=utf-8"));
+    let edge = Setup::new(upstream.address).route("mcp = true").start();
+    let (status, kind, _, body) = ask(&edge, unreadable);
+    assert_eq!((status, kind.as_str()), (400, "application/json"), "{body}");
+    assert_eq!(error(&body), (Value::Null, (-32600).into()));
+    let mut h2 = H2::connect(edge.https, edge.authority());
+    let fields: Vec<_> = (0..300).map(|_| ("x", "y")).collect();
+    let response = h2.post("/mcp", &fields, b"{}");
+    let kind = response.header("content-type").map(str::to_owned);
+    assert_eq!(
+        (response.status, kind.as_deref()),
+        (431, Some("application/json"))
+    );
+    assert_eq!(error(&response.text()), (Value::Null, (-32600).into()));
 }
 
 #[test]
@@ -86,7 +112,7 @@ fn the_limit_per_address_says_in_json_rpc_when_to_come_back() {
     assert_eq!(ask(&edge, &call).0, 200);
     let (status, kind, retry_after, body) = ask(&edge, &call);
     assert_eq!((status, kind.as_str()), (429, "application/json"), "{body}");
-    assert_eq!(code(&body), -32005);
+    assert_eq!(error(&body), (Value::Null, (-32005).into()));
     let error: Value = serde_json::from_str(&body).expect("JSON");
     let seconds = error["error"]["data"]["retryAfterSeconds"].to_string();
     assert_eq!(Some(seconds), retry_after, "{body}");
