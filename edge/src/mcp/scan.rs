@@ -234,7 +234,7 @@ impl BodyScan {
     }
 
     /// Whether parsers might disagree about what it asks for: a member twice or in another case, a
-    /// name that is no text, or one too long to be told from others.
+    /// name that is no text, one with bytes that some drop, or one too long to be told from others.
     pub fn is_ambiguous(&self) -> bool {
         self.ambiguous || (self.has(Slot::Answer) && self.has(Slot::Method))
     }
@@ -370,6 +370,7 @@ impl BodyScan {
             2 if self.member == Slot::Params => &PARAMETERS,
             _ => return,
         };
+        self.ambiguous |= !self.key.is_sound();
         let Some(key) = self.key.get() else { return };
         let Some((exact, slot)) = known
             .iter()
@@ -404,13 +405,13 @@ impl BodyScan {
             self.end_key();
             return;
         }
-        let text_fits = match self.slot {
-            Slot::Method => self.method.get().is_some(),
-            Slot::Name => self.name.get().is_some(),
+        let is_clear = match self.slot {
+            Slot::Method => self.method.get().is_some() && self.method.is_sound(),
+            Slot::Name => self.name.get().is_some() && self.name.is_sound(),
             // Nothing is ruled by URI.
             _ => true,
         };
-        self.ambiguous |= !text_fits;
+        self.ambiguous |= !is_clear;
         if matches!(self.slot, Slot::Method | Slot::Name | Slot::Uri) {
             self.seen |= 1 << self.slot as u8;
         }

@@ -42,6 +42,12 @@ impl<const N: usize> Text<N> {
         }
     }
 
+    /// This and nothing else.
+    pub fn set(&mut self, bytes: &[u8]) {
+        self.clear();
+        self.extend(bytes);
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.len = 0;
@@ -51,6 +57,18 @@ impl<const N: usize> Text<N> {
     /// The text, unless it was too long to keep.
     pub fn get(&self) -> Option<&[u8]> {
         (!self.too_long).then(|| &self.bytes[..self.len])
+    }
+
+    /// Whether everybody reads the same in it: some drop bytes that are no UTF-8, and some take a null
+    /// for the end.
+    pub(super) fn is_sound(&self) -> bool {
+        let text = self.start();
+        let is_utf8 = match std::str::from_utf8(text) {
+            Ok(_) => true,
+            // Cut inside a character.
+            Err(error) => self.too_long && error.error_len().is_none(),
+        };
+        is_utf8 && !text.contains(&0)
     }
 
     /// What was kept, cut where it was too long.

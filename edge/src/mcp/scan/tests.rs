@@ -113,6 +113,18 @@ fn what_can_be_read_in_two_ways_is_noticed() {
         assert!(scan.is_ambiguous(), "{body}");
         assert_ne!(scan.scanned(), Scanned::Malformed, "{body}");
     }
+    // Bytes that are no UTF-8, overlong and cut short, and an end of text in the middle of it.
+    for body in [
+        &b"{\"method\":\"tools/call\",\"params\":{\"name\":\"sh\xffell\"}}"[..],
+        b"{\"method\":\"tools/call\",\"params\":{\"name\":\"\xc1\xb3hell\"}}",
+        b"{\"method\":\"tools/call\",\"params\":{\"name\":\"shell\xe2\x82\"}}",
+        b"{\"method\":\"tools/call\",\"params\":{\"name\":\"shell\\u0000\"}}",
+        b"{\"method\":\"tools/\xffcall\"}",
+        b"{\"method\":\"ping\",\"me\xffthod\":\"tools/call\"}",
+        b"{\"method\":\"ping\",\"method\xff\xff\xff\xff\xff\":\"tools/call\"}",
+    ] {
+        assert!(scan(body).is_ambiguous(), "{}", body.escape_ascii());
+    }
     let long = format!(
         r#"{{"method":"tools/call","params":{{"name":"{}"}}}}"#,
         "n".repeat(NAME_MAX + 1)
@@ -121,6 +133,7 @@ fn what_can_be_read_in_two_ways_is_noticed() {
     for body in [
         r#"{"method":"tools/call","params":{"name":"a","arguments":{"name":1,"Name":2,"method":[]}}}"#,
         r#"{"method":"resources/read","params":{"uri":"\ud83d\ude00"},"id":null}"#,
+        r#"{"method":"ping","schlüßé":"é"}"#,
     ] {
         assert!(!scan(body.as_bytes()).is_ambiguous(), "{body}");
     }
