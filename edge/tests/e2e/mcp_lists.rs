@@ -183,6 +183,33 @@ fn a_change_that_passes_ends_what_is_kept() {
     assert!(wait_until(LIMIT, || hits() > 0.0), "{}", hits());
 }
 
+/// A server may compress although it is asked not to. Nobody knows then what its events say.
+#[test]
+fn events_that_cannot_be_read_end_what_is_kept() {
+    let _machine = light();
+    let list =
+        r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[],"ttlMs":60000,"cacheScope":"public"}}"#;
+    let answer = |kind: &str, body: &str| {
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+            .into_bytes()
+    };
+    let events = "text/event-stream\r\nContent-Encoding: br";
+    let upstream = Upstream::start(Answer::Either(
+        "/events",
+        answer(events, "compressed"),
+        answer("application/json", list),
+    ));
+    let edge = Setup::new(upstream.address).route(ROUTE).start();
+    let asked = list_at("/mcp", "tools/list", "1", "", &[]);
+    for _ in 0..2 {
+        assert_eq!(ask(&edge, &asked).0, "MISS");
+        assert_eq!(ask(&edge, &asked).0, "HIT");
+        let stream = "GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+        assert_eq!(edge.plain().exchange(stream).text(), "compressed");
+    }
+}
+
 /// Of a server that says everything may be kept, only whole lists in JSON are, and no longer than the
 /// file says.
 #[test]

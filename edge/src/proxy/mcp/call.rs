@@ -24,6 +24,13 @@ use crate::upstream::Conn;
 /// cut off together do not come back together.
 const RETRY_MS: u64 = 1000;
 
+/// How notices of changed lists are looked for in what passes.
+enum Changes {
+    Watched(ChangeWatch),
+    /// The server compresses although it was asked not to: whatever passes may be one.
+    Unread,
+}
+
 /// What is known of a request.
 pub(in crate::proxy) struct Call {
     upstream: UpstreamId,
@@ -40,6 +47,8 @@ pub(in crate::proxy) struct Call {
     pub(super) scan: Option<Box<BodyScan>>,
     pub(super) prefix: Prefix,
     pub(super) session: Option<SessionKey>,
+    /// The session was known when the request came.
+    pub(super) is_known: bool,
     /// The server, by its name in the group, that the session belongs to.
     pub(super) pin: Option<Rc<str>>,
     pub(super) ends_session: bool,
@@ -51,7 +60,7 @@ pub(in crate::proxy) struct Call {
     is_old_stream: bool,
     events: Option<EventCount>,
     keeps_lists: bool,
-    changes: Option<ChangeWatch>,
+    changes: Option<Changes>,
     pub(super) refusal: Option<Refusal>,
     pub(super) claims: Option<Rc<Claims>>,
     /// `WWW-Authenticate` of a refusal.
@@ -74,6 +83,7 @@ impl Call {
             scan: None,
             prefix: Prefix::default(),
             session: None,
+            is_known: false,
             pin: None,
             ends_session: false,
             owner: 0,
@@ -158,8 +168,11 @@ impl Call {
         }
         let encoded = head.fields.value(Name::ContentEncoding).is_some();
         // Whichever era's client it goes to: the lists are the same.
-        if is_events && self.keeps_lists && !encoded {
-            self.changes = Some(ChangeWatch::default());
+        if is_events && self.keeps_lists {
+            self.changes = Some(match encoded {
+                true => Changes::Unread,
+                false => Changes::Watched(ChangeWatch::default()),
+            });
         }
         if self.era == Era::Modern {
             // Sessions are none of its concern: never minted, never echoed.
@@ -185,9 +198,12 @@ impl Call {
         if let Some(events) = &mut self.events {
             events.feed(data);
         }
-        if let (Some(changes), Some(tables)) = (&mut self.changes, &proxy.mcp)
-            && changes.feed(data)
-        {
+        let changed = match &mut self.changes {
+            Some(Changes::Watched(watch)) => watch.feed(data),
+            Some(Changes::Unread) => true,
+            None => false,
+        };
+        if changed && let Some(tables) = &proxy.mcp {
             tables.changed(proxy.upstreams.group(self.upstream).name());
         }
         let Some(watch) = &mut self.watch else { return };
@@ -240,6 +256,11 @@ impl Call {
         let key = tables
             .sessions
             .key(proxy.upstreams.group(self.upstream).name(), id);
+        // Servers repeat the id with every answer. It says nothing new, and it must not bring back a
+        // session that was ended while the call was under way.
+        if self.is_known && self.session == Some(key) {
+            return;
+        }
         self.session = Some(key);
         let tag = ServerTag::of(server);
         tables

@@ -134,6 +134,7 @@ impl Proxy {
         let key = tables.sessions.key(group.name(), id);
         call.session = Some(key);
         let server = tables.sessions.find(key, now_s());
+        call.is_known = server.is_some();
         call.pin = server.and_then(|tag| group.find(|address| ServerTag::of(address) == tag));
         // One server knows its sessions best; of several, none must guess.
         match call.pin {
@@ -188,9 +189,9 @@ impl Call {
         };
         if let Some(method) = scan.method() {
             self.class = class_of(method);
-            self.method = method.into();
+            self.method.set(method);
             if needs_name(method) {
-                self.name = scan.name().unwrap_or_default().into();
+                self.name.set(scan.name().unwrap_or_default());
             }
         } else if scan.is_answer() {
             self.class = Class::Notification;

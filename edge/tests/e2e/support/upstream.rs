@@ -69,6 +69,8 @@ pub(crate) enum Answer {
     Hold(Vec<u8>),
     /// Answers requests for `/good` and no others.
     OnlyGood,
+    /// Answers with the first bytes where the target begins so, else with the others.
+    Either(&'static str, Vec<u8>, Vec<u8>),
     /// Answers 425 to what came in early data (RFC 8470), and 200 to everything else.
     TooEarly,
     /// Sends the same bytes again and again, at this interval, until the peer closes.
@@ -193,6 +195,14 @@ impl Shared {
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
                 .is_ok(),
             Answer::OnlyGood => true,
+            Answer::Either(target, those, others) => {
+                let target = format!(" {target}");
+                let bytes = match memchr::memmem::find(head, target.as_bytes()) {
+                    Some(_) => those,
+                    None => others,
+                };
+                stream.write_all(bytes).is_ok()
+            }
             Answer::TooEarly => {
                 let is_early = memchr::memmem::find(head, b"arly-Data: 1").is_some()
                     || memchr::memmem::find(head, b"arly-data: 1").is_some();
