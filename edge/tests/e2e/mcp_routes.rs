@@ -2,6 +2,7 @@
 
 mod early;
 mod limits;
+mod odd;
 mod streams;
 
 use std::time::Duration;

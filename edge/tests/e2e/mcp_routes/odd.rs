@@ -1,0 +1,359 @@
+//! What no client of an SDK sends: it passes as it came or is refused, and is never taken for something
+//! else.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use super::{ADD, CALL, LEGACY, LIMIT, MODERN, RULES, SHELL, error_of};
+use crate::support::{
+    Answer, Client, Setup, Upstream, initialize, light, rpc, tool_call, wait_until,
+};
+
+/// A request of JSON-RPC whose body may be any bytes.
+fn raw(headers: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut request = rpc("/mcp", headers, "").into_bytes();
+    let length = b"Content-Length: 0";
+    let at = memchr::memmem::find(&request, length).expect("it has a length");
+    let with = format!("Content-Length: {}", body.len());
+    request.splice(at..at + length.len(), with.bytes());
+    request.extend_from_slice(body);
+    request
+}
+
+fn answer(client: &mut Client, request: &[u8]) -> (u16, String) {
+    client.send(request);
+    let response = client.response_within(false, LIMIT).expect("an answer");
+    (response.status, response.text())
+}
+
+#[test]
+fn odd_messages_are_refused_by_what_they_say() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address).route(RULES).start();
+    let with_id = |id: &str| SHELL.replacen("7", id, 1);
+    let digits = "9".repeat(400);
+    // What of the id comes back: as it was written, where it is one.
+    for (id, expected) in [
+        ("1.50e+3", "1.50e+3"),
+        ("-0", "-0"),
+        ("9007199254740993", "9007199254740993"),
+        (r#""a\u0041\n\"""#, r#""a\u0041\n\"""#),
+        (digits.as_str(), "null"),
+        ("null", "null"),
+        ("true", "null"),
+        ("[7]", "null"),
+        (r#"{"id":7}"#, "null"),
+    ] {
+        let (status, body) = answer(&mut edge.plain(), &raw(&[], with_id(id).as_bytes()));
+        let named = format!(r#""id":{expected},"#);
+        assert!(
+            status == 403 && body.contains(&named),
+            "{id}: {status} {body}"
+        );
+    }
+    let body = with_id("\"\u{1}\"").replace('\u{1}', "\u{fffd}");
+    let mut bytes = body.into_bytes();
+    let at = memchr::memmem::find(&bytes, "\u{fffd}".as_bytes()).expect("it is there");
+    bytes.splice(at..at + 3, [0xff]);
+    let (status, body) = answer(&mut edge.plain(), &raw(&[], &bytes));
+    assert!(
+        status == 403 && body.contains(r#""id":null,"#),
+        "{status} {body}"
+    );
+
+    let name = |name: &[u8]| -> Vec<u8> {
+        let at = memchr::memmem::find(SHELL.as_bytes(), b"shell").expect("it is there");
+        [&SHELL.as_bytes()[..at], name, &SHELL.as_bytes()[at + 5..]].concat()
+    };
+    let method = |text: &str| SHELL.replace("tools/call", text).into_bytes();
+    let member = |text: &str| SHELL.replace("\"name\"", text).into_bytes();
+    let answering = br#"{"jsonrpc":"2.0","id":7,"result":{}}"#.to_vec();
+    let batch = format!("[{SHELL},{ADD}]").into_bytes();
+    let twice = SHELL
+        .replacen("\"id\":7", "\"id\":7,\"id\":7", 1)
+        .into_bytes();
+    let modern = &[MODERN, CALL, "Mcp-Name: add"][..];
+    let newer = &["MCP-Protocol-Version: 2099-01-01", CALL, "Mcp-Name: add"][..];
+    for (headers, body, status, code) in [
+        // Escapes mean what they mean.
+        (&[][..], name(br"\u0073hell"), 403, -32003),
+        (&[], name(br"she\u006c\u006C"), 403, -32003),
+        (&[], method(r"tools\/call"), 403, -32003),
+        (&[], member(r#""n\u0061me""#), 403, -32003),
+        // Some drop such bytes, some end a text at a null.
+        (&[], name(b"sh\xffell"), 400, -32600),
+        (&[], name(b"\xc1\xb3hell"), 400, -32600),
+        (&[], name(br"shell\u0000x"), 400, -32600),
+        (&[], name(br"\ud800shell"), 400, -32600),
+        (&[], twice, 400, -32600),
+        (&[], batch.clone(), 400, -32600),
+        (&[LEGACY], batch.clone(), 400, -32600),
+        (modern, batch, 400, -32600),
+        // Headers that say something else, in both eras that there are and one to come.
+        (modern, answering, 400, -32020),
+        (modern, ADD.replace("call", "list").into(), 400, -32020),
+        (modern, SHELL.into(), 400, -32020),
+        (newer, SHELL.into(), 400, -32020),
+        (
+            &["MCP-Protocol-Version: 2099-01-01"],
+            ADD.into(),
+            400,
+            -32020,
+        ),
+        // Two eras are none, so that the body is looked at.
+        (
+            &[MODERN, MODERN, CALL, "Mcp-Name: add"],
+            SHELL.into(),
+            403,
+            -32003,
+        ),
+        (&[MODERN, LEGACY], SHELL.into(), 403, -32003),
+        (
+            &["MCP-Protocol-Version: 2026-07-28 "],
+            ADD.into(),
+            400,
+            -32020,
+        ),
+    ] {
+        let shown = format!("{headers:?} {}", body.escape_ascii());
+        let (got, text) = answer(&mut edge.plain(), &raw(headers, &body));
+        let error: serde_json::Value = serde_json::from_str(&text).expect(&shown);
+        assert_eq!(
+            (got, error["error"]["code"].as_i64()),
+            (status, Some(code)),
+            "{shown}: {text}"
+        );
+    }
+    assert_eq!(upstream.received(), "", "nothing of this is the server's");
+    for headers in [newer, &[MODERN, MODERN], &["MCP-Protocol-Version: x"]] {
+        let (status, text) = answer(&mut edge.plain(), &raw(headers, ADD.as_bytes()));
+        assert_eq!(status, 200, "{headers:?}: {text}");
+    }
+}
+
+#[test]
+fn what_servers_say_passes_as_they_say_it() {
+    let _machine = light();
+    let error = r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"mine"},"id":null}"#;
+    let statuses = ["202 Accepted", "400 Bad Request", "405 Method Not Allowed"];
+    let statuses = [
+        &statuses[..],
+        &["406 Not Acceptable", "415 Unsupported Media Type"],
+    ]
+    .concat();
+    let upstreams: Vec<Upstream> = statuses
+        .iter()
+        .map(|status| {
+            let body = if status.starts_with("202") { "" } else { error };
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nAllow: POST\r\nContent-Length: {length}"
+            );
+            Upstream::start(Answer::Keep(format!("{head}\r\n\r\n{body}").into()))
+        })
+        .collect();
+    let routes: String = upstreams
+        .iter()
+        .zip(&statuses)
+        .map(|(upstream, status)| {
+            let (path, server) = (&status[..3], upstream.address);
+            format!(
+                "[[host.route]]\npath = \"/{path}\"\nupstream = \"http://{server}\"\nmcp = true\n"
+            )
+        })
+        .collect();
+    let edge = Setup::new(upstreams[0].address)
+        .route("mcp = true")
+        .more_routes(&routes)
+        .start();
+    let mut client = edge.plain();
+    for status in &statuses {
+        let path = format!("/{}", &status[..3]);
+        for headers in [&[LEGACY][..], &[MODERN, CALL, "Mcp-Name: add"]] {
+            // A list of messages is for the server to judge where nothing is ruled here.
+            for body in [ADD, &format!("[{ADD}]")] {
+                let response = client.exchange(rpc(&path, headers, body));
+                assert_eq!(response.status.to_string(), status[..3], "{headers:?}");
+                let said = if response.status == 202 { "" } else { error };
+                assert_eq!(
+                    (response.text().as_str(), response.header("allow")),
+                    (said, Some("POST"))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn odd_ids_of_sessions_and_events_are_passed_on_or_refused_whole() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let several = format!(
+        "servers = [\"{0}\", \"127.0.0.2:{1}\"]",
+        upstream.address,
+        upstream.address.port()
+    );
+    let routes = format!(
+        "[[host.route]]\npath = \"/several\"\nupstream = \"several\"\nmcp = true\n\
+         [[host.route]]\npath = \"/sealed\"\nupstream = \"http://{}\"\n[host.route.mcp]\n\
+         session_secrets = [\"{}\"]\n",
+        upstream.address,
+        "s".repeat(32)
+    );
+    let edge = Setup::new(upstream.address)
+        .route("mcp = true")
+        .more_routes(&routes)
+        .section("upstream.several", &several)
+        .start();
+    let long = "v".repeat(6000);
+    let call = tool_call(1, "add");
+    let get = |path: &str, line: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{line}\r\n\r\n"
+        )
+    };
+    for name in ["Mcp-Session-Id", "Last-Event-ID"] {
+        // Nothing that could be read as the end of a line, or of a text, reaches a server.
+        for bad in [
+            "a\rX-Evil: 1",
+            "a\nX-Evil: 1",
+            "a\0b",
+            "a\u{1}b",
+            "a\u{7f}b",
+        ] {
+            for request in [
+                get("/mcp", &format!("{name}: {bad}")),
+                rpc("/mcp", &[&format!("{name}: {bad}")], &call),
+            ] {
+                let mut client = edge.plain();
+                client.send(&request);
+                let (bytes, _) = client.read_to_end(LIMIT);
+                let answer = String::from_utf8_lossy(&bytes);
+                assert!(answer.starts_with("HTTP/1.1 400 "), "{request:?}: {answer}");
+            }
+        }
+        for odd in ["zero\u{200b}width", "t\tab", &long, "é", "e1.x"] {
+            let line = format!("{name}: {odd}");
+            let passed = || upstream.received().matches(odd).count();
+            let before = passed();
+            for request in [get("/mcp", &line), rpc("/mcp", &[&line], &call)] {
+                assert_eq!(edge.plain().exchange(&request).status, 200, "{line:?}");
+            }
+            assert_eq!(passed(), before + 2, "{line:?} has not passed as it is");
+        }
+    }
+    assert!(!upstream.received().contains("X-Evil"));
+    // Where a server must be found by it, an id that nobody issued finds none.
+    for path in ["/several", "/sealed"] {
+        for odd in ["unknown", "zero\u{200b}width", &long, "e1.", "e1.AAAA"] {
+            let line = format!("Mcp-Session-Id: {odd}");
+            let (status, error, _) = error_of(&edge, &get(path, &line));
+            assert_eq!(
+                (status, &error["id"]),
+                (404, &serde_json::Value::Null),
+                "{path} {odd}"
+            );
+            let (status, error, _) = error_of(&edge, &rpc(path, &[&line], &call));
+            assert_eq!((status, &error["id"]), (404, &1.into()), "{path} {odd}");
+            assert_eq!(error["error"]["code"], -32001);
+        }
+    }
+}
+
+/// Issues one session, says so with every answer, and answers calls only when it is told to.
+struct Slow {
+    address: SocketAddr,
+    calls: Arc<AtomicUsize>,
+    speaks: Arc<AtomicBool>,
+}
+
+impl Slow {
+    fn start() -> Slow {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback address can be bound");
+        let address = listener.local_addr().expect("it is bound");
+        let calls = Arc::new(AtomicUsize::new(0));
+        let speaks = Arc::new(AtomicBool::new(false));
+        let (told, counted) = (Arc::clone(&speaks), Arc::clone(&calls));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (told, counted) = (Arc::clone(&told), Arc::clone(&counted));
+                std::thread::spawn(move || serve(stream, &counted, &told));
+            }
+        });
+        Slow {
+            address,
+            calls,
+            speaks,
+        }
+    }
+}
+
+/// Whoever has gone in the meantime is no concern of its own.
+fn serve(mut stream: TcpStream, calls: &AtomicUsize, told: &AtomicBool) -> Option<()> {
+    let mut seen = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
+        seen.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        let is_whole =
+            text.ends_with('}') || text.starts_with("DELETE") && text.ends_with("\r\n\r\n");
+        if !is_whole {
+            continue;
+        }
+        let is_call = text.contains("tools/call");
+        calls.fetch_add(is_call.into(), SeqCst);
+        while is_call && !told.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let status = if text.contains("\"id\"") || text.starts_with("DELETE") {
+            "200 OK"
+        } else {
+            "202 Accepted"
+        };
+        let answer =
+            format!("HTTP/1.1 {status}\r\nMcp-Session-Id: one\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).ok()?;
+        seen.clear();
+    }
+}
+
+/// Its answer names the session once more, which does not bring it back.
+#[test]
+fn a_session_that_is_ended_during_a_call_stays_ended() {
+    let _machine = light();
+    let server = Slow::start();
+    let edge = Setup::new(server.address)
+        .top("workers = 2")
+        .route("mcp = true")
+        .start();
+    let sessions = || edge.metrics().sum("edge_mcp_sessions", &[]);
+    let id = initialize(&mut edge.plain()).unwrap_or_else(|r| panic!("{} {}", r.status, r.text()));
+    assert!(wait_until(LIMIT, || sessions() == 1.0));
+    let session = format!("Mcp-Session-Id: {id}");
+    let mut callers: Vec<Client> = (0..4).map(|_| edge.plain()).collect();
+    for caller in &mut callers {
+        caller.send(rpc("/mcp", &[&session], ADD));
+    }
+    assert!(wait_until(LIMIT, || server.calls.load(SeqCst) == 4));
+    let end = format!("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n{session}\r\n\r\n");
+    assert_eq!(edge.plain().exchange(&end).status, 200);
+    assert!(wait_until(LIMIT, || sessions() == 0.0));
+    server.speaks.store(true, SeqCst);
+    for caller in &mut callers {
+        assert_eq!(
+            caller
+                .response_within(false, LIMIT)
+                .expect("an answer")
+                .status,
+            200
+        );
+    }
+    // The gauge follows once a second.
+    std::thread::sleep(Duration::from_millis(1200));
+    assert_eq!(sessions(), 0.0);
+}
