@@ -178,6 +178,10 @@ impl<D: Downstream> Relay<'_, D> {
             if head.fields.value(Name::XAccelBuffering).is_none() {
                 head.fields.push_known(Name::XAccelBuffering, b"no");
             }
+            // RFC 10036: the same, for those that go by a standard.
+            if head.fields.values_of("incremental").next().is_none() {
+                head.fields.push(b"incremental", b"?1");
+            }
             self.worker.metrics.stream_opened();
             self.cut = Some(Box::pin(self.worker.drain().is_cut()));
         }
