@@ -22,6 +22,7 @@ mod crowds;
 mod files;
 mod forwarding;
 mod headers;
+mod hints;
 mod http1;
 mod http2;
 mod http3;

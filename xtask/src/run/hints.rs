@@ -1,91 +1,102 @@
-//! What a newcomer would try first, ready to paste.
+//! What a newcomer would try first, ready to paste. Plain values in, plain text out: the end-to-end tests
+//! include this file and run what it says.
 
-use std::net::IpAddr;
 use std::path::Path;
 
-use crate::repo::Repo;
-use crate::run::config::Demo;
-use crate::run::namespaces::{self, Namespaces};
-
-/// How clients reach the demonstration.
+/// A demonstration that runs, and how it is reached.
 #[derive(Debug)]
-pub(super) struct View {
+pub(crate) struct Hints<'a> {
     /// The name or address to call.
-    host: String,
+    pub(crate) host: &'a str,
     /// A second address of the client, to be banned.
-    victim: String,
-    /// What it takes to ban that address, with a blank, or nothing: nobody bans his own machine by accident.
-    force: &'static str,
+    pub(crate) victim: &'a str,
+    /// It is an address of this machine, which nobody bans by accident.
+    pub(crate) victim_is_here: bool,
     /// What to put before a client's command, with a blank, or nothing.
-    client: String,
+    pub(crate) client: &'a str,
     /// What to put before a command on the host.
-    server: String,
+    pub(crate) server: &'a str,
+    /// The certificate that clients trust.
+    pub(crate) ca: &'a str,
+    /// The program.
+    pub(crate) edge: &'a str,
+    /// Its admin socket.
+    pub(crate) socket: &'a Path,
+    /// Its access log.
+    pub(crate) log: &'a Path,
+    /// Its ports: of HTTPS, of plain HTTP, of the metrics page.
+    pub(crate) ports: [u16; 3],
+    /// Whether the kernel drops what is banned.
+    pub(crate) shield: bool,
 }
 
-impl View {
-    /// Client and host are this machine.
-    pub(super) fn loopback() -> Self {
-        Self {
-            host: "localhost".to_owned(),
-            victim: "127.0.0.2".to_owned(),
-            force: " --force",
-            client: String::new(),
-            server: String::new(),
-        }
-    }
+/// Something to try.
+#[derive(Debug)]
+pub(crate) struct Try {
+    /// What it shows.
+    pub(crate) shows: String,
+    /// For a shell.
+    pub(crate) command: String,
+}
 
-    /// Client and host are two namespaces.
-    pub(super) fn namespaces() -> Self {
-        Self {
-            host: IpAddr::V4(namespaces::HOST_ADDRESS).to_string(),
-            victim: namespaces::OTHER_CLIENT_ADDRESS.to_string(),
-            force: "",
-            client: format!("{} ", Namespaces::enter_client()),
-            server: format!("{} ", Namespaces::enter_host()),
-        }
-    }
-
-    /// The text.
-    pub(super) fn hints(&self, demo: &Demo<'_>, edge: &Path, shield: bool) -> String {
+impl Hints<'_> {
+    /// What to try: a stream of events, the metrics page, a ban between two calls.
+    pub(crate) fn tries(&self) -> [Try; 3] {
         let Self {
             host,
             victim,
-            force,
             client,
             server,
+            ca,
+            edge,
+            ..
         } = self;
-        let ca = Repo::shown(&demo.certificate.ca);
-        let edge = Repo::shown(edge);
-        let socket = demo.directory.join("admin.sock");
-        let log = demo.directory.join("access.log");
-        let (https, http, metrics) = (demo.ports.https, demo.ports.http, demo.ports.metrics);
-        let effect = if shield {
+        let [https, _, metrics] = self.ports;
+        let socket = self.socket.display();
+        let force = if self.victim_is_here { " --force" } else { "" };
+        let effect = if self.shield {
             "the first call is answered, the second times out: its packets end in the kernel"
         } else {
             "the shield is off, so the kernel drops nothing and both calls are answered"
         };
-        let call = format!("{client}curl -sS -4 -m 3 --interface {victim} --cacert {ca}");
+        let call = format!(
+            "{client}curl -sS -4 -m 3 --interface {victim} --cacert {ca} https://{host}:{https}/"
+        );
+        [
+            Try {
+                shows: "Events as they are made, one a second".to_owned(),
+                command: format!("{client}curl -sSN --cacert {ca} https://{host}:{https}/sse"),
+            },
+            Try {
+                shows: "What is counted".to_owned(),
+                command: format!("{server}curl -sS http://127.0.0.1:{metrics}/metrics"),
+            },
+            Try {
+                shows: format!("A ban, and its effect ({effect})"),
+                command: format!(
+                    "{call} ; \\\n      {edge} ban {victim} --for 30s{force} --socket {socket} ; \\\n      {call}"
+                ),
+            },
+        ]
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> String {
+        let Self { host, ca, .. } = self;
+        let [https, http, _] = self.ports;
+        let log = self.log.display();
+        let tries: String = (1..)
+            .zip(self.tries())
+            .map(|(number, Try { shows, command })| {
+                format!("{number}. {shows}:\n\n    {command}\n\n")
+            })
+            .collect();
         format!(
             "edge serves https://{host}:{https} (http://{host}:{http} redirects there).\n\
              An MCP client finds its server at https://{host}:{https}/mcp and trusts {ca}.\n\
-             One line per request: tail -f {log}\n\
-             \n\
-             Try, in another terminal:\n\
-             \n\
-             1. Events as they are made, one a second:\n\
-             \n    {client}curl -sSN --cacert {ca} https://{host}:{https}/sse\n\
-             \n\
-             2. What is counted:\n\
-             \n    {server}curl -sS http://127.0.0.1:{metrics}/metrics\n\
-             \n\
-             3. A ban, and its effect ({effect}):\n\
-             \n    {call} https://{host}:{https}/ ; \\\n      \
-             {edge} ban {victim} --for 30s{force} --socket {socket} ; \\\n      \
-             {call} https://{host}:{https}/\n\
-             \n\
-             Ctrl-C stops everything.\n",
-            log = log.display(),
-            socket = socket.display(),
+             One line per request: tail -f {log}\n\n\
+             Try, in another terminal:\n\n\
+             {tries}Ctrl-C stops everything.\n"
         )
     }
 }

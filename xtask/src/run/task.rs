@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::repo::Repo;
 use crate::run::certificate::Certificate;
 use crate::run::config::{self, Demo};
-use crate::run::hints::View;
+use crate::run::hints::Hints;
 use crate::run::metrics::Page;
 use crate::run::namespaces::{self, Namespaces};
 use crate::run::pin::Pin;
@@ -129,14 +129,38 @@ fn run_demo(repo: &Repo, options: &Options) -> Result<()> {
     let Some(shield) = stage.shield_runs()? else {
         return Ok(());
     };
-    let view = if options.netns {
-        View::namespaces()
-    } else {
-        View::loopback()
-    };
     stage.say("");
-    stage.say(&view.hints(&demo, &repo.release("edge"), shield));
+    stage.say(&hints(repo, &demo, options.netns, shield));
     stage.play()
+}
+
+/// What to try: as a client that is this machine, or one in a namespace of its own.
+fn hints(repo: &Repo, demo: &Demo<'_>, netns: bool, shield: bool) -> String {
+    let (host, victim, client, server) = if netns {
+        (
+            namespaces::HOST_ADDRESS.to_string(),
+            namespaces::OTHER_CLIENT_ADDRESS.to_string(),
+            format!("{} ", Namespaces::enter_client()),
+            format!("{} ", Namespaces::enter_host()),
+        )
+    } else {
+        let here = ("localhost".to_owned(), "127.0.0.2".to_owned());
+        (here.0, here.1, String::new(), String::new())
+    };
+    Hints {
+        host: &host,
+        victim: &victim,
+        victim_is_here: !netns,
+        client: &client,
+        server: &server,
+        ca: &Repo::shown(&demo.certificate.ca),
+        edge: &Repo::shown(&repo.release("edge")),
+        socket: &demo.directory.join("admin.sock"),
+        log: &demo.directory.join("access.log"),
+        ports: [demo.ports.https, demo.ports.http, demo.ports.metrics],
+        shield,
+    }
+    .text()
 }
 
 /// A directory for this run, which `edge` can also enter after it has given up root.

@@ -227,6 +227,11 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
+    /// The port of the metrics page.
+    pub(crate) fn metrics_port(&self) -> u16 {
+        self.setup.metrics.port()
+    }
+
     /// A plain HTTP/1.1 connection.
     pub(crate) fn plain(&self) -> Client {
         Client::plain(self.http)
