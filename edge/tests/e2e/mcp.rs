@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{McpServer, Setup, driver, light, run_driver};
+use crate::support::{McpServer, Setup, driver, is_soak, light, run_driver};
 
-/// How long the quiet stream says nothing: longer than the minute after which many proxies cut it.
-const SILENT_S: &str = "70";
+/// How long the quiet stream says nothing, and what `edge` may wait for anything else: the silence is
+/// longer, as it is than the minute of the defaults (and of many proxies) in the long version.
+const SILENT_S: &str = "30";
+const DEADLINE: &str = "20s";
+const SILENT_SOAK_S: &str = "70";
+const DEADLINE_SOAK: &str = "60s";
 
-/// For a client that hangs: over a minute is silence, and six interpreters start on a busy machine.
+/// For a client that hangs: over a minute may be silence, and six interpreters start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(170);
 
 /// How much longer events take through `edge` than twice the way of the same events beside them,
@@ -39,11 +43,22 @@ fn both_sdk_generations_over_both_http_versions() {
     let _machine = light();
     let servers = [McpServer::start(1, 30), McpServer::start(2, 30)];
     // The older generation gets no comments: its quiet stream is silent from end to end.
+    let (silent_s, deadline) = match is_soak() {
+        true => (SILENT_SOAK_S, DEADLINE_SOAK),
+        false => (SILENT_S, DEADLINE),
+    };
+    let start = |server: &McpServer, route: &str| {
+        Setup::new(server.address)
+            .section(
+                "timeouts",
+                &format!("body = \"{deadline}\"\nsend = \"{deadline}\""),
+            )
+            .route(&format!("response_timeout = \"{deadline}\"\n{route}"))
+            .start()
+    };
     let edges = [
-        Setup::new(servers[0].address)
-            .route("keep_alive = \"off\"")
-            .start(),
-        Setup::new(servers[1].address).start(),
+        start(&servers[0], "keep_alive = \"off\""),
+        start(&servers[1], ""),
     ];
     let runs: Vec<_> = COMBINATIONS
         .iter()
@@ -55,7 +70,7 @@ fn both_sdk_generations_over_both_http_versions() {
             let mut command = driver(
                 generation,
                 "mcp_client.py",
-                &[&url, version, mode, SILENT_S, &direct],
+                &[&url, version, mode, silent_s, &direct],
             );
             command.env("SSL_CERT_FILE", edge.file("ca.pem"));
             // One after the other: six interpreters starting at once would measure each other.
