@@ -1,9 +1,11 @@
 //! What is checked, in which order, and what has to have worked before.
 //!
 //! The commands are chosen so that a fresh clone compiles every dependency once for checks and once
-//! for tests: all of them select the same packages (the workspace's default members), because cargo
-//! unites features over its selection. The end-to-end tests reach the programs by their paths: those
-//! of the tests' own profile, or with `--soak` those of a release.
+//! for tests, because cargo unites features over what it is asked for. So all of them select the
+//! workspace's default members (and one the kernel programs' host side beside them), those that check
+//! enable all features, and the programs are built beside the tests of their packages, with whose
+//! dependencies they were compiled for the unit tests. The end-to-end tests reach them by their paths:
+//! those of the tests' own profile, or with `--soak` those of a release.
 
 use std::process::Command;
 use std::time::Duration;
@@ -94,15 +96,14 @@ impl Step {
                 setup::bpf_clippy(repo.root(), repo.target())?,
             ],
             Self::Doc => {
-                let mut doc = cargo(&["doc", "--no-deps"]);
+                let mut doc = cargo(&["doc", "--no-deps", "--all-features"]);
                 doc.env("RUSTDOCFLAGS", "-D warnings");
                 vec![doc]
             }
             Self::Unit => {
                 let mut unit = vec![
-                    cargo(&["test", "--lib", "--bins"]),
-                    // Not a default member; what of it runs on the host is its parser.
-                    cargo(&["test", "--package", "edge-ebpf"]),
+                    // With the kernel programs: what of them runs on the host is their parser.
+                    cargo(&["test", "--workspace", "--lib", "--bins"]),
                     cargo(&["test", "--doc"]),
                 ];
                 if soak {
@@ -119,7 +120,7 @@ impl Step {
                 unit
             }
             Self::Build if soak => vec![cargo(build::RELEASE)],
-            Self::Build => vec![cargo(&["build"])],
+            Self::Build => vec![cargo(&["build", "--bins", "--tests"])],
             Self::E2e => {
                 let program = |name| match soak {
                     true => repo.release(name),
