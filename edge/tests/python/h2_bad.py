@@ -32,7 +32,7 @@ from hyperframe.frame import (
 )
 
 PORT = int(sys.argv[1])
-LIMIT = 2.0
+LIMIT = 5.0
 BASE = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", "/")]
 
 
@@ -83,6 +83,7 @@ class Connection:
         deadline = time.monotonic() + LIMIT
         status = None
         pinged = False
+        silent = {"hang": True}
         quiet_since = time.monotonic()
         while time.monotonic() < deadline:
             try:
@@ -109,12 +110,14 @@ class Connection:
                     return {"status": status} if status else {"reset": int(event.error_code)}
                 if isinstance(event, h2.events.ConnectionTerminated):
                     return {"goaway": int(event.error_code)}
-                if isinstance(event, dict):
+                # A refusal may still be on its way.
+                is_pong = isinstance(event, h2.events.PingAckReceived) and pinged
+                if is_pong or (isinstance(event, dict) and "alive" in event):
+                    silent = {"alive": True}
+                elif isinstance(event, dict):
                     return event
-                if isinstance(event, h2.events.PingAckReceived) and pinged:
-                    return {"alive": True}
             self.flush()
-        return {"hang": True}
+        return silent
 
     def read_leniently(self, data):
         """Events of frames that answer raw frames, which hyper-h2 takes for an error of the peer's."""
@@ -131,6 +134,28 @@ class Connection:
             if kind == 6 and payload == b"are you?":
                 events.append({"alive": True})
         return events
+
+    def end(self):
+        """How the connection ends, whatever is said of its streams before."""
+        deadline = time.monotonic() + LIMIT
+        held = b""
+        self.socket.settimeout(LIMIT)
+        while time.monotonic() < deadline:
+            try:
+                data = self.socket.recv(65536)
+            except TimeoutError:
+                break
+            except OSError:
+                return {"closed": True}
+            if not data:
+                return {"closed": True}
+            held += data
+            while len(held) >= 9 and len(held) >= 9 + int.from_bytes(held[:3], "big"):
+                length, kind = int.from_bytes(held[:3], "big"), held[3]
+                payload, held = held[9 : 9 + length], held[9 + length :]
+                if kind == 7:
+                    return {"goaway": int.from_bytes(payload[4:8], "big")}
+        return {"hang": True}
 
     def request(self, headers, body=None, end=True):
         """Sends a request through hyper-h2."""
@@ -202,6 +227,28 @@ MALFORMED = {
     "two lengths": [*BASE, ("content-length", "0"), ("content-length", "1")],
     "length is signed": [*BASE, ("content-length", "+0")],
     "length without body": [*BASE, ("content-length", "5")],
+    # What becomes of a request when it is told in HTTP/1.1.
+    "scheme with a host and a path": replaced(":scheme", "https://evil.test/x?"),
+    "line break in scheme": replaced(":scheme", "https\r\nhost: evil"),
+    "empty scheme": replaced(":scheme", ""),
+    "line break in authority": replaced(":authority", "localhost\r\nx-a: 1"),
+    "space in authority": replaced(":authority", "localhost x"),
+    "line break in name": [*BASE, ("x: y\r\nx-a", "1")],
+    "name that is a request line": [*BASE, ("get /x http/1.1\r\nhost", "evil")],
+    "NUL in name": [*BASE, ("x\0a", "1")],
+    "space in method": replaced(":method", "POST /x HTTP/1.1"),
+    "tab in path": replaced(":path", "/\tHTTP/1.1"),
+    "control in path": replaced(":path", "/\x01"),
+    "non-ASCII path": replaced(":path", "/\u00e9"),
+    "backslash first in path": replaced(":path", "\\\\evil.test\\x"),
+    "asterisk with GET": [(":method", "GET"), *BASE[1:3], (":path", "*")],
+    "CONNECT with a path": replaced(":method", "CONNECT"),
+    "list of lengths": [*BASE, ("content-length", "0, 0")],
+    "empty length": [*BASE, ("content-length", "")],
+    "two Hosts": [*BASE, ("host", "localhost"), ("host", "localhost")],
+    "Host of another port": [*BASE, ("host", "localhost:1")],
+    "transfer-encoding hidden by a line break": [*BASE, ("x-b", "1\r\ntransfer-encoding: chunked")],
+    "HTTP2-Settings and an upgrade": [*BASE, ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")],
     "large field": [*BASE, ("x-a", "a" * 60_000)],
     "many fields": [*BASE, *[(f"x-{i}", "1") for i in range(500)]],
 }
@@ -282,6 +329,35 @@ def empty_data(c):
     return flood(DataFrame(1, b""))(c)
 
 
+def padding(c):
+    """Content that is padding alone."""
+    c.frames(HeadersFrame(1, c.block(BASE), flags=["END_HEADERS"]))
+    return flood(DataFrame(1, b"", pad_length=1, flags=["PADDED"]))(c)
+
+
+def closed_stream(frame):
+    """Frames that may come behind the end of a stream, and mean nothing there."""
+
+    def send(c):
+        c.frames(HeadersFrame(1, c.block(BASE), flags=["END_HEADERS", "END_STREAM"]))
+        c.frames(RstStreamFrame(1, 8))
+        return flood(frame)(c)
+
+    return send
+
+
+def made_to_reset(spoil):
+    """Has the server reset streams whose requests it has begun with (CVE-2025-8671)."""
+
+    def send(c):
+        for stream in range(1, 1201, 2):
+            block = c.block([*BASE[:3], (":path", "/made-to-reset"), ("content-length", "1")])
+            c.frames(HeadersFrame(stream, block, flags=["END_HEADERS"]), *spoil(stream))
+        return c.end()
+
+    return send
+
+
 def raw_bytes(payload):
     def send(c):
         c.raw(payload)
@@ -324,6 +400,17 @@ SPECIAL = {
     "settings flood": flood(SettingsFrame(0, {})),
     "priority flood": flood(PriorityFrame(1, depends_on=0, stream_weight=15)),
     "empty data flood": empty_data,
+    "window update flood": flood(WindowUpdateFrame(0, window_increment=1)),
+    "unknown frame flood": raw_bytes(b"\0\0\0\x16\0\0\0\0\0" * 30_000),
+    "padding flood": padding,
+    "reset flood": closed_stream(RstStreamFrame(1, 8)),
+    "window update flood on a closed stream": closed_stream(WindowUpdateFrame(1, window_increment=1)),
+    "made to reset by windows": made_to_reset(lambda n: [WindowUpdateFrame(n, window_increment=2**31 - 1)]),
+    "made to reset by lengths": made_to_reset(lambda n: [DataFrame(n, b"xx", flags=["END_STREAM"])]),
+    "made to reset by priorities": made_to_reset(lambda n: [PriorityFrame(n, depends_on=n)]),
+    "made to reset by connection-specific trailers": made_to_reset(
+        lambda n: [HeadersFrame(n, b"\x00\x0aconnection\x01x", flags=["END_HEADERS", "END_STREAM"])]
+    ),
     "window of zero": raw_bytes(b"\0\0\x04\x08\0\0\0\0\0" + b"\0" * 4),
     "window overflow": raw_bytes(WindowUpdateFrame(0, window_increment=2**31 - 1).serialize() * 2),
     "data on stream zero": raw_bytes(b"\0\0\x01\0\0\0\0\0\0x"),

@@ -1,5 +1,5 @@
 //! Frames that make work and carry nothing: how many a client may send (CVE-2019-9511 to -9518). Those
-//! that may not be sent at all are told by the same look at their heads, see [`fault`].
+//! that may not be sent at all are told by the same look at them, see [`Faults`].
 //!
 //! `h2` bounds what it keeps for them, but a client that sends PING, SETTINGS, PRIORITY or
 //! WINDOW_UPDATE as fast as its line allows still keeps a worker from its other clients. So they are
@@ -7,7 +7,7 @@
 
 use h2::Reason;
 
-use super::faults::fault;
+use super::faults::Faults;
 use super::frames::{CONTINUATION, DATA, Frames, HEADERS};
 
 /// The preface that comes before all frames (RFC 9113 §3.4).
@@ -27,7 +27,9 @@ const SENT_BYTES_PER_FRAME: u64 = 32;
 pub(super) struct Budget {
     left: u64,
     frames: Frames,
-    is_first: bool,
+    faults: Faults,
+    /// The payload that comes next is of a field block.
+    in_block: bool,
     sent_bytes: u64,
     refilled_ns: u64,
 }
@@ -37,7 +39,8 @@ impl Budget {
         Budget {
             left: FRAMES_MAX,
             frames: Frames::after(PREFACE_BYTES),
-            is_first: true,
+            faults: Faults::default(),
+            in_block: false,
             sent_bytes: 0,
             refilled_ns: now_ns,
         }
@@ -64,14 +67,25 @@ impl Budget {
             self.refilled_ns += secs * 1_000_000_000;
             self.earn(secs.saturating_mul(FRAMES_PER_SEC));
         }
+        // Where the frame begins that is being looked at, or the bytes if it began before them.
+        let mut good = 0;
         loop {
-            let good = received.len() - bytes.len().saturating_sub(self.frames.skips());
+            if self.in_block {
+                let payload = self.frames.payload(&mut bytes);
+                self.faults
+                    .block(payload)
+                    .map_err(|reason| (good, reason))?;
+                self.in_block = self.frames.skips() > 0;
+                if self.in_block {
+                    return Ok(());
+                }
+            }
+            good = received.len() - bytes.len().saturating_sub(self.frames.skips());
             let Some(frame) = self.frames.next(&mut bytes) else {
                 return Ok(());
             };
-            if let Some(reason) = fault(&frame, std::mem::take(&mut self.is_first)) {
-                return Err((good, reason));
-            }
+            self.faults.frame(&frame).map_err(|reason| (good, reason))?;
+            self.in_block = matches!(frame.kind, HEADERS | CONTINUATION);
             match frame.kind {
                 DATA if frame.length > 0 => self.earn(FRAMES_PER_CONTENT),
                 HEADERS => {
@@ -152,11 +166,12 @@ mod tests {
         }
         // Requests, each reset.
         let mut budget = begun();
-        for _ in 0..100_000 {
-            let request = b"\0\0\x01\x01\x05\0\0\0\x01\x82";
-            assert_eq!(budget.received(request, 0, |_| {}), Ok(()));
-            let reset = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
-            assert_eq!(budget.received(reset, 0, |_| {}), Ok(()));
+        for stream in (1..200_000).step_by(2) {
+            let stream = u32::to_be_bytes(stream);
+            let request = [b"\0\0\x01\x01\x05", &stream[..], b"\x82"].concat();
+            assert_eq!(budget.received(&request, 0, |_| {}), Ok(()));
+            let reset = [b"\0\0\x04\x03\0", &stream[..], b"\0\0\0\x08"].concat();
+            assert_eq!(budget.received(&reset, 0, |_| {}), Ok(()));
         }
     }
 
@@ -194,6 +209,8 @@ mod tests {
     #[test]
     fn content_without_bytes_is_no_content() {
         let mut budget = begun();
+        let head = b"\0\0\x01\x01\x04\0\0\0\x01\x83";
+        assert_eq!(budget.received(head, 0, |_| {}), Ok(()));
         let empty = b"\0\0\0\0\0\0\0\0\x01";
         assert_eq!(taken(&mut budget, empty, 0, 9999), FRAMES_MAX as usize);
     }

@@ -51,6 +51,15 @@ impl Frames {
         self.skip
     }
 
+    /// Takes what is there of the payload of the frame that was found last, but for its beginning where
+    /// that is kept.
+    pub(super) fn payload<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
+        let (payload, rest) = bytes.split_at(self.skip.min(bytes.len()));
+        self.skip -= payload.len();
+        *bytes = rest;
+        payload
+    }
+
     /// Takes bytes up to the end of the next head, or all of them.
     pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
         let passed = self.skip.min(bytes.len());

@@ -85,7 +85,12 @@ impl<T: Transport> Transport for Metered<T> {
 
     fn send(&mut self, data: &[u8]) {
         self.budget.sent(data.len());
-        let refused = |refusal| self.seen.refused.borrow_mut().push(refusal);
+        // Where we have ended it ourselves the word about that is ours, and counted.
+        let is_ours = self.seen.fault().is_some();
+        let refused = |refusal| match refusal {
+            Refusal::Endless if is_ours => {}
+            refusal => self.seen.refused.borrow_mut().push(refusal),
+        };
         self.seen.refusals.borrow_mut().sent(data, refused);
         self.transport.send(data);
     }

@@ -1,5 +1,6 @@
 //! The HTTP/2 front (RFC 9113) over the `h2` crate: one task per stream.
 
+mod blocks;
 mod budget;
 mod connection;
 mod faults;
@@ -8,5 +9,6 @@ mod metered;
 mod refusals;
 mod request;
 mod stream;
+mod streams;
 
 pub use connection::serve;

@@ -121,7 +121,7 @@ fn code(frame: &Frame<'_>, at: usize) -> Option<Reason> {
 
 fn is_about_a_head(frame: &Frame<'_>) -> bool {
     match code(frame, 4) {
-        // Elsewhere `h2` calls what it cannot decompress a PROTOCOL_ERROR.
+        // What cannot be decompressed ends before `h2` reads it.
         Some(Reason::COMPRESSION_ERROR) => true,
         Some(Reason::ENHANCE_YOUR_CALM) => WITHOUT_END.contains(&&frame.payload[8..]),
         _ => false,

@@ -41,7 +41,10 @@ fn section(parts: &Parts, ended: bool, bounds: &Bounds) -> Result<RequestHead, S
     if let Some(protocol) = parts.extensions.get::<Protocol>() {
         section.protocol(protocol.as_str().as_bytes());
     }
-    section.scheme();
+    // `h2` asks for one, but takes an empty one for it.
+    if parts.uri.scheme_str() != Some("") {
+        section.scheme();
+    }
     if let Some(authority) = parts.uri.authority() {
         section.authority(authority.as_str().as_bytes())?;
     }

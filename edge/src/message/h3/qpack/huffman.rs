@@ -74,7 +74,7 @@ static CODE: LazyLock<Code> = LazyLock::new(|| {
 });
 
 /// Appends what `input` decodes to.
-pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+pub(in crate::message) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let code = &*CODE;
     let mut bits = 0u64;
     let mut held = 0usize;

@@ -8,3 +8,4 @@ mod static_table;
 
 pub use decode::{DecodeError, decode};
 pub use encode::Encoder;
+pub(in crate::message) use huffman::decode as decode_huffman;
