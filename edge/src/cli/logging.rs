@@ -11,13 +11,17 @@ use super::failure::Failure;
 /// Variables that hold a filter such as `info,edge::kernel=debug`; the first one set wins.
 const FILTERS: [&str; 2] = ["EDGE_LOG", "RUST_LOG"];
 
+/// What is shown unless a variable says otherwise. Warnings of `h2` are about what a peer does, which
+/// must not fill the log.
+const USUAL: &str = "info,h2=error";
+
 /// Starts the log.
 pub(super) fn start() -> Result<(), Failure> {
     let set = FILTERS
         .iter()
         .find_map(|name| Some((*name, std::env::var_os(name)?)));
     let filter = match set {
-        None => EnvFilter::new("info"),
+        None => EnvFilter::new(USUAL),
         Some((name, value)) => {
             let text = value.to_string_lossy();
             EnvFilter::try_new(&text).map_err(|error| {
