@@ -1,5 +1,7 @@
 //! Malformed requests: answered with a client error and a close, kept from the upstream, never fatal.
 
+mod framing;
+mod odd;
 mod table;
 
 use std::process::Command;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::support::{Answer, Client, Demo, Edge, End, H2, Setup, Upstream, light, wait_until};
+use framing::FRAMING;
 use table::{Bad, TABLE};
 
 /// Nothing may take longer, and nearly everything takes milliseconds.
@@ -27,13 +30,13 @@ fn over_tls() {
     refuse_the_table(Edge::tls);
 }
 
-/// Sends every line of the table on its own connection and reports all that went wrong at once.
+/// Sends every line of the tables on its own connection and reports all that went wrong at once.
 fn refuse_the_table(connect: fn(&Edge) -> Client) {
     // An upstream that never answers bad requests: whatever comes back is the proxy's own answer.
     let upstream = Upstream::start(Answer::OnlyGood);
     let mut edge = Setup::new(upstream.address).start();
     let mut wrong = Vec::new();
-    for (name, statuses, request) in TABLE {
+    for (name, statuses, request) in TABLE.iter().chain(FRAMING) {
         let before = upstream.received().len();
         if let Err(reason) = refuse(connect(&edge), statuses, request) {
             wrong.push(format!("{name}: {reason}"));
@@ -56,7 +59,7 @@ fn refuse_the_table(connect: fn(&Edge) -> Client) {
         wrong.is_empty(),
         "{} of {} wrong:\n{}",
         wrong.len(),
-        TABLE.len(),
+        TABLE.len() + FRAMING.len(),
         wrong.join("\n")
     );
 }

@@ -89,7 +89,8 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
     let method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes())
         .map_err(|_| RequestError::Syntax("invalid method"))?;
     let (target, target_authority) = Target::parse(parsed.path.unwrap_or_default().as_bytes())?;
-    if target.is_asterisk() && method != Method::OPTIONS {
+    // RFC 9112 §3.2.3, §3.2.4; what has the form that goes with CONNECT is refused already.
+    if method == Method::CONNECT || (target.is_asterisk() && method != Method::OPTIONS) {
         return Err(TargetError::Form.into());
     }
 
@@ -400,6 +401,7 @@ mod tests {
             (505, "GET / HTTP/2.0\r\nHost: h\r\n\r\n"),
             (400, "GET / HTTQ/1.1\r\nHost: h\r\n\r\n"),
             (400, "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"),
+            (400, "CONNECT / HTTP/1.1\r\nHost: h\r\n\r\n"),
         ] {
             let error = parse(head).expect_err(head);
             assert_eq!(error.status().as_u16(), status, "{head:?}: {error}");
