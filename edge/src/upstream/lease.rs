@@ -95,9 +95,11 @@ impl Lease {
 
     /// The server has failed the request.
     pub fn failed(&self, group: &Group, error: &UpstreamError) {
-        if let (Some(Conn::H2(stream)), UpstreamError::Timeout) = (&self.conn, error) {
+        match (&self.conn, error) {
             // It may be the connection that is dead; what comes next does not wait for that too.
-            stream.retire();
+            (Some(Conn::H2(stream)), UpstreamError::Timeout) => stream.retire(),
+            (Some(Conn::H2(stream)), error) if stream.was_blamed(error) => return,
+            _ => {}
         }
         self.server.failed(&group.roster.settings, false, error);
     }

@@ -1,5 +1,6 @@
 //! HTTP/2 to upstream servers: Node's own server, in the clear and over TLS.
 
+mod bad;
 mod lasting;
 
 use std::collections::BTreeSet;
@@ -98,6 +99,11 @@ fn every_front_speaks_with_a_server_that_knows_nothing_else() {
          3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
     );
     assert_eq!(chunked.text(), "abcde");
+    let trailed = edge.plain().exchange(
+        "POST /trailers HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n\
+         3\r\nabc\r\n0\r\nX-Sum: 42\r\nAuthorization: evil\r\n\r\n",
+    );
+    assert_eq!(trailed.json(), serde_json::json!({ "x-sum": "42" }));
     let mut h2 = H2::connect(edge.https, edge.authority());
     let answers = h2.all(&["/hello"; 20]);
     assert!(

@@ -45,6 +45,16 @@ const actions = {
     stream.on("wantTrailers", () => stream.sendTrailers({ "x-end": "told" }));
     stream.pipe(stream);
   },
+  // Tells of the trailers that came with the request.
+  "/trailers": (stream) => {
+    let came = null;
+    stream.on("trailers", (trailers) => (came = trailers));
+    stream.on("end", () => {
+      stream.respond({ ":status": 200, "content-type": "application/json" });
+      stream.end(JSON.stringify(came));
+    });
+    stream.resume();
+  },
   "/events": (stream) => {
     stream.respond({ ":status": 200, "content-type": "text/event-stream" });
     let n = 0;

@@ -60,6 +60,9 @@ pub(super) fn response(
     if headers.len() > fields_max {
         return Err(ResponseError::TooManyFields.into());
     }
+    if status.as_u16() >= 600 {
+        return Err(ResponseError::Syntax.into()); // RFC 9110 §15.
+    }
     let mut fields = fields(headers);
     let stated = content_length(&fields)?;
     fields.remove(Name::ContentLength);

@@ -20,6 +20,8 @@ pub(in crate::upstream) struct Link {
     streams: Cell<usize>,
     /// An exchange has been on it.
     pub(super) used: Cell<bool>,
+    /// Its end was counted against the server.
+    blamed: Cell<bool>,
     pub(super) idle_since_ns: Cell<u64>,
     /// Told when opening has ended.
     changed: Notify,
@@ -41,6 +43,7 @@ impl Link {
             state: RefCell::new(State::Opening),
             streams: Cell::new(0),
             used: Cell::new(false),
+            blamed: Cell::new(false),
             idle_since_ns: Cell::new(coarse_ns()),
             changed: Notify::new(),
             gone: Rc::default(),
@@ -87,6 +90,11 @@ impl Link {
             return false;
         }
         true
+    }
+
+    /// Whether it has ended, and that was counted before: all its streams tell of one end.
+    pub(in crate::upstream) fn was_blamed(&self) -> bool {
+        !self.is_open() && self.blamed.replace(true)
     }
 
     /// Whether one more stream fits in, of at most `streams_max`.

@@ -72,6 +72,18 @@ impl Stream {
         self.hold.link().retire();
     }
 
+    /// Whether it fails with its connection, of which another stream has told.
+    pub(in crate::upstream) fn was_blamed(&self, error: &UpstreamError) -> bool {
+        let of_connection = matches!(
+            error,
+            UpstreamError::Broken(_)
+                | UpstreamError::Closed
+                | UpstreamError::Http2(_)
+                | UpstreamError::Unprocessed(_)
+        );
+        of_connection && self.hold.link().was_blamed()
+    }
+
     pub(in crate::upstream) fn start(&mut self, head: &RequestHead, host: &str) {
         self.method = head.method.clone();
         self.replay = Some(Box::default());
@@ -146,6 +158,9 @@ impl Stream {
             self.interim += 1;
             if self.interim > INTERIM_MAX {
                 return Poll::Ready(Err(UpstreamError::TooManyInterim));
+            }
+            if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Poll::Ready(Err(UpstreamError::UnexpectedUpgrade)); // RFC 9113 §8.6.
             }
             if parts.status == StatusCode::CONTINUE {
                 // The client's own front has answered it already.
