@@ -51,6 +51,16 @@ impl Import {
             n => format!("{n} directives were not carried over: look for the comments"),
         };
         output::error(&summary);
+        let closed = match imported.closed {
+            0 => return Ok(()),
+            1 => {
+                "1 route lets nobody in, for what kept clients out was not carried over".to_owned()
+            }
+            n => {
+                format!("{n} routes let nobody in, for what kept clients out was not carried over")
+            }
+        };
+        output::error(&format!("{closed}: look for `respond = 503`"));
         Ok(())
     }
 }

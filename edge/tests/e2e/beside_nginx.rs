@@ -4,6 +4,7 @@
 mod exchange;
 mod explained;
 mod front;
+mod kept_out;
 mod origin;
 mod requests;
 

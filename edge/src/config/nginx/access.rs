@@ -2,13 +2,15 @@
 
 use super::document::Section;
 use super::notes::Notes;
+use super::scope::Scope;
 use super::tree::Directive;
 use super::values::size;
+use crate::cidr::{Cidr, Parsed};
 
 /// Takes a directive about requests as such; `false` for any other.
 pub(super) fn access(directive: &Directive, section: &mut Section, notes: &mut Notes) -> bool {
     match (&*directive.name, directive.arg()) {
-        ("allow" | "deny", _) => {} // As a list: see `networks`.
+        ("allow" | "deny", _) => {} // As a list: see [`Networks`].
         ("client_max_body_size", "0") => section.text("max_body", "off"),
         ("client_max_body_size", value) => match size(value) {
             Some(size) => section.raw("max_body", size),
@@ -21,23 +23,71 @@ pub(super) fn access(directive: &Directive, section: &mut Section, notes: &mut N
     true
 }
 
-/// The `allow` and `deny` of a block. nginx takes the first that fits; here what is denied is denied
-/// whatever is allowed, which comes to the same for lists that end with `all`.
-pub(super) fn networks(block: &[Directive], section: &mut Section) {
-    let of = |name: &str| -> Vec<&str> {
-        block
-            .iter()
-            .filter(|directive| directive.name == name && directive.arg() != "all")
-            .map(Directive::arg)
-            .filter(|network| !network.starts_with("unix"))
-            .collect()
-    };
-    let closed = block.iter().any(|d| d.name == "deny" && d.arg() == "all");
-    let (allow, deny) = (of("allow"), of("deny"));
-    if closed && !allow.is_empty() {
-        section.list("allow", &allow);
+/// From where clients may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Networks {
+    /// `None` for everywhere.
+    allow: Option<Vec<String>>,
+    deny: Vec<String>,
+}
+
+impl Networks {
+    /// What is in force in a scope. nginx takes the first that fits; here what is denied is denied
+    /// whatever is allowed, which comes to the same, or keeps more clients out.
+    pub(super) fn of(scope: &Scope<'_>) -> Networks {
+        let (mut allow, mut deny) = (Vec::new(), Vec::new());
+        for rule in scope.access() {
+            let is_allow = rule.name == "allow";
+            match rule.arg() {
+                // Whatever follows is never looked at.
+                "all" if is_allow => return Networks { allow: None, deny },
+                "all" => {
+                    let allow = Some(allow);
+                    return Networks { allow, deny };
+                }
+                unix if unix.starts_with("unix") => {}
+                network if is_allow => allow.push(network.to_owned()),
+                network => deny.push(network.to_owned()),
+            }
+        }
+        Networks { allow: None, deny }
     }
-    if !deny.is_empty() {
-        section.list("deny", &deny);
+
+    /// The same for a server that only these networks reach.
+    pub(super) fn within(self, reach: Option<&[&str]>) -> Networks {
+        let Some(reach) = reach else { return self };
+        let all = || reach.iter().map(|network| (*network).to_owned()).collect();
+        let allow = match self.allow {
+            None => all(),
+            Some(allow) => {
+                let cidr = |text: &str| text.parse::<Parsed>().ok().map(|parsed| parsed.cidr);
+                let reach: Vec<Cidr> = reach.iter().filter_map(|text| cidr(text)).collect();
+                let reaches = |network: &String| {
+                    cidr(network).is_some_and(|own| reach.iter().any(|one| one.covers(&own)))
+                };
+                allow.into_iter().filter(reaches).collect()
+            }
+        };
+        let allow = Some(allow);
+        Networks { allow, ..self }
+    }
+
+    /// Whether there is nobody who may.
+    pub(super) fn is_empty(&self) -> bool {
+        self.allow.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Writes them as keys of a host or route.
+    pub(super) fn write(&self, section: &mut Section) {
+        match &self.allow {
+            Some(allow) if allow.is_empty() => {
+                return section.list("deny", &["0.0.0.0/0", "::/0"]);
+            }
+            Some(allow) => section.list("allow", allow),
+            None => {}
+        }
+        if !self.deny.is_empty() {
+            section.list("deny", &self.deny);
+        }
     }
 }

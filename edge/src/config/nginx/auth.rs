@@ -15,19 +15,19 @@ pub(super) const NAMES: &[&str] = &[
     "internal",
 ];
 
-/// A location that only nginx itself asks for, as services are asked.
-pub(super) fn is_internal(location: &Directive) -> bool {
-    let block = location.block.as_deref().unwrap_or_default();
-    block.iter().any(|directive| directive.name == "internal")
+/// A location that only nginx itself asks for, as services are asked, or one inside it.
+pub(super) fn is_internal(scope: &Scope<'_>) -> bool {
+    scope.find("internal").is_some()
 }
 
-/// Writes what the location of this scope asks of its clients.
-pub(super) fn auth(
-    scope: &Scope<'_>,
+/// Writes what the location of this scope asks of its clients; hands out what cannot be asked here.
+pub(super) fn auth<'a>(
+    scope: &Scope<'a>,
     upstreams: &mut Upstreams,
     section: &mut Section,
     notes: &mut Notes,
-) {
+) -> Vec<&'a Directive> {
+    let mut lost = Vec::new();
     if let Some(realm) = scope
         .find("auth_basic")
         .filter(|realm| realm.arg() != "off")
@@ -40,13 +40,16 @@ pub(super) fn auth(
                     format!("{{ file = {file}, realm = {realm} }}"),
                 );
             }
-            None => notes.leave(section, realm, "there is no auth_basic_user_file"),
+            None => {
+                notes.leave(section, realm, "there is no auth_basic_user_file");
+                lost.push(realm);
+            }
         }
     }
     let asked = scope
         .find("auth_request")
         .filter(|asked| asked.arg() != "off");
-    let Some(asked) = asked else { return };
+    let Some(asked) = asked else { return lost };
     match service(scope, asked.arg(), upstreams) {
         Ok((upstream, path)) => {
             let (upstream, path) = (text(&upstream), text(&path));
@@ -58,8 +61,12 @@ pub(super) fn auth(
             let table = format!("{{ upstream = {upstream}, path = {path}{names} }}");
             section.raw("auth_request", table);
         }
-        Err(reason) => notes.leave(section, asked, reason),
+        Err(reason) => {
+            notes.leave(section, asked, reason);
+            lost.push(asked);
+        }
     }
+    lost
 }
 
 /// Whether a `proxy_set_header` passes on what a service has said under the same name.

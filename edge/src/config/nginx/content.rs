@@ -1,6 +1,11 @@
 //! Files, compression and stored answers, as keys of a route.
 
+use regex::bytes::RegexBuilder;
+
 use super::document::{Section, text};
+use super::expression::{Expression, expression};
+use super::guards;
+use super::known::is_pass;
 use super::notes::Notes;
 use super::scope::Scope;
 use super::tree::Directive;
@@ -63,14 +68,29 @@ pub(super) fn files(
     let mut keys = vec![format!("root = {}", text(root.arg()))];
     if let Some(index) = scope.find("index") {
         let names: Vec<String> = index.args.iter().map(|name| text(name)).collect();
+        let programs = index.args.iter().filter(|name| is_program(name, scope));
         match index.args.iter().any(|name| name.contains(['/', '$'])) {
             true => notes.leave(section, index, "an index is a name of a file"),
+            false if programs.count() > 0 => {
+                notes.leave(section, index, PROGRAM);
+                let others = index.args.iter().filter(|name| !is_program(name, scope));
+                let others: Vec<String> = others.map(|name| text(name)).collect();
+                keys.push(format!("index = [{}]", others.join(", ")));
+            }
             false => keys.push(format!("index = [{}]", names.join(", "))),
         }
     }
     let prefix = alias.map_or("", |_| pattern.trim_end_matches('/'));
     if let Some(directive) = scope.find("try_files") {
-        match tries(directive, prefix) {
+        let tried = directive
+            .args
+            .iter()
+            .map(|path| path.replace("$uri", "any"));
+        let mut programs = tried.filter(|path| !path.starts_with('=') && is_program(path, scope));
+        match programs
+            .next()
+            .map_or_else(|| tries(directive, prefix), |_| Err(PROGRAM))
+        {
             Ok(tries) => keys.extend(tries),
             Err(reason) => notes.leave(section, directive, reason),
         }
@@ -93,6 +113,33 @@ pub(super) fn files(
     section.raw("files", format!("{{ {} }}", keys.join(", ")));
     true
 }
+
+/// Whether nginx hands a file that it has found itself to another location, which runs it or keeps
+/// clients from it: here it would be sent as it is.
+fn is_program(path: &str, scope: &Scope<'_>) -> bool {
+    let path = format!("/{}", path.trim_start_matches('/'));
+    let locations = scope.blocks().iter().flat_map(|block| block.iter());
+    let mut takers = locations.filter(|location| match (location.arg(), location.args.get(1)) {
+        _ if location.name != "location" => false,
+        ("=", Some(exact)) => *exact == path,
+        ("~" | "~*", Some(regex)) => {
+            let (Expression::Same(ours) | Expression::Wider(ours)) = expression(regex);
+            let ours = RegexBuilder::new(&ours)
+                .unicode(false)
+                .case_insensitive(true)
+                .build();
+            ours.is_ok_and(|ours| ours.is_match(path.as_bytes()))
+        }
+        _ => false,
+    });
+    takers.any(|location| {
+        let block = location.block.as_deref().unwrap_or_default();
+        let passes = |d: &Directive| is_pass(&d.name) || d.name == "return";
+        block.iter().any(passes) || guards::any(block)
+    })
+}
+
+const PROGRAM: &str = "another location takes this file: it is not to be sent as it is";
 
 /// `try` and `fallback`.
 fn tries(directive: &Directive, prefix: &str) -> Result<Vec<String>, &'static str> {

@@ -55,6 +55,32 @@ impl Section {
         }
     }
 
+    /// Makes comments of all keys but the first, which says what the table is for.
+    pub(super) fn close(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        let mut is_first = true;
+        for line in lines {
+            match line.starts_with('#') || std::mem::take(&mut is_first) {
+                true => self.lines.push(line),
+                false => self.comment(line),
+            }
+        }
+    }
+
+    /// Whether a key only goes with a `path`.
+    pub(super) fn needs_path(&self) -> bool {
+        let is_such = |line: &String| line.starts_with("strip_prefix") || line.contains("{rest}");
+        self.lines.iter().any(is_such)
+    }
+
+    /// Puts another key in place of the one that says what the table is for.
+    pub(super) fn replace_first(&mut self, key: &str, value: &str) {
+        let first = self.lines.iter_mut().find(|line| !line.starts_with('#'));
+        if let Some(line) = first {
+            *line = format!("{key} = {}", text(value));
+        }
+    }
+
     /// Adds the comments of another section alone.
     pub(super) fn append_comments(&mut self, other: Section) {
         let comments = other.lines.into_iter().filter(|line| line.starts_with('#'));

@@ -50,6 +50,10 @@ impl Rules {
                 Err(variable) => {
                     let reason = format!("{variable} has no counterpart");
                     notes.leave(section, directive, &reason);
+                    // What the server believes to be from here must not be from the client.
+                    if directive.name == "proxy_set_header" && !name.eq_ignore_ascii_case("host") {
+                        self.request.push(format!("-{name}"));
+                    }
                 }
             },
             _ => return false,
@@ -77,6 +81,10 @@ fn is_default_request(name: &str, value: &str) -> bool {
         "$host" | "$http_host" | "$host:$server_port" => is("Host") || is("X-Forwarded-Host"),
         _ => [
             "Connection",
+            "Content-Length",
+            "Keep-Alive",
+            "TE",
+            "Transfer-Encoding",
             "Upgrade",
             "X-Real-IP",
             "X-Forwarded-For",

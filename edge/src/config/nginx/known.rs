@@ -103,7 +103,6 @@ const NEEDLESS: &[&str] = &[
     "proxy_ssl_ciphers",
     "proxy_ssl_verify_depth",
     "proxy_ssl_conf_command",
-    "proxy_pass_request_headers",
     "proxy_pass_request_body",
     "proxy_next_upstream",
     "proxy_next_upstream_tries",
@@ -198,6 +197,10 @@ const MISSING: &[(&[&str], &str)] = &[
         "nobody checks tokens here until [host.route.jwt] names their issuer, see docs/auth.md",
     ),
     (&["autoindex"], "directories are never listed"),
+    (
+        &["proxy_pass_request_headers"],
+        "fields go on to the server; `request_headers = [\"-Name\"]` removes one",
+    ),
     (
         &[
             "if",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::tree::Directive;
+use crate::cidr::Parsed;
 
 /// One `listen`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +52,42 @@ fn addr(text: &str) -> Option<SocketAddr> {
     if let Some(port) = text.strip_prefix("*:") {
         return Some((Ipv4Addr::UNSPECIFIED, port.parse().ok()?).into());
     }
+    if let Some(port) = text.strip_prefix("localhost:") {
+        return Some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into());
+    }
     if let Ok(addr) = text.parse() {
         return Some(addr);
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     bare.parse::<IpAddr>().ok().map(|ip| (ip, 80).into())
+}
+
+/// Networks that addresses of their own belong to, and nobody else reaches.
+const OWN: &[&str] = &[
+    "127.0.0.0/8",
+    "::1/128",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "100.64.0.0/10",
+    "fc00::/7",
+    "fe80::/10",
+];
+/// Those of them that are the machine itself, which reaches all its addresses.
+const LOOPBACK: usize = 2;
+
+/// The networks that reach these addresses, where all of them are such that not everybody does.
+pub(super) fn reach(listens: &[Listen]) -> Option<Vec<&'static str>> {
+    let mut reach: BTreeSet<usize> = (0..LOOPBACK).collect();
+    for listen in listens {
+        let holds = |network: &&str| {
+            let network: Parsed = network.parse().expect("those above are networks");
+            network.cidr.contains(listen.addr.ip())
+        };
+        reach.insert(OWN.iter().position(holds)?);
+    }
+    Some(reach.into_iter().map(|at| OWN[at]).collect())
 }
 
 /// The addresses of several servers as one list. `[::]` takes IPv4 along, so it stands for both.
@@ -87,7 +119,7 @@ mod tests {
             ("[::]:443", Some("[::]:443")),
             ("[::1]", Some("[::1]:80")),
             ("unix:/run/x.sock", None),
-            ("localhost:80", None),
+            ("localhost:80", Some("127.0.0.1:80")),
         ] {
             let expected = expected.map(|text| text.parse().expect("valid"));
             assert_eq!(addr(text), expected, "{text}");

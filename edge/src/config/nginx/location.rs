@@ -1,12 +1,14 @@
 //! `location` blocks, as routes.
 
-use regex::bytes::RegexBuilder;
+use std::collections::BTreeSet;
 
-use super::access::{access, networks};
+use super::access::{Networks, access};
 use super::auth;
 use super::content;
 use super::document::Section;
+use super::expression::{Expression, expression, none_of};
 use super::fields::Rules;
+use super::guards;
 use super::known;
 use super::limits::Limits;
 use super::notes::Notes;
@@ -25,10 +27,21 @@ pub(super) struct Routes<'c> {
     pub(super) limits: &'c mut Limits,
     pub(super) notes: &'c mut Notes,
     /// Routes in the order of the file; comments about locations without one stand among them.
-    pub(super) sections: Vec<Section>,
+    sections: Vec<Section>,
     /// Keys that are taken: the same path twice is an error.
     taken: Vec<String>,
+    /// What only some networks reach.
+    reach: Option<&'c [&'c str]>,
+    /// What is lost of the server, and so of every location.
+    lost: Vec<&'c Directive>,
+    /// Routes that come before all others.
+    first: Vec<Section>,
+    /// Routes name networks themselves, for not all are those of the host.
+    networks: bool,
 }
+
+/// What stands beside the keys of a route whose guards are lost.
+const THEN: &str = "write what takes its place, see docs/auth.md and docs/from-nginx.md, then these keys instead of `respond`";
 
 impl<'c> Routes<'c> {
     pub(super) fn new(
@@ -36,8 +49,15 @@ impl<'c> Routes<'c> {
         upstreams: &'c mut Upstreams,
         limits: &'c mut Limits,
         notes: &'c mut Notes,
+        reach: Option<&'c [&'c str]>,
+        networks: bool,
+        lost: Vec<&'c Directive>,
     ) -> Routes<'c> {
         Routes {
+            reach,
+            lost,
+            first: Vec::new(),
+            networks,
             server_name,
             upstreams,
             limits,
@@ -54,29 +74,57 @@ impl<'c> Routes<'c> {
         let mut section = Section::new("[[host.route]]");
         match matcher(location) {
             // Clients get nothing there, whatever other routes would take it.
-            Ok((key, pattern)) if auth::is_internal(location) => {
+            Ok((key, pattern, _)) if auth::is_internal(&scope) => {
                 let id = format!("{key} {pattern}");
                 if !self.taken.contains(&id) {
                     section.text(key, &pattern);
                     section.comment("`internal`: only nginx itself asked for it");
                     section.raw("respond", "404");
                     self.taken.push(id);
+                    self.push(section, location, &scope);
+                }
+            }
+            // It takes more than it should: no other route may have it instead.
+            Ok((key, pattern, false)) => {
+                let id = format!("{key} {pattern}");
+                if !self.taken.contains(&id) {
+                    section.text(key, &pattern);
+                    let reason = "this expression needs PCRE; ours have no look-around";
+                    self.notes.leave(&mut section, location, reason);
+                    self.notes.close(
+                        &mut section,
+                        &[],
+                        "write an expression without it, and what answers",
+                    );
+                    self.taken.push(id);
                     self.sections.push(section);
                 }
             }
-            Ok((key, pattern)) => {
+            Ok((key, pattern, true)) => {
                 let id = format!("{key} {pattern}");
                 if self.taken.contains(&id) {
                     let reason = "another location has become the same route";
                     self.leave(location, reason);
                 } else if self.fill_with(&mut section, key, &pattern, &scope) {
                     self.taken.push(id);
-                    self.sections.push(section);
+                    match guards::methods(&scope) {
+                        Some(methods) => self.split(section, methods, (key, &pattern), location),
+                        None => self.push(section, location, &scope),
+                    }
                 } else {
-                    let mut only_comments = Section::default();
-                    only_comments.comment(format!("no route for: {}", location.written()));
-                    only_comments.append_comments(section);
-                    self.sections.push(only_comments);
+                    // Where clients were kept out, no other route may let them in.
+                    let mut comments = match guards::asked(&scope).is_empty() {
+                        true => Section::default(),
+                        false => Section::new("[[host.route]]"),
+                    };
+                    if comments.is_table() {
+                        comments.text(key, &pattern);
+                        comments.raw("respond", "404");
+                        self.taken.push(id);
+                    }
+                    comments.comment(format!("no route for: {}", location.written()));
+                    comments.append_comments(section);
+                    self.sections.push(comments);
                     self.notes.left_out += 1;
                 }
             }
@@ -87,10 +135,100 @@ impl<'c> Routes<'c> {
         }
     }
 
+    /// All routes, in the order in which they are to stand.
+    pub(super) fn finish(self) -> Vec<Section> {
+        [self.first, self.sections].concat()
+    }
+
+    /// Adds a route. A guarded `^~` comes before every expression, as it does in nginx.
+    fn push(&mut self, mut section: Section, location: &Directive, scope: &Scope<'_>) {
+        let server = scope.blocks().get(1).copied().unwrap_or_default();
+        let is_regex = |d: &Directive| d.name == "location" && d.arg().starts_with('~');
+        let path = location.args.get(1).filter(|_| location.arg() == "^~");
+        let guarded = || server.iter().any(is_regex) && !guards::asked(scope).is_empty();
+        let Some(path) = path.filter(|_| guarded()) else {
+            return self.sections.push(section);
+        };
+        if section.needs_path() {
+            let then = "nginx asks this before every expression: write it as the first `regex`";
+            self.notes.close(&mut section, &[], then);
+        }
+        section.replace_first("regex", &format!("^{}", regex::escape(path)));
+        self.first.push(section);
+    }
+
     fn leave(&mut self, location: &Directive, reason: &str) {
         let mut section = Section::default();
         self.notes.leave(&mut section, location, reason);
         self.sections.push(section);
+    }
+
+    /// A route for some methods, and one for the others.
+    fn split(
+        &mut self,
+        mut section: Section,
+        methods: guards::Methods,
+        (key, pattern): (&str, &str),
+        location: &Directive,
+    ) {
+        let mut others = Section::new("[[host.route]]");
+        others.text(key, pattern);
+        match methods.others {
+            Some(status) => others.raw("respond", status.to_string()),
+            None => {
+                let block = location.block.as_deref().unwrap_or_default();
+                let except: Vec<_> = block.iter().filter(|d| d.name == "limit_except").collect();
+                let then =
+                    "other methods were asked for something else: write what, and what answers";
+                self.notes.close(&mut others, &except, then);
+            }
+        }
+        section.list("methods", &methods.names);
+        self.sections.extend([section, others]);
+    }
+
+    /// Routes for what nginx guards along with a prefix: names that only begin so. `server` is all of it.
+    pub(super) fn beside(&mut self, server: &Scope<'_>) {
+        let prefix = |location: &Directive| match (location.arg(), location.args.get(1)) {
+            ("^~", Some(path)) => Some(path.clone()),
+            (path, None) if path.starts_with('/') => Some(path.to_owned()),
+            _ => None,
+        };
+        let all: Vec<(String, BTreeSet<String>)> = server
+            .own()
+            .iter()
+            .filter(|directive| directive.name == "location")
+            .filter_map(|location| {
+                let block = location.block.as_deref().unwrap_or_default();
+                Some((prefix(location)?, guards::asked(&server.inner(block))))
+            })
+            .collect();
+        for (path, asked) in all.iter().filter(|(path, _)| !path.ends_with('/')) {
+            let shorter = all
+                .iter()
+                .filter(|(other, _)| other != path && path.starts_with(other));
+            let falls_to = match shorter.max_by_key(|(other, _)| other.len()) {
+                Some((_, asked)) => asked.clone(),
+                None if server.find("root").is_some() => guards::asked(server),
+                None => continue,
+            };
+            if asked.is_subset(&falls_to) {
+                continue;
+            }
+            let longer = all
+                .iter()
+                .filter_map(|(other, _)| other.strip_prefix(path.as_str()));
+            let mut rests: Vec<&str> = longer.filter(|rest| !rest.is_empty()).collect();
+            rests.push("/");
+            let regex = format!("^{}{}", regex::escape(path), none_of(&rests, false));
+            let mut section = Section::new("[[host.route]]");
+            section.text("regex", &regex);
+            section.comment(format!(
+                "nginx guards what only begins with {path} along with it"
+            ));
+            section.raw("respond", "403");
+            self.sections.push(section);
+        }
     }
 
     /// A route for what a server says outside its locations, `return` above all.
@@ -136,13 +274,23 @@ impl<'c> Routes<'c> {
         };
         let reason = "everything goes to the named location; files want a route of their own";
         self.notes.leave(section, tries, reason);
-        let inner = named.block.as_deref().unwrap_or_default();
-        self.fill(section, key, pattern, &scope.inner(inner))
+        let inner = scope.inner(named.block.as_deref().unwrap_or_default());
+        let acts = self.fill(section, key, pattern, &inner);
+        // nginx asks for what both of them say.
+        if acts && !guards::asked(scope).is_subset(&guards::asked(&inner)) {
+            self.notes.close(section, &[named], THEN);
+        }
+        acts
     }
 
     /// Fills a route in; `false` when there is nothing it could do.
     fn fill(&mut self, section: &mut Section, key: &str, pattern: &str, scope: &Scope<'_>) -> bool {
         section.text(key, pattern);
+        let networks = Networks::of(scope).within(self.reach);
+        if networks.is_empty() {
+            section.raw("respond", "403");
+            return true;
+        }
         let expires = scope.find("expires");
         let mut rules = Rules::default();
         rules.expires = expires.is_some_and(|expires| expires.arg() != "off");
@@ -169,10 +317,7 @@ impl<'c> Routes<'c> {
                     Ok(()) => acts = true,
                     Err(reason) => self.notes.leave(section, directive, &reason),
                 },
-                "deny" if directive.arg() == "all" && scope.all("allow").is_empty() => {
-                    section.raw("respond", "403");
-                    acts = true;
-                }
+                "limit_except" => {}
                 name if auth::NAMES.contains(&name) || content::NAMES.contains(&name) => {}
                 name if secure::NAMES.contains(&name) => {}
                 _ if auth::is_told(directive, scope) => {}
@@ -202,10 +347,17 @@ impl<'c> Routes<'c> {
             content::cache(section, scope, self.notes);
         }
         content::compression(section, scope);
-        auth::auth(scope, self.upstreams, section, self.notes);
+        let mut lost = self.lost.clone();
+        lost.extend(guards::lost(scope));
+        lost.extend(auth::auth(scope, self.upstreams, section, self.notes));
         rules.write(section);
         self.limits.name(scope.own(), section);
-        networks(scope.own(), section);
+        if self.networks {
+            networks.write(section);
+        }
+        if acts && !lost.is_empty() {
+            self.notes.close(section, &lost, THEN);
+        }
         acts
     }
 
@@ -303,25 +455,22 @@ impl<'c> Routes<'c> {
     }
 }
 
-/// The key and the pattern of a route for a location.
-fn matcher(location: &Directive) -> Result<(&'static str, String), String> {
+/// The key and the pattern of a route for a location, and whether it takes no more than that.
+fn matcher(location: &Directive) -> Result<(&'static str, String, bool), String> {
+    let regex = |regex: &str| match expression(regex) {
+        Expression::Same(regex) => ("regex", regex, true),
+        Expression::Wider(regex) => ("regex", regex, false),
+    };
     match (location.arg(), location.args.get(1)) {
-        ("=", Some(path)) => Ok(("exact", path.clone())),
-        ("~", Some(regex)) => expression(regex.clone()),
-        ("~*", Some(regex)) => expression(format!("(?i){regex}")),
-        ("^~", Some(path)) => Ok(("path", normal(path))),
+        ("=", Some(path)) => Ok(("exact", path.clone(), true)),
+        ("~", Some(text)) => Ok(regex(text)),
+        ("~*", Some(text)) => Ok(regex(&format!("(?i){text}"))),
+        ("^~", Some(path)) => Ok(("path", normal(path), true)),
         (name, None) if name.starts_with('@') => {
             Err("named locations have no counterpart".to_owned())
         }
-        (path, None) if path.starts_with('/') => Ok(("path", normal(path))),
+        (path, None) if path.starts_with('/') => Ok(("path", normal(path), true)),
         _ => Err("not a location that nginx would take".to_owned()),
-    }
-}
-
-fn expression(regex: String) -> Result<(&'static str, String), String> {
-    match RegexBuilder::new(&regex).unicode(false).build() {
-        Ok(_) => Ok(("regex", regex)),
-        Err(_) => Err("this expression needs PCRE; ours have no look-around".to_owned()),
     }
 }
 

@@ -8,7 +8,9 @@ mod access;
 mod auth;
 mod content;
 mod document;
+mod expression;
 mod fields;
+mod guards;
 mod known;
 mod limits;
 mod listen;
@@ -40,6 +42,8 @@ pub struct Imported {
     pub toml: String,
     /// Directives that could not be carried over.
     pub left_out: usize,
+    /// Routes that let nobody in, for what kept clients out could not be carried over.
+    pub closed: usize,
 }
 
 /// What is wrong with a file that nginx would refuse as well.

@@ -8,6 +8,8 @@ use super::tree::Directive;
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) left_out: usize,
+    /// Routes that let nobody in until a person has looked at them.
+    pub(super) closed: usize,
 }
 
 impl Notes {
@@ -21,6 +23,23 @@ impl Notes {
             directive.line,
             directive.written(),
         ));
+    }
+
+    /// Lets nobody in where any of these is all that kept clients out; `then` is what to do about it.
+    pub(super) fn close(&mut self, section: &mut Section, lost: &[&Directive], then: &str) {
+        self.closed += 1;
+        section.close();
+        for directive in lost {
+            let file = directive.file.file_name().unwrap_or_default();
+            section.comment(format!(
+                "closed, for this is not asked here: {}:{}: {}",
+                file.to_string_lossy(),
+                directive.line,
+                directive.written(),
+            ));
+        }
+        section.comment(then);
+        section.raw("respond", "503");
     }
 
     /// What becomes of a directive that nobody looked at.

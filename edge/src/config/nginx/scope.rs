@@ -23,6 +23,20 @@ impl<'a> Scope<'a> {
         Scope { blocks }
     }
 
+    /// All blocks, the outermost first.
+    pub(super) fn blocks(&self) -> &[&'a [Directive]] {
+        &self.blocks
+    }
+
+    /// The `allow` and `deny` in force here, in their order: those of an inner block replace those of
+    /// the outer ones.
+    pub(super) fn access(&self) -> Vec<&'a Directive> {
+        let is_rule = |d: &&'a Directive| matches!(&*d.name, "allow" | "deny");
+        let rules = |block: &&'a [Directive]| block.iter().filter(is_rule).collect::<Vec<_>>();
+        let mut found = self.blocks.iter().rev().map(rules);
+        found.find(|found| !found.is_empty()).unwrap_or_default()
+    }
+
     /// The directives of the innermost block.
     pub(super) fn own(&self) -> &'a [Directive] {
         self.blocks.last().copied().unwrap_or_default()

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::access::{access, networks};
+use super::access::{Networks, access};
 use super::auth;
 use super::content;
 use super::document::Section;
 use super::fields::Rules;
 use super::limits::Limits;
-use super::listen::Listen;
+use super::listen::{Listen, reach};
 use super::location::Routes;
 use super::notes::Notes;
 use super::pages::pages;
@@ -27,6 +27,8 @@ pub(super) struct Server<'a> {
     pub(super) listens: Vec<Listen>,
     /// Names as ours are written.
     pub(super) names: Vec<String>,
+    /// The only networks that reach it, where it listens on none but their addresses.
+    pub(super) reach: Option<Vec<&'static str>>,
 }
 
 impl<'a> Server<'a> {
@@ -49,7 +51,9 @@ impl<'a> Server<'a> {
         }
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
+        let reach = reach(&listens);
         Server {
+            reach,
             directive,
             scope,
             listens,
@@ -81,6 +85,16 @@ impl<'a> Server<'a> {
             && !self.scope.own().iter().any(|d| d.name == "location")
     }
 
+    /// Whether nobody reaches it over a network.
+    pub(super) fn is_local(&self) -> bool {
+        self.listens.is_empty()
+    }
+
+    /// Whether it does nothing but refuse to shake hands.
+    pub(super) fn only_refuses(&self) -> bool {
+        self.scope.is_on("ssl_reject_handshake")
+    }
+
     /// Whether requests go on to other servers.
     fn passes(&self) -> bool {
         let passes = |d: &Directive| {
@@ -90,13 +104,28 @@ impl<'a> Server<'a> {
         self.scope.own().iter().any(passes)
     }
 
-    /// Writes the host. Names that another host has already are left out.
+    /// What was asked of certificates and is not asked here.
+    fn lost_certificates(&self) -> Vec<&'a Directive> {
+        let verify = self.scope.find("ssl_verify_client");
+        let verify = verify.filter(|verify| verify.arg() == "on" && self.authorities().is_none());
+        verify.into_iter().collect()
+    }
+
+    /// Who vouches for certificates of clients.
+    fn authorities(&self) -> Option<&'a Directive> {
+        let names = ["ssl_client_certificate", "ssl_trusted_certificate"];
+        names.iter().find_map(|name| self.scope.find(name))
+    }
+
+    /// Writes the host. Names that another host has already are left out. `narrow` is for a host that
+    /// others are reached at addresses where it is not.
     pub(super) fn write(
         &self,
         taken: &mut BTreeSet<String>,
         upstreams: &mut Upstreams,
         limits: &mut Limits,
         notes: &mut Notes,
+        narrow: bool,
         out: &mut Vec<Section>,
     ) {
         let mut section = Section::new("[[host]]");
@@ -139,14 +168,26 @@ impl<'a> Server<'a> {
         let limiting = ["limit_req", "limit_conn"].map(|name| self.scope.all(name));
         let limiting: Vec<Directive> = limiting.into_iter().flatten().cloned().collect();
         limits.name(&limiting, &mut section);
-        networks(self.scope.own(), &mut section);
+        let reach = self.reach.as_deref().filter(|_| narrow);
+        if reach.is_some() {
+            section.comment(
+                "nginx listens for it where only these networks reach; here it is on every address",
+            );
+        }
+        // It is looked at before any location.
+        let falls_to = self.scope.own().iter().find(|d| d.name == "return");
+        // A location with networks of its own has none but those.
+        let own_networks = falls_to.is_none() && locations_name_networks(self.scope.own());
+        if !own_networks {
+            Networks::of(&self.scope).within(reach).write(&mut section);
+        }
 
-        let mut routes = Routes::new(first, upstreams, limits, notes);
-        let mut falls_to = None;
+        let lost = self.lost_certificates();
+        let mut routes = Routes::new(first, upstreams, limits, notes, reach, own_networks, lost);
         for directive in self.scope.own() {
             match &*directive.name {
-                "location" => routes.add(directive, &self.scope),
-                "return" => falls_to = Some(directive),
+                "location" if falls_to.is_none() => routes.add(directive, &self.scope),
+                "location" | "return" => {}
                 name if HANDLED.contains(&name)
                     || auth::NAMES.contains(&name)
                     || content::NAMES.contains(&name)
@@ -159,8 +200,9 @@ impl<'a> Server<'a> {
         }
         if falls_to.is_none() {
             routes.others(&self.scope);
+            routes.beside(&self.scope);
         }
-        let sections = routes.sections;
+        let sections = routes.finish();
         let has_route = sections.iter().any(Section::is_table);
         out.push(section);
         out.extend(sections);
@@ -196,8 +238,7 @@ impl<'a> Server<'a> {
             Some("optional") => Some("optional"),
             _ => None,
         };
-        let authorities = self.scope.find("ssl_client_certificate");
-        if let (Some(wanted), Some(authorities)) = (wanted, authorities) {
+        if let (Some(wanted), Some(authorities)) = (wanted, self.authorities()) {
             section.text("client_ca", authorities.arg());
             section.text("client_certificate", wanted);
             if let Some(revoked) = self.scope.find("ssl_crl") {
@@ -235,6 +276,7 @@ const HANDLED: &[&str] = &[
     "allow",
     "deny",
     "ssl_client_certificate",
+    "ssl_reject_handshake",
     "ssl_verify_client",
     "ssl_crl",
     "ssl_stapling",
@@ -246,6 +288,18 @@ const HANDLED: &[&str] = &[
     "real_ip_recursive",
     "error_page",
 ];
+
+/// Whether a location in a block says from where its clients may ask.
+fn locations_name_networks(block: &[Directive]) -> bool {
+    let locations = block
+        .iter()
+        .filter(|directive| directive.name == "location");
+    let mut inside = locations.filter_map(|location| location.block.as_deref());
+    inside.any(|block| {
+        let names = block.iter().any(|d| matches!(&*d.name, "allow" | "deny"));
+        names || locations_name_networks(block)
+    })
+}
 
 /// A server name as ours are; an expression has no counterpart and is no name.
 fn host_names(name: &str) -> Vec<String> {

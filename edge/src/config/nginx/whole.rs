@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Imported;
+use super::auth;
 use super::content;
 use super::document::Section;
+use super::guards;
 use super::limits::Limits;
 use super::listen::merged;
 use super::notes::Notes;
@@ -70,6 +72,7 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
         let is_handled = HANDLED.contains(&name)
             || content::NAMES.contains(&name)
             || secure::NAMES.contains(&name)
+            || auth::NAMES.contains(&name)
             || limits.is_sparing(directive);
         if !is_handled {
             notes.rest(&mut top, directive);
@@ -97,22 +100,42 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
         .filter(|server| server.is_secure())
         .flat_map(|server| &server.names)
         .collect();
-    // Those with a certificate first: a name belongs to one host, and that is the one.
-    let (secure, plain): (Vec<_>, Vec<_>) = servers.iter().partition(|server| server.is_secure());
+    // Hosts are on every address, also those of other hosts, which more networks may reach.
+    let differ = servers
+        .windows(2)
+        .any(|pair| pair[0].reach != pair[1].reach);
+    // Those with a certificate first: a name belongs to one host, and that is the one. Of others it is
+    // one that keeps clients out.
+    let (secure, mut plain): (Vec<_>, Vec<_>) =
+        servers.iter().partition(|server| server.is_secure());
+    let shares = |server: &Server<'_>| {
+        let others = servers.iter().filter(|other| !std::ptr::eq(*other, server));
+        let mut others = others.filter(|other| !other.is_secure());
+        others.any(|other| other.names.iter().any(|name| server.names.contains(name)))
+    };
+    plain.sort_by_key(|server| !(shares(server) && guards::any(server.scope.own())));
     for server in secure.into_iter().chain(plain) {
         let in_secure = server.names.iter().all(|name| secure_names.contains(name));
         let is_redirect = !server.is_secure() && server.only_redirects();
         if is_redirect && (in_secure || !secure_names.is_empty()) {
             continue; // Hosts with a certificate redirect by themselves.
         }
-        if server.only_closes() {
-            continue; // In [listen].
+        if server.only_closes() || server.only_refuses() {
+            continue; // In [listen]; who asks for no host that there is gets no certificate either.
+        }
+        if server.is_local() {
+            let mut section = Section::default();
+            let reason = "it listens on a Unix socket, or on a name, alone";
+            notes.leave(&mut section, server.directive, reason);
+            hosts.push(section);
+            continue;
         }
         server.write(
             &mut taken,
             &mut upstreams,
             &mut limits,
             &mut notes,
+            differ,
             &mut hosts,
         );
     }
@@ -124,6 +147,7 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
     Imported {
         toml: out,
         left_out: notes.left_out,
+        closed: notes.closed,
     }
 }
 
@@ -160,6 +184,8 @@ const HANDLED: &[&str] = &[
     "real_ip_recursive",
     "quic_retry",
     "error_page",
+    "allow",
+    "deny",
 ];
 
 fn is_zone(name: &str) -> bool {
