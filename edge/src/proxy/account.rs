@@ -101,6 +101,8 @@ pub(super) struct Record<'a> {
     pub(super) rules: &'a ResponseRules<'a>,
     /// What the edge says itself is to be understood by an MCP client.
     pub(super) speaks_rpc: bool,
+    /// A web page asks that may read what it is told.
+    pub(super) for_page: bool,
     /// Pages of the host.
     pub(super) pages: &'a [ErrorPage],
     /// The longest request body.
@@ -148,6 +150,7 @@ impl<'a> Record<'a> {
             advertises: false,
             rules,
             speaks_rpc: false,
+            for_page: false,
             pages: &[],
             body_bytes_max: None,
             trace: None,

@@ -15,6 +15,7 @@ use super::facts::Facts;
 use super::forward;
 use super::guard::{Admitted, Refusal};
 use super::limits::When;
+use super::mcp;
 use super::options;
 use super::reply::Reply;
 use super::rewrite::rewritten;
@@ -48,7 +49,9 @@ impl Proxy {
         let rules = ResponseRules::new(rules, &facts);
         let mut record = Record::start(self, &head, &caller, &rules);
         record.trace = trace.map(Box::new);
-        record.speaks_rpc = found.speaks_rpc();
+        let mcp = found.mcp();
+        record.speaks_rpc = mcp.is_some();
+        record.for_page = mcp.is_some_and(|mcp| mcp::is_for_page(&head, mcp));
         record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(&head, peer, found) {
@@ -218,6 +221,10 @@ impl Proxy {
         let reply = match record.speaks_rpc {
             true => reply.in_json_rpc(None),
             false => reply.paged(record.pages),
+        };
+        let reply = match record.for_page {
+            true => reply.for_page(),
+            false => reply,
         };
         let reply = reply.ruled_by(record.rules);
         match reply.send(client, method, self.timeouts.send, proxy).await {

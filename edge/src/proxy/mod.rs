@@ -28,6 +28,7 @@ mod offence;
 mod options;
 mod pace;
 mod pass;
+mod preflight;
 mod relay;
 mod reply;
 mod request_id;

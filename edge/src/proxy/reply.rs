@@ -94,6 +94,15 @@ impl Reply {
         self.content("application/json", body)
     }
 
+    /// Lets the page that asks read why it gets nothing, and where to get a token
+    /// (<https://fetch.spec.whatwg.org/#http-access-control-expose-headers>). It holds nothing that is
+    /// for one client alone.
+    pub(super) fn for_page(self) -> Reply {
+        let expose = "WWW-Authenticate, Retry-After";
+        self.with("access-control-allow-origin", "*")
+            .with("access-control-expose-headers", expose)
+    }
+
     /// Changes its fields as the host or the route wants it.
     pub(super) fn ruled_by(mut self, rules: &ResponseRules<'_>) -> Reply {
         rules.apply(&mut self.fields);

@@ -8,7 +8,7 @@ use http::Method;
 use super::matching::Taken;
 use super::switches::Switches;
 use crate::config::{
-    ClientAuth, ErrorPage, FieldRule, Host, HostName, Maintenance, Route, RouteMatch,
+    ClientAuth, ErrorPage, FieldRule, Host, HostName, Maintenance, Mcp, Route, RouteMatch,
 };
 use crate::message::RequestHead;
 
@@ -81,9 +81,12 @@ impl<'a> Match<'a> {
         }
     }
 
-    /// Whether it is a route with `mcp`.
-    pub(super) fn speaks_rpc(self) -> bool {
-        matches!(self, Match::Route { route, .. } if route.action.mcp().is_some())
+    /// What a route knows of MCP.
+    pub(super) fn mcp(self) -> Option<&'a Mcp> {
+        match self {
+            Match::Route { route, .. } => route.action.mcp(),
+            _ => None,
+        }
     }
 
     /// What is done to the fields of the answer, and the route it comes from.

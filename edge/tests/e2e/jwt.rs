@@ -149,3 +149,89 @@ fn limits_count_by_subjects_and_claims_that_are_proved() {
     assert_eq!(claims, [200, 200, 429]);
     assert_eq!(ask("/claim", &other), 200);
 }
+
+/// Browsers show no credentials when they ask whether a page may ask (Fetch, CORS preflight): those
+/// requests reach the server, which says what pages may do, and no others do.
+#[test]
+fn pages_of_other_origins_may_ask_whether_they_may_ask() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let nobody = "issuer = \"http://127.0.0.1:9\"\nresource = \"https://r.example/mcp\"";
+    let setup = Setup::new(upstream.address);
+    std::fs::write(setup.dir.path().join("users"), "").expect("our own folder");
+    let edge = setup
+        .more_routes(&format!(
+            "[[host.route]]\npath = \"/api\"\nupstream = \"origin\"\nrequest_headers = [\"X-User: {{user}}\"]\n\
+             [host.route.jwt]\n{nobody}\n\
+             [[host.route]]\npath = \"/keys\"\nupstream = \"origin\"\n[host.route.api_keys]\n\
+             keys = [\"a: sha256:{hash}\"]\n\
+             [[host.route]]\npath = \"/any\"\nupstream = \"origin\"\nmcp = true\n[host.route.jwt]\n{nobody}\n\
+             [[host.route]]\npath = \"/mcp\"\nupstream = \"origin\"\n\
+             [host.route.mcp]\norigins = [\"https://app.example\"]\n[host.route.jwt]\n{nobody}\n\
+             [[host.route]]\npath = \"/basic\"\nupstream = \"origin\"\nbasic_auth = {{ file = \"users\" }}\n",
+            hash = "0".repeat(64),
+        ))
+        .start();
+    let ask = |method: &str, path: &str, fields: &str| {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        edge.plain().exchange(request)
+    };
+    let page = "Origin: https://app.example\r\n";
+    let wants =
+        "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n";
+    let preflight = format!("{page}{wants}");
+    for path in ["/api", "/keys", "/any", "/mcp"] {
+        let forged = format!("{preflight}X-User: root\r\n");
+        assert_eq!(ask("OPTIONS", path, &forged).status, 200, "{path}");
+        for (method, fields) in [
+            ("OPTIONS", ""),
+            ("OPTIONS", page),
+            ("OPTIONS", wants),
+            ("GET", &preflight),
+            ("DELETE", &preflight),
+        ] {
+            assert_eq!(
+                ask(method, path, fields).status,
+                401,
+                "{method} {path} {fields}"
+            );
+        }
+        let body = format!("{preflight}Content-Length: 1\r\n\r\nx");
+        let request = format!("OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\n{body}");
+        assert_eq!(
+            edge.plain().exchange(request).status,
+            401,
+            "{path} with a body"
+        );
+    }
+    let received = upstream.received();
+    assert_eq!(received.matches("OPTIONS ").count(), 4, "{received}");
+    assert!(!received.contains("GET ") && !received.contains("DELETE "));
+    let of_api = received.split("OPTIONS /api").nth(1).expect("it came");
+    let of_api = of_api.split("OPTIONS ").next().expect("the first");
+    assert!(!of_api.contains("root"), "{of_api}");
+    assert_eq!(
+        ask("OPTIONS", "/basic", &preflight).status,
+        401,
+        "as before"
+    );
+    let other = preflight.replace("app.example", "evil.example");
+    assert_eq!(ask("OPTIONS", "/mcp", &other).status, 403);
+
+    // A page that may ask can read why it gets nothing, or it could not get a token.
+    let readable = |path: &str, fields: &str| {
+        let answer = ask("GET", path, fields);
+        let field = |name: &str| answer.header(name).unwrap_or_default().to_owned();
+        assert!(answer.status >= 400);
+        (
+            field("access-control-allow-origin"),
+            field("access-control-expose-headers").contains("WWW-Authenticate"),
+        )
+    };
+    for path in ["/mcp", "/any"] {
+        assert_eq!(readable(path, page), ("*".to_owned(), true), "{path}");
+        assert_eq!(readable(path, ""), (String::new(), false), "{path}");
+    }
+    let evil = "Origin: https://evil.example\r\n";
+    assert_eq!(readable("/mcp", evil), (String::new(), false));
+}

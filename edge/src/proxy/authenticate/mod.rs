@@ -15,6 +15,7 @@ use super::caller::Caller;
 use super::configured::Proxy;
 use super::guard::Refusal;
 use super::mcp;
+use super::preflight::is_preflight;
 use super::trace::Trace;
 use crate::config::Route;
 use crate::message::RequestHead;
@@ -35,7 +36,8 @@ impl Proxy {
         trace: Option<&Trace>,
     ) -> Result<Option<Rc<Consent>>, Refusal> {
         let (peer, auth) = (&caller.peer, &route.auth);
-        if let Some(keys) = &auth.keys {
+        let asks_for_proof = !is_preflight(head);
+        if let Some(keys) = auth.keys.as_ref().filter(|_| asks_for_proof) {
             self.check_key(keys, head, peer)?;
         }
         if let Some(jwt) = &auth.jwt {
@@ -47,6 +49,7 @@ impl Proxy {
                         return Ok(None);
                     }
                 }
+                None if !asks_for_proof => {}
                 None => {
                     let proof = self.check_token(number, jwt, head, peer).as_ref();
                     proof.map_err(|unproved| unproved.refusal(jwt))?;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use http::Method;
-
 use super::call::Call;
 use super::{Stop, facts};
 use crate::auth::Challenge;
@@ -14,12 +12,13 @@ use crate::message::RequestHead;
 use crate::proxy::authenticate::Unproved;
 use crate::proxy::configured::Proxy;
 use crate::proxy::exchange::Peer;
+use crate::proxy::preflight::is_preflight;
 
 /// Whether a request needs no token: what says nothing about anybody is open, health, discovery, and
 /// what browsers ask before they ask.
 pub(in crate::proxy) fn is_open(head: &RequestHead, mcp: &Mcp) -> bool {
     let class = facts(head, mcp).class();
-    matches!(class, Some(Class::Health | Class::Discovery)) || head.method == Method::OPTIONS
+    matches!(class, Some(Class::Health | Class::Discovery)) || is_preflight(head)
 }
 
 impl Proxy {

@@ -31,7 +31,7 @@ use super::reply::Reply;
 use super::rules::apply_to_request;
 use crate::config::{Mcp, ProxyAction, Route};
 use crate::limit::RetryAfter;
-use crate::mcp::{Class, Era, HeadFacts, Refusal, class_of};
+use crate::mcp::{Class, Era, HeadFacts, Refusal, class_of, origin_allowed};
 use crate::message::{Name, RequestHead};
 use crate::upstream::UpstreamError;
 
@@ -191,6 +191,12 @@ pub(super) fn opens_stream(route: &Route, head: &RequestHead) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a web page asks that may.
+pub(super) fn is_for_page(head: &RequestHead, mcp: &Mcp) -> bool {
+    let origins = || head.fields.values(Name::Origin);
+    origins().next().is_some() && origin_allowed(origins(), mcp.origins.as_deref())
 }
 
 /// What the head tells. A version that is no date makes the headers untrustworthy, as an old one
