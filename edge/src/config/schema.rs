@@ -72,6 +72,13 @@ pub(super) const SECTIONS: &[Schema] = &[
     LIMITS,
 ];
 
+/// Keys that look like others than those in whose place they were written.
+const MOVED: &[(&str, &str, &str)] = &[(
+    "[host.route.mcp]",
+    "auth",
+    "tokens are asked for by [host.route.jwt], with `issuer` and `resource`",
+)];
+
 impl Schema {
     /// A key by its name.
     pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
@@ -116,6 +123,12 @@ impl Schema {
                 (title, _) => format!("in {title}"),
             })
             .collect();
+        let moved = MOVED
+            .iter()
+            .find(|(title, name, _)| *title == self.title && *name == key);
+        if let Some((_, _, fix)) = moved {
+            return format!("{unknown}; {fix}");
+        }
         let near = near.map(|near| format!("did you mean `{}`?", self.written(near)));
         let homes = (!homes.is_empty()).then(|| format!("it belongs {}", homes.join(" or ")));
         match (near, homes) {

@@ -9,7 +9,7 @@ use crate::cidr::Cidr;
 mod api_keys;
 mod authentication;
 mod cache;
-mod claims;
+pub(in crate::config) mod claims;
 mod compress;
 mod error_page;
 mod files;

@@ -16,7 +16,8 @@ use super::tls::Places;
 use super::upstream::Upstreams;
 use crate::config::schema::ROUTE;
 use crate::config::table::Table;
-use crate::config::{Action, Authentication, LimitKey, PathMatch, Route};
+use crate::config::types::claims::claims_named;
+use crate::config::{Action, Authentication, FieldRule, LimitKey, PathMatch, Route};
 
 /// Routes are tried one after the other.
 const ROUTES_MAX: usize = 1000;
@@ -85,6 +86,9 @@ fn route(
     let guards = outer.limits.guards(table, outer.guards);
     let (when, action) = (when?, action?);
     check_tokens(table, &auth, &guards, &action);
+    if auth.jwt.is_none() {
+        check_claims(table, &rules.request[outer.rules.request.len()..], &action);
+    }
     Some(Route {
         early_data: table.flag("early_data").unwrap_or(false),
         path: when.path.to_string(),
@@ -98,6 +102,27 @@ fn route(
         compress: compress::read(table).map(Arc::new),
         action,
     })
+}
+
+/// Nothing is known of a token that nobody asks for: a claim in `rules`, which are the route's own, or
+/// in what it does would be empty.
+fn check_claims(table: &Table<'_>, rules: &[FieldRule], action: &Action) {
+    let of_rules = claims_named(rules)
+        .next()
+        .map(|claim| ("request_headers", claim));
+    let made = |claim| match action {
+        Action::Redirect(_) => ("redirect", claim),
+        _ => ("rewrite", claim),
+    };
+    let Some((key, claim)) = of_rules.or_else(|| action.claims().next().map(made)) else {
+        return;
+    };
+    let span = table.item(key).map_or(table.span(), |item| item.span());
+    let message = format!(
+        "`{key}`: {{claim:{claim}}} would be empty, for nobody checks tokens here; add [host.route.jwt] \
+         with `issuer` and `audiences`, or leave it out"
+    );
+    table.report().error(span, message);
 }
 
 /// What is asked of tokens where there are none, or that their clients could not find out.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Change, LimitKey, Rewrite, Route, Template, Variable};
+use super::{Action, Change, FieldRule, LimitKey, Rewrite, Route, Template, Variable};
 
 impl Route {
     /// The claims that its limits count by and its texts name, each once.
@@ -13,12 +13,16 @@ impl Route {
             LimitKey::Claim(name) => Some(name.to_string()),
             _ => None,
         }));
-        let rules = self.request_rules.iter();
-        let values = rules.filter_map(|rule| match &rule.change {
-            Change::Set(value) | Change::Add(value) | Change::Default(value) => Some(value),
-            Change::Remove => None,
-        });
-        let made = match &self.action {
+        claims.extend(claims_named(&self.request_rules));
+        claims.extend(self.action.claims());
+        claims.into_iter().collect()
+    }
+}
+
+impl Action {
+    /// The claims that the path or the place it makes names.
+    pub(in crate::config) fn claims(&self) -> impl Iterator<Item = String> {
+        let made = match self {
             Action::Proxy(action) => match &action.rewrite {
                 Rewrite::To(template) => Some(template),
                 Rewrite::Keep | Rewrite::StripPrefix => None,
@@ -26,9 +30,17 @@ impl Route {
             Action::Redirect(action) => Some(&action.to),
             Action::Files(_) | Action::Respond(_) => None,
         };
-        claims.extend(values.chain(made).flat_map(named));
-        claims.into_iter().collect()
+        made.into_iter().flat_map(named)
     }
+}
+
+/// The claims that rules for fields name.
+pub(in crate::config) fn claims_named(rules: &[FieldRule]) -> impl Iterator<Item = String> {
+    let values = rules.iter().filter_map(|rule| match &rule.change {
+        Change::Set(value) | Change::Add(value) | Change::Default(value) => Some(value),
+        Change::Remove => None,
+    });
+    values.flat_map(named)
 }
 
 fn named(template: &Template) -> impl Iterator<Item = String> {

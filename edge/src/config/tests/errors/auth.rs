@@ -11,6 +11,39 @@ fn says(shown: &str, texts: &[&str]) {
 }
 
 #[test]
+fn claims_where_nobody_checks_tokens() {
+    let jwt = "[host.route.jwt]\nissuer = \"https://a.example\"\naudiences = [\"x\"]";
+    let upstream = "upstream = \"127.0.0.1:1\"";
+    let told = format!("{upstream}\nrequest_headers = [\"A: b\", \"X-Tenant: {{claim:tenant}}\"]");
+    says(
+        &route(&told),
+        &[
+            "edge.toml:5:19: `request_headers`: {claim:tenant} would be empty, for nobody checks tokens \
+           here; add [host.route.jwt]",
+        ],
+    );
+    let made = format!("path = \"/a\"\n{upstream}\nrewrite = \"/{{claim:tenant}}{{rest}}\"");
+    says(&route(&made), &["`rewrite`: {claim:tenant} would be empty"]);
+    says(
+        &route("redirect = \"/{claim:tenant}\""),
+        &["`redirect`: {claim:tenant} would be empty"],
+    );
+    for good in [told, made] {
+        let text = format!(
+            "{}{good}\n{jwt}",
+            "[[host]]\nnames = [\"*\"]\n[[host.route]]\n"
+        );
+        assert!(load(&text).is_ok(), "{text}");
+    }
+    says(
+        &route(&format!(
+            "{upstream}\n[host.route.mcp.auth]\nissuer = \"https://a.example\""
+        )),
+        &["unknown key `auth` in [host.route.mcp]; tokens are asked for by [host.route.jwt]"],
+    );
+}
+
+#[test]
 fn a_service_that_is_asked() {
     let table = |keys: &str| after(&format!("[host.route.auth_request]\n{keys}"));
     says(
