@@ -16,7 +16,7 @@ pub(super) fn read(
     let secure = servers.iter().filter(|server| server.tls).count();
     if secure == 0 {
         if let Some(item) = item.filter(|_| !servers.is_empty()) {
-            item.error("no server of this upstream is written \"https://HOST:PORT\"");
+            item.error("no server of this upstream is reached over TLS; write \"https://HOST:PORT\" in `servers`");
         }
         return None;
     }

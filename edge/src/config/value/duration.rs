@@ -35,11 +35,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
     let number: u64 = match number.parse() {
         Ok(number) => number,
         Err(_) if number.is_empty() => return Err(invalid()),
-        Err(_) => return Err(Invalid::new(format!("{} is too long", quote(text)))),
+        Err(_) => return Err(too_long(text)),
     };
-    let ms = number
-        .checked_mul(*unit_ms)
-        .ok_or_else(|| Invalid::new(format!("{} is too long", quote(text))))?;
+    let ms = number.checked_mul(*unit_ms).ok_or_else(|| too_long(text))?;
     Ok(Duration::from_millis(ms))
 }
 
@@ -52,6 +50,12 @@ pub fn format_duration(duration: Duration) -> String {
         .find(|(_, unit_ms)| ms >= *unit_ms && ms.is_multiple_of(*unit_ms))
         .unwrap_or(&("s", 1000));
     format!("{}{unit}", ms / unit_ms)
+}
+
+/// More than there are milliseconds for.
+fn too_long(text: &str) -> Invalid {
+    Invalid::new(format!("{} is too long", quote(text)))
+        .fix("write a time such as \"30s\" or \"1h\"")
 }
 
 #[cfg(test)]
@@ -76,8 +80,8 @@ mod tests {
         insta::assert_snapshot!(why("30"), @r#""30" has no unit; write "30s" for seconds, or use ms, m, h or d"#);
         insta::assert_snapshot!(why("1.5s"), @r#""1.5s" is not a duration; write a whole number and ms, s, m, h or d, such as "30s""#);
         insta::assert_snapshot!(why(""), @r#""" is not a duration; write a whole number and ms, s, m, h or d, such as "30s""#);
-        insta::assert_snapshot!(why("99999999999999999999s"), @r#""99999999999999999999s" is too long"#);
-        insta::assert_snapshot!(why("999999999999999999d"), @r#""999999999999999999d" is too long"#);
+        insta::assert_snapshot!(why("99999999999999999999s"), @r#""99999999999999999999s" is too long; write a time such as "30s" or "1h""#);
+        insta::assert_snapshot!(why("999999999999999999d"), @r#""999999999999999999d" is too long; write a time such as "30s" or "1h""#);
         for text in ["-1s", "30 s", "s", "30sec", "1h30m", "30S", "٣s", "+3s"] {
             parse_duration(text).unwrap_err();
         }

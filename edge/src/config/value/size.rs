@@ -42,7 +42,10 @@ pub(in crate::config) fn parse_size(text: &str) -> Result<u64, Invalid> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(unit_bytes))
-        .ok_or_else(|| Invalid::new(format!("{} is too large", quote(text))))
+        .ok_or_else(|| {
+            Invalid::new(format!("{} is too large", quote(text)))
+                .fix("write a size such as \"64KiB\" or \"1MiB\"")
+        })
 }
 
 /// Writes a size the way [`parse_size`] reads it, in the largest unit that is exact.
@@ -73,7 +76,7 @@ mod tests {
         insta::assert_snapshot!(why("64KB"), @r#""64KB" is not a size; write "64KiB""#);
         insta::assert_snapshot!(why("1m"), @r#""1m" is not a size; write "1MiB""#);
         insta::assert_snapshot!(why("much"), @r#""much" is not a size; write "64KiB", "1MiB" or a number of bytes"#);
-        insta::assert_snapshot!(why("99999999999GiB"), @r#""99999999999GiB" is too large"#);
+        insta::assert_snapshot!(why("99999999999GiB"), @r#""99999999999GiB" is too large; write a size such as "64KiB" or "1MiB""#);
     }
 
     #[test]

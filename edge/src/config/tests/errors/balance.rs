@@ -41,7 +41,7 @@ fn tls_to_servers() {
     insta::assert_snapshot!(tls("insecure = \"yes\""), @r#"`insecure`: must be true or false, not the text "yes""#);
     insta::assert_snapshot!(tls("insecure = true\nca = \"ca.pem\""), @"`ca`: means nothing where `insecure = true` believes whoever answers");
     insta::assert_snapshot!(tls("verify = false"), @"unknown key `verify` in [upstream.NAME.tls]; it belongs in [host.route.mcp]");
-    insta::assert_snapshot!(upstream(&format!("{SERVERS}\n[upstream.a.tls]\nname = \"a\"")), @r#"`tls`: no server of this upstream is written "https://HOST:PORT""#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\n[upstream.a.tls]\nname = \"a\"")), @r#"`tls`: no server of this upstream is reached over TLS; write "https://HOST:PORT" in `servers`"#);
     insta::assert_snapshot!(upstream("servers = [\"https://127.0.0.1:1\", \"127.0.0.1:2\"]"), @"`servers`: some are https:// and some are not; requests are encrypted always or never");
     insta::assert_snapshot!(upstream("servers = [\"https://127.0.0.1:1/x\"]"), @r#"`servers`: "https://127.0.0.1:1/x" has a path; requests keep their own path: write "https://127.0.0.1:1""#);
 }

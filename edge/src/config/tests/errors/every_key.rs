@@ -1,6 +1,7 @@
-//! Every key of every table, given values that it cannot have: each is an error that names the key, at
-//! its line. The keys come from the tables themselves, so one that is new has its case.
+//! Every key of every table, given values that it cannot have: each is an error that names the file, the
+//! line, the key and the value, and says what may stand there. The keys come from the tables themselves, so one that is new has its case.
 
+use crate::config::report::Diagnostic;
 use crate::config::schema::{Key, Kind, SECTIONS, TOP};
 use crate::config::tests::support::load;
 
@@ -95,6 +96,10 @@ fn file(title: &str, key: &Key, value: &str) -> (String, usize) {
         }
         title => {
             let below = title.replace("NAME", "tools");
+            let below = match (title, key.name) {
+                ("[limits.NAME]", "burst") => format!("{below}\nrequests = \"1/s\""),
+                _ => below,
+            };
             let tools = if title.contains("[upstream") {
                 tools
             } else {
@@ -107,6 +112,27 @@ fn file(title: &str, key: &Key, value: &str) -> (String, usize) {
     (format!("{before}{line}\n{after}"), number)
 }
 
+/// Whether an error is all that a person needs to mend it: the line is shown as it stands, unless it
+/// holds a secret.
+fn says_all(error: &Diagnostic, key: &Key, value: &str, line: usize) -> bool {
+    let (shown, message) = (error.to_string(), error.message());
+    let fixes = [
+        "write ",
+        "must be",
+        "did you mean",
+        "there are",
+        "there is no",
+        "add ",
+        "at least",
+        "at most",
+        "is not one of",
+    ];
+    shown.starts_with(&format!("edge.toml:{line}:"))
+        && (shown.contains(value) || matches!(key.kind, Kind::Secrets))
+        && message.contains(&format!("`{}`", key.name))
+        && fixes.iter().any(|fix| message.contains(fix))
+}
+
 #[test]
 fn every_key_refuses_what_it_cannot_be_with_its_line() {
     let mut cases = 0;
@@ -117,10 +143,9 @@ fn every_key_refuses_what_it_cannot_be_with_its_line() {
                 let (text, line) = file(schema.title, key, &value);
                 let found = load(&text).err();
                 let errors = found.iter().flat_map(|errors| errors.iter());
-                let name = format!("`{}`", key.name);
                 let is_said = errors
                     .filter(|error| error.line() == Some(line))
-                    .any(|error| error.message().contains(&name));
+                    .any(|error| says_all(error, key, &value, line));
                 if !is_said {
                     let said = found.map_or("no error".to_owned(), |errors| errors.to_string());
                     unnoticed.push(format!("{} {} = {value}:\n{said}", schema.title, key.name));
