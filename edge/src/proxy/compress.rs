@@ -22,6 +22,14 @@ use crate::net::Timer;
 /// An encoder takes up to 1.7 MiB (docs/content.md); with this many under way on a worker, more answers go as they
 /// are.
 const ENCODERS_MAX: usize = 128;
+/// Fields about the very bytes that are sent (RFC 9110 §14.4, RFC 9530, RFC 1864).
+const OF_CONTENT: &[&str] = &[
+    "content-range",
+    "content-digest",
+    "repr-digest",
+    "digest",
+    "content-md5",
+];
 /// Compressed at once; then others have their turn.
 const TURN_BYTES: usize = 64 * 1024;
 
@@ -35,6 +43,8 @@ struct State {
     /// What the client wants, the most wanted first, of what the route has.
     wanted: Vec<Coding>,
     least_bytes: u64,
+    /// There is no content: only what is said of it is as if there were.
+    is_head: bool,
     busy: Rc<Cell<usize>>,
     encoder: Option<Encoder>,
     _place: Option<Place>,
@@ -71,9 +81,12 @@ impl<'a, D: Downstream> Outlet<'a, D> {
         head: &RequestHead,
         busy: &Rc<Cell<usize>>,
     ) -> Outlet<'a, D> {
-        // HEAD has no content to show the fields of, and HTTP/1.0 no way to say where it ends.
+        // HTTP/1.0 has no way to say where content of unknown length ends. A client may want it as it is
+        // (RFC 9111 §5.2.1.6).
         let rules = rules.filter(|_| {
-            head.method != Method::HEAD && head.version != Version::Http10 && head.upgrade.is_none()
+            head.version != Version::Http10
+                && head.upgrade.is_none()
+                && !CacheControl::of(&head.fields).no_transform
         });
         let state = rules.map(|rules| {
             let accepted = Accepted::of(&head.fields).in_order();
@@ -82,6 +95,7 @@ impl<'a, D: Downstream> Outlet<'a, D> {
                     .filter(|coding| rules.codings.contains(coding))
                     .collect(),
                 least_bytes: rules.least_bytes,
+                is_head: head.method == Method::HEAD,
                 busy: Rc::clone(busy),
                 encoder: None,
                 _place: None,
@@ -127,15 +141,20 @@ impl State {
             head.status,
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
         );
+        let told = || {
+            str::from_utf8(fields.value(Name::ContentLength)?)
+                .ok()?
+                .parse()
+                .ok()
+        };
         let is_short = match head.length {
+            _ if self.is_head => told().is_some_and(|length: u64| length < self.least_bytes),
             BodyLength::Empty => true,
             BodyLength::Exact(length) => length < self.least_bytes,
             BodyLength::Framed | BodyLength::UntilClose => false,
         };
         let is_fixed = fields.value(Name::ContentEncoding).is_some()
-            || ["content-range", "content-digest", "digest"]
-                .into_iter()
-                .any(has)
+            || OF_CONTENT.iter().copied().any(has)
             || CacheControl::of(fields).no_transform;
         let is_text = fields.value(Name::ContentType).is_some_and(is_compressible);
         if head.status.is_informational() || is_bare || is_short || is_fixed || !is_text {
@@ -146,6 +165,10 @@ impl State {
         let Some(&coding) = self.wanted.first() else {
             return;
         };
+        if self.is_head {
+            weaken(fields);
+            return;
+        }
         let (Some(place), Ok(encoder)) = (Place::take(&self.busy), Encoder::new(coding)) else {
             return;
         };

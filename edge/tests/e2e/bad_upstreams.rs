@@ -6,6 +6,7 @@ mod table;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::http3::{h3_answers, h3_body};
 use crate::support::{Answer, Demo, Edge, End, H2, Setup, Upstream, free_port, light, wait_until};
 use table::{Expect, TABLE};
 
@@ -35,8 +36,9 @@ fn start() -> Behind {
 
 impl Behind {
     /// Every failure is in the access log with its reason, and no connection is left.
-    fn has_told_and_let_go(&self, before: usize) {
-        for (row, (name, _, expect)) in TABLE.iter().enumerate() {
+    fn has_told_and_let_go(&self, before: usize, skipped: &[&str]) {
+        let rows = TABLE.iter().enumerate();
+        for (row, (name, _, expect)) in rows.filter(|(_, (name, ..))| !skipped.contains(name)) {
             let path = format!("/{row}");
             let line = self.edge.log_line(|line| line["path"] == path.as_str());
             let reason = line["error"].as_str().unwrap_or_default();
@@ -93,7 +95,7 @@ fn over_http1() {
         }
         behind.edge.assert_healthy();
     }
-    behind.has_told_and_let_go(before);
+    behind.has_told_and_let_go(before, &[]);
     assert!(
         wrong.is_empty(),
         "{} of {} wrong:\n{}",
@@ -121,7 +123,7 @@ fn over_http2() {
         }
         behind.edge.assert_healthy();
     }
-    behind.has_told_and_let_go(before);
+    behind.has_told_and_let_go(before, &[]);
     assert!(
         wrong.is_empty(),
         "{} of {} wrong:\n{}",
@@ -129,6 +131,50 @@ fn over_http2() {
         TABLE.len(),
         wrong.join("\n")
     );
+}
+
+/// What aioquic does not read as it should: it takes the head behind interim ones for trailers, and the
+/// length that 304 tells for one of content. `http3::requests_of_every_kind` reads interim heads.
+const UNREADABLE: &[&str] = &[
+    "nothing after interim",
+    "304 with content",
+    "interim answers first",
+];
+
+#[test]
+fn over_http3() {
+    let _machine = light();
+    let mut behind = start();
+    let before = descriptors(&behind.edge);
+    let wanted: Vec<_> = (0..TABLE.len())
+        .map(|row| (format!("/{row}"), [(); 0]))
+        .collect();
+    let answers = h3_answers(&behind.edge, &serde_json::json!(wanted));
+    let mut wrong = Vec::new();
+    for ((name, _, expect), answer) in TABLE.iter().zip(&answers) {
+        let status = match (&answer["ended"], &answer["broken"]) {
+            (ended, _) if ended == false => Err("a hang".to_owned()),
+            (_, broken) if broken == true => Ok(0),
+            _ => Ok(answer["status"].as_u64().unwrap_or(0) as u16),
+        };
+        let body = h3_body(answer);
+        let body = String::from_utf8_lossy(&body);
+        if UNREADABLE.contains(name) {
+            continue;
+        }
+        if let Err(reason) = status.and_then(|status| expect.check(status, &body)) {
+            wrong.push(format!("{name}: {reason}"));
+        }
+    }
+    assert_eq!(answers.len(), TABLE.len());
+    behind.edge.assert_healthy();
+    let (count, shown) = (wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{count} of {} wrong:\n{shown}",
+        TABLE.len()
+    );
+    behind.has_told_and_let_go(before, UNREADABLE);
 }
 
 impl Expect {

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cache::origin::{Origin, ok};
+use crate::http3::{h3_answers, h3_body};
 use crate::support::{Answer, Client, Edge, Process, Response, Setup, Upstream, light};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -32,6 +33,22 @@ fn curl(edge: &Edge, path: &str, coding: &str, more: &[&str]) -> (i32, String) {
         .arg(format!("{}{path}", edge.url()));
     let (code, out, _) = Process::run("curl", command, LIMIT);
     (code, out)
+}
+
+/// Content in a coding, as curl reads it from a server that hands it out as it is.
+fn decoded(coding: &str, bytes: &[u8]) -> Vec<u8> {
+    let length = bytes.len();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let origin = Upstream::start(Answer::Close([head.as_bytes(), bytes].concat()));
+    let mut command = Command::new("curl");
+    command
+        .args(["-sS", "--compressed"])
+        .arg(format!("http://{}/", origin.address));
+    let (code, out, said) = Process::run("curl", command, LIMIT);
+    assert_eq!(code, 0, "{coding}: {said}");
+    out.into_bytes()
 }
 
 #[test]
@@ -78,6 +95,24 @@ fn what_curl_reads_again() {
             );
         }
     }
+    let wanted = CODINGS.map(|coding| ("/large", [("accept-encoding", coding)]));
+    for (coding, answer) in CODINGS
+        .iter()
+        .zip(h3_answers(&edge, &serde_json::json!(wanted)))
+    {
+        assert!(
+            answer["ended"] == true && answer["broken"] == false,
+            "{coding}"
+        );
+        assert_eq!(answer["fields"]["content-encoding"], *coding);
+        assert_eq!(answer["fields"]["content-length"], serde_json::Value::Null);
+        let decoded = decoded(coding, &h3_body(&answer));
+        assert!(
+            decoded == body.as_bytes(),
+            "{coding}: {} bytes",
+            decoded.len()
+        );
+    }
     // What the client wants most, of what it wants at all.
     let of = |accept: &str| {
         let answer = get(&edge, "/short", &format!("Accept-Encoding: {accept}\r\n"));
@@ -108,6 +143,9 @@ fn what_goes_as_it_is() {
             "/image" => "Content-Type: image/png\r\n",
             "/coded" => "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n",
             "/fixed" => "Content-Type: text/plain\r\nCache-Control: no-transform\r\n",
+            "/digest" => "Content-Type: text/plain\r\nRepr-Digest: sha-256=:AA==:\r\n",
+            "/md5" => "Content-Type: text/plain\r\nContent-MD5: AA==\r\n",
+            "/tagged" => "Content-Type: text/plain\r\nETag: \"a\"\r\n",
             "/part" => "Content-Type: text/plain\r\nContent-Range: bytes 0-9/99\r\n",
             "/untyped" => "",
             _ => "Content-Type: text/plain\r\n",
@@ -140,17 +178,35 @@ fn what_goes_as_it_is() {
         (None, some("accept-encoding"))
     );
     for path in [
-        "/events", "/image", "/fixed", "/part", "/untyped", "/small", "/never",
+        "/events", "/image", "/fixed", "/part", "/untyped", "/small", "/never", "/digest", "/md5",
     ] {
         assert_eq!(coding(path, accept), (None, None), "{path}");
     }
     assert_eq!(coding("/coded", accept).0, some("gzip"), "once is enough");
+    let wants_it = format!("{accept}Cache-Control: no-transform\r\n");
+    assert_eq!(coding("/text", &wants_it), (None, None));
+    for (accept, expected) in [
+        ("gzip;q=0.001", some("gzip")),
+        ("gzip;q=0, *", None),
+        ("identity;q=0, *;q=0.1", some("gzip")),
+        ("identity;q=0", None),
+        ("identity, gzip;q=0.9", None),
+        ("GZIP", some("gzip")),
+        ("gzip;q=1.5", None),
+        ("", None),
+    ] {
+        let field = format!("Accept-Encoding: {accept}\r\n");
+        assert_eq!(coding("/text", &field).0, expected, "{accept}");
+    }
+    // HEAD has no content, and says of it what GET would say.
     let mut client = edge.plain();
     client.send(format!(
-        "HEAD /text HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n"
+        "HEAD /tagged HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n"
     ));
     let head = client.response(true);
     assert_eq!(head.header("content-encoding"), None);
+    assert_eq!(head.header("vary"), Some("accept-encoding"));
+    assert_eq!(head.header("etag"), Some("W/\"a\""));
     let mut old = edge.plain();
     old.send(format!(
         "GET /text HTTP/1.0\r\nHost: localhost\r\n{accept}\r\n"
@@ -173,6 +229,13 @@ fn nothing_waits_to_be_more() {
             (28, "first"),
             "{coding}: it is there before the end"
         );
+    }
+    // What breaks off does so for the client too, and does not end like what is whole.
+    let broken = Upstream::start(Answer::Close(format!("{head}5\r\nfirst\r\n").into()));
+    let cut = Setup::new(broken.address).route("compress = true").start();
+    for coding in CODINGS {
+        let (code, out) = curl(&cut, "/", coding, &[]);
+        assert!(code != 0 && out.len() <= 5, "{coding}: {code} {out}");
     }
     // A client that leaves takes its encoder along.
     let mut client = edge.plain();

@@ -33,6 +33,24 @@ fn scenario(edge: &Edge, name: &str, more: &[&str]) -> Value {
     run("h3_scenarios.py", edge, name, more)
 }
 
+/// What becomes of requests, each a path and fields.
+pub(crate) fn h3_answers(edge: &Edge, wanted: &Value) -> Vec<Value> {
+    match scenario(edge, "answers", &[&wanted.to_string()]) {
+        Value::Array(answers) => answers,
+        other => panic!("{other}"),
+    }
+}
+
+/// The content of one of them.
+pub(crate) fn h3_body(answer: &Value) -> Vec<u8> {
+    let hex = answer["body"].as_str().unwrap_or_default();
+    let pairs = hex.as_bytes().chunks(2).map(|pair| {
+        let pair = str::from_utf8(pair).expect("it is hex");
+        u8::from_str_radix(pair, 16).expect("it is hex")
+    });
+    pairs.collect()
+}
+
 #[test]
 fn requests_of_every_kind() {
     let _machine = light();

@@ -124,6 +124,14 @@ fn servers_are_believed_or_not() {
         routes.push_str(&route(name, name));
     }
     let good = servers.good;
+    // One that nobody answers at, one that is not believed, and one that is.
+    more.push_str(&format!(
+        "[upstream.some]\nservers = [\"https://127.0.0.1:{}\", \"https://{}\", \"https://{good}\"]\n\
+         policy = \"round_robin\"\neject_after = 1000\n[upstream.some.tls]\nname = \"tools.test\"\n{CA}\n",
+        free_port(),
+        servers.stranger,
+    ));
+    routes.push_str(&route("some", "some"));
     let edge = setup
         .upstream(&format!(
             "servers = [\"https://{good}\"]\n[upstream.origin.tls]\nname = \"tools.test\"\n{CA}"
@@ -131,6 +139,12 @@ fn servers_are_believed_or_not() {
         .more_routes(&routes)
         .hosts(&more)
         .start();
+
+    // Nothing of a request has been sent where no connection was made: also a POST goes to the next.
+    for _ in 0..6 {
+        let post = "POST /some/about HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+        assert_eq!(edge.tls().exchange(post).status, 200);
+    }
 
     let (status, text) = get(&edge, "/about");
     assert_eq!(status, 200, "{text}");

@@ -564,6 +564,28 @@ async def mcp(url, ca):
         return {"progress": len(notes), "protocol": fields[2][1]}
 
 
+async def answers(url, ca, wanted):
+    """What becomes of requests, which are `[path, fields]`: some at a time, each on its own connection,
+    for aioquic ends that when it does not like an answer."""
+    some = asyncio.Semaphore(8)
+
+    async def one(path, fields):
+        async with some, open_client(url, ca) as client:
+            exchange = client.request("GET", path, [tuple(field) for field in fields])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    await exchange.ended.wait()
+        return {
+            "ended": exchange.ended.is_set(),
+            "broken": exchange.reset is not None,
+            "status": exchange.status or 0,
+            "fields": exchange.fields,
+            "body": bytes(exchange.body).hex(),
+        }
+
+    return await asyncio.gather(*[one(*request) for request in json.loads(wanted)])
+
+
 def main():
     name, url, ca, *arguments = sys.argv[1:]
     print(json.dumps(asyncio.run(globals()[name](url, ca, *arguments))))
