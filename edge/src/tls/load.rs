@@ -192,7 +192,10 @@ pub(super) fn damaged(path: &Path, role: Role, reason: pem::Error) -> Error {
     Error::Damaged {
         role,
         path: path.to_owned(),
-        reason: reason.to_string(),
+        reason: match reason {
+            pem::Error::MissingSectionEnd { .. } => "a section has no end".to_owned(),
+            other => other.to_string(),
+        },
     }
 }
 

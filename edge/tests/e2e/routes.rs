@@ -165,15 +165,20 @@ fn plain_http_goes_to_https_but_for_acme_and_unknown_hosts_go_nowhere() {
     let _machine = light();
     let upstream = Upstream::ok();
     let setup = Setup::new(upstream.address);
+    // Where certbot writes with `--webroot -w acme`.
+    let webroot = setup.dir.path().join("acme/.well-known/acme-challenge");
+    std::fs::create_dir_all(&webroot).expect("our own folder");
+    std::fs::write(webroot.join("token"), "proof").expect("our own folder");
     let edge = setup
         .listen("redirect = true\nunknown_host = \"close\"")
+        .more_routes("[[host.route]]\npath = \"/.well-known/acme-challenge\"\nfiles = \"acme\"\n")
         .start();
     let response = edge.plain().exchange(get("/a?b"));
     assert_eq!(response.status, 301);
     let location = format!("{}/a?b", edge.url());
     assert_eq!(response.header("location"), Some(location.as_str()));
     let challenge = get("/.well-known/acme-challenge/token");
-    assert_eq!(edge.plain().exchange(challenge).status, 200);
+    assert_eq!(edge.plain().exchange(challenge).text(), "proof");
     let sneaky = get("/.well-known/acme-challenge/../../secret");
     assert_eq!(edge.plain().exchange(sneaky).status, 301);
 
