@@ -246,11 +246,8 @@ impl Stream {
                 return Poll::Ready(Ok(Some(Frame::Data(last))));
             }
             match self.take(piece)? {
-                Some(Some(Frame::Data(data))) if self.due == Some(0) => {
-                    if !data.is_empty() {
-                        self.last = Some(data);
-                    }
-                }
+                Some(Some(Frame::Data(data))) if data.is_empty() => {}
+                Some(Some(Frame::Data(data))) if self.due == Some(0) => self.last = Some(data),
                 Some(frame) => return Poll::Ready(Ok(frame)),
                 None => {}
             }

@@ -2,9 +2,10 @@
 
 use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, NamedGroup};
+use rustls::{AlertDescription, NamedGroup, quic};
 
 use super::*;
+use crate::tls::for_quic;
 use crate::tls::testing::{Authority, Client, Wire};
 
 mod abuse;
@@ -125,6 +126,44 @@ fn tickets_resume_on_another_session_of_the_same_configuration() {
         stranger.run().unwrap();
         assert!(!stranger.session.is_resumed(), "keys of another process");
     }
+}
+
+/// And the other way round: both have the keys of one `Tickets`.
+#[test]
+fn a_ticket_of_tcp_resumes_over_quic() {
+    let authority = Authority::new();
+    let server = authority.server(&[&["a.test"]]);
+    let client = authority.client(version(&TLS13));
+    Wire::new(&server, &client, "a.test").run().unwrap();
+
+    let mut of_quic = (*client).clone();
+    of_quic.alpn_protocols = vec![b"h3".to_vec()];
+    let quic = |server: &Arc<ServerConfig>| {
+        let (version, name) = (quic::Version::V1, "a.test".try_into().unwrap());
+        let mut client =
+            quic::ClientConnection::new(Arc::new(of_quic.clone()), version, name, vec![]).unwrap();
+        let server = for_quic(server, None);
+        let mut server = quic::ServerConnection::new(server, version, vec![]).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut bytes = Vec::new();
+            while client.write_hs(&mut bytes).is_some() {}
+            server.read_hs(&bytes).unwrap();
+            bytes.clear();
+            while server.write_hs(&mut bytes).is_some() {}
+            client.read_hs(&bytes).unwrap();
+        }
+        let mut tickets = Vec::new();
+        server.write_hs(&mut tickets);
+        client.read_hs(&tickets).unwrap();
+        server.handshake_kind()
+    };
+    assert_eq!(quic(&server), Some(HandshakeKind::Resumed));
+    let other = authority.server(&[&["a.test"]]);
+    assert_eq!(quic(&other), Some(HandshakeKind::Full), "other keys");
+
+    let mut back = Wire::new(&other, &client, "a.test");
+    back.run().unwrap();
+    assert!(back.session.is_resumed(), "a ticket of QUIC over TCP");
 }
 
 #[test]
