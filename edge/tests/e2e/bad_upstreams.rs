@@ -139,6 +139,8 @@ const UNREADABLE: &[&str] = &[
     "nothing after interim",
     "304 with content",
     "interim answers first",
+    "interim answer with a length",
+    "interim answer with a coding",
 ];
 
 #[test]

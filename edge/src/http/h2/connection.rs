@@ -34,10 +34,6 @@ const RESET_STREAMS_MAX: usize = 32;
 /// Requests a client may reset before their answers, but after they were begun with.
 const GIVEN_UP_MAX: u64 = 100;
 
-/// Streams that a client may make us reset by breaking rules, each of them perhaps begun with
-/// (CVE-2025-8671); an honest one breaks none.
-const SPOILT_STREAMS_MAX: usize = 100;
-
 /// Serves a client until either side is done with the connection.
 pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     let bounds = *service.current().bounds();
@@ -52,7 +48,6 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
         .max_header_list_size(u32::try_from(bounds.head_bytes * OVERSIZE_SEEN).unwrap_or(u32::MAX))
         .max_send_buffer_size(bounds.buffer_bytes)
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
-        .max_local_error_reset_streams(Some(SPOILT_STREAMS_MAX))
         .max_concurrent_reset_streams(RESET_STREAMS_MAX);
     let io = Metered::new(io);
     let seen = io.seen();

@@ -30,7 +30,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Why the connection has to end: the client has sent a frame that it must not, or more without
-    /// content than it may (ENHANCE_YOUR_CALM).
+    /// content than it may, or has spoilt more streams than it may (ENHANCE_YOUR_CALM).
     pub(super) fn fault(&self) -> Option<Reason> {
         self.fault.get()
     }
@@ -91,7 +91,12 @@ impl<T: Transport> Transport for Metered<T> {
             Refusal::Endless if is_ours => {}
             refusal => self.seen.refused.borrow_mut().push(refusal),
         };
-        self.seen.refusals.borrow_mut().sent(data, refused);
+        let mut refusals = self.seen.refusals.borrow_mut();
+        refusals.sent(data, refused);
+        if refusals.has_spoilt_many() && !is_ours {
+            self.seen.fault.set(Some(Reason::ENHANCE_YOUR_CALM));
+        }
+        drop(refusals);
         self.transport.send(data);
     }
 

@@ -19,6 +19,11 @@ const FRESH_MAX: usize = 160 * 1024 / HEAD_BYTES;
 /// Room that is kept when it is not needed any more.
 const FRESH_KEPT: usize = 64;
 
+/// Streams that a client may make us reset by breaking rules, each of them perhaps begun with
+/// (CVE-2025-8671); an honest one breaks none. The bound of `h2` counts those beyond the bound on
+/// streams, too, of which an honest client may have some each time that it is in a hurry.
+const SPOILT_MAX: usize = 100;
+
 const END_STREAM: u8 = 1;
 
 /// What `h2` says with a GOAWAY about a head: that it is in too many frames, or grows too much.
@@ -31,6 +36,7 @@ pub(super) struct Refusals {
     newest: u32,
     /// In order.
     fresh: VecDeque<u32>,
+    spoilt: usize,
 }
 
 /// What has been refused.
@@ -59,7 +65,13 @@ impl Refusals {
             frames: Frames::after(0),
             newest: 0,
             fresh: VecDeque::new(),
+            spoilt: 0,
         }
+    }
+
+    /// Whether the client has made us reset more streams than it may.
+    pub(super) fn has_spoilt_many(&self) -> bool {
+        self.spoilt > SPOILT_MAX
     }
 
     /// A head has come in.
@@ -97,7 +109,9 @@ impl Refusals {
                 HEADERS if frame.flags & END_STREAM != 0 => (frame.stream, Some(Refusal::Oversize)),
                 // Beyond the bound on streams, for example: nothing to be blamed for.
                 RST_STREAM => {
-                    let is_malformed = code(&frame, 0) == Some(Reason::PROTOCOL_ERROR);
+                    let code = code(&frame, 0);
+                    self.spoilt += usize::from(code.is_some_and(is_a_fault));
+                    let is_malformed = code == Some(Reason::PROTOCOL_ERROR);
                     (frame.stream, is_malformed.then_some(Refusal::Malformed))
                 }
                 GOAWAY if is_about_a_head(&frame) => {
@@ -117,6 +131,17 @@ impl Refusals {
 fn code(frame: &Frame<'_>, at: usize) -> Option<Reason> {
     let bytes = frame.payload.get(at..)?.first_chunk()?;
     Some(u32::from_be_bytes(*bytes).into())
+}
+
+/// Whether a stream was reset for what the client did.
+fn is_a_fault(code: Reason) -> bool {
+    matches!(
+        code,
+        Reason::PROTOCOL_ERROR
+            | Reason::FLOW_CONTROL_ERROR
+            | Reason::STREAM_CLOSED
+            | Reason::FRAME_SIZE_ERROR
+    )
 }
 
 fn is_about_a_head(frame: &Frame<'_>) -> bool {
