@@ -1,8 +1,9 @@
-//! io_uring transport: sockets, buffers, deadlines, the worker's runtime.
+//! io_uring transport: sockets, buffers, deadlines, the worker's runtime. The only place that names
+//! `tokio_uring`.
 //!
-//! An operation owns its buffer and its descriptor until the kernel has completed it, so nothing
-//! here can be cancelled by dropping a future: a socket that goes away shuts its descriptor down,
-//! which completes whatever is still under way.
+//! An operation owns its buffer and its descriptor until the kernel has completed it, so dropping a
+//! future does not end it: a stream socket that goes away shuts its descriptor down, which completes
+//! whatever is still under way, and a look whether a datagram socket is ready is cancelled.
 
 mod appetite;
 mod beneath;
