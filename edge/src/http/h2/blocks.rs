@@ -3,7 +3,7 @@
 
 use h2::Reason;
 
-use super::frames::Frame;
+use crate::message::h2::frames::Frame;
 use crate::message::h2::{Hpack, Progress};
 
 const END_HEADERS: u8 = 0x4;
@@ -148,7 +148,7 @@ impl Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::h2::frames::{CONTINUATION, HEADERS};
+    use crate::message::h2::frames::{CONTINUATION, HEADERS};
 
     fn frame(kind: u8, flags: u8, length: usize) -> Frame<'static> {
         Frame {

@@ -1,56 +1,37 @@
-//! Frames that make work and carry nothing: how many a client may send (CVE-2019-9511 to -9518). Those
-//! that may not be sent at all are told by the same look at them, see [`Faults`].
-//!
-//! `h2` bounds what it keeps for them, but a client that sends PING, SETTINGS, PRIORITY or
-//! WINDOW_UPDATE as fast as its line allows still keeps a worker from its other clients. So they are
-//! counted as they come in, against what the connection does otherwise.
+//! What a client may send: as many frames without content as its [`Allowance`] has, and none that may not
+//! be sent at all, which the same look at them tells, see [`Faults`].
 
 use h2::Reason;
 
 use super::faults::Faults;
-use super::frames::{CONTINUATION, DATA, Frames, HEADERS};
+use crate::message::h2::Allowance;
+use crate::message::h2::frames::{CONTINUATION, Frames, HEADERS};
 
 /// The preface that comes before all frames (RFC 9113 §3.4).
 const PREFACE_BYTES: usize = 24;
-/// Empty frames in one go.
-const FRAMES_MAX: u64 = 4096;
-/// How many more each second; an honest client sends a PING now and then.
-const FRAMES_PER_SEC: u64 = 64;
-/// How many more for a request, for content of one, and for a byte of answers over so many: a client
-/// gives window back twice for each frame, however short.
-const FRAMES_PER_REQUEST: u64 = 8;
-const FRAMES_PER_CONTENT: u64 = 1;
-const SENT_BYTES_PER_FRAME: u64 = 32;
-
 /// What is left to one connection. The bytes that come in pass by it.
 #[derive(Debug)]
 pub(super) struct Budget {
-    left: u64,
+    allowance: Allowance,
     frames: Frames,
     faults: Faults,
     /// The payload that comes next is of a field block.
     in_block: bool,
-    sent_bytes: u64,
-    refilled_ns: u64,
 }
 
 impl Budget {
     pub(super) fn new(now_ns: u64) -> Budget {
         Budget {
-            left: FRAMES_MAX,
+            allowance: Allowance::new(now_ns),
             frames: Frames::after(PREFACE_BYTES),
             faults: Faults::default(),
             in_block: false,
-            sent_bytes: 0,
-            refilled_ns: now_ns,
         }
     }
 
     /// Takes note of bytes that go out.
     pub(super) fn sent(&mut self, bytes: usize) {
-        self.sent_bytes += bytes as u64;
-        self.earn(self.sent_bytes / SENT_BYTES_PER_FRAME);
-        self.sent_bytes %= SENT_BYTES_PER_FRAME;
+        self.allowance.sent(bytes);
     }
 
     /// Takes note of bytes that have come in, and tells of the streams of heads among them: why the
@@ -62,11 +43,7 @@ impl Budget {
         mut head: impl FnMut(u32),
     ) -> Result<(), (usize, Reason)> {
         let mut bytes = received;
-        let secs = now_ns.saturating_sub(self.refilled_ns) / 1_000_000_000;
-        if secs > 0 {
-            self.refilled_ns += secs * 1_000_000_000;
-            self.earn(secs.saturating_mul(FRAMES_PER_SEC));
-        }
+        self.allowance.passed(now_ns);
         // Where the frame begins that is being looked at, or the bytes if it began before them.
         let mut good = 0;
         loop {
@@ -86,30 +63,20 @@ impl Budget {
             };
             self.faults.frame(&frame).map_err(|reason| (good, reason))?;
             self.in_block = matches!(frame.kind, HEADERS | CONTINUATION);
-            match frame.kind {
-                DATA if frame.length > 0 => self.earn(FRAMES_PER_CONTENT),
-                HEADERS => {
-                    head(frame.stream);
-                    self.earn(FRAMES_PER_REQUEST);
-                }
-                // `h2` counts them.
-                CONTINUATION => {}
-                _ => match self.left.checked_sub(1) {
-                    Some(left) => self.left = left,
-                    None => return Err((good, Reason::ENHANCE_YOUR_CALM)),
-                },
+            if !self.allowance.take(&frame) {
+                return Err((good, Reason::ENHANCE_YOUR_CALM));
+            }
+            if frame.kind == HEADERS {
+                head(frame.stream);
             }
         }
-    }
-
-    fn earn(&mut self, frames: u64) {
-        self.left = self.left.saturating_add(frames).min(FRAMES_MAX);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::h2::FRAMES_MAX;
 
     const SECOND: u64 = 1_000_000_000;
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -119,7 +86,7 @@ mod tests {
     fn begun() -> Budget {
         let mut budget = Budget::new(0);
         assert_eq!(budget.received(PREFACE, 0, |_| {}), Ok(()));
-        budget.left = FRAMES_MAX;
+        budget.allowance = Allowance::new(0);
         budget
     }
 

@@ -7,10 +7,10 @@
 use h2::Reason;
 
 use super::blocks::Blocks;
-use super::frames::{
+use super::streams::{ClientStreams, Headers};
+use crate::message::h2::frames::{
     CONTINUATION, DATA, Frame, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
 };
-use super::streams::{ClientStreams, Headers};
 
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;

@@ -4,7 +4,6 @@ mod blocks;
 mod budget;
 mod connection;
 mod faults;
-mod frames;
 mod metered;
 mod refusals;
 mod request;

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use h2::Reason;
 
-use super::frames::{Frame, Frames, GOAWAY, HEAD_BYTES, HEADERS, RST_STREAM};
 use crate::limit::Offence;
+use crate::message::h2::frames::{Frame, Frames, GOAWAY, HEAD_BYTES, HEADERS, RST_STREAM};
 
 /// Streams remembered that have come in and were neither handed over nor ended yet: as many as there
 /// are heads in the most bytes that come at once, 128 KiB of a receive and a record that had begun. `h2`

@@ -12,10 +12,10 @@ use h2::client::{Builder, Connection, SendRequest};
 use h2::{Ping, PingPong};
 
 use super::link::Link;
+use super::metered::Metered;
 use crate::config::{Bounds, Multiplexing};
 use crate::net::{self, PollIo};
 use crate::upstream::UpstreamError;
-use crate::upstream::channel::Channel;
 use crate::upstream::fleet::Roster;
 use crate::upstream::server::Server;
 
@@ -27,7 +27,7 @@ const RESET_STREAMS_MAX: usize = 128;
 /// What the last frames of a connection that nobody wants any more may take.
 const LINGER: Duration = Duration::from_secs(5);
 
-type H2 = Connection<PollIo<Channel>, Bytes>;
+type H2 = Connection<PollIo<Metered>, Bytes>;
 
 /// Opens a connection, tells who waits for it, and drives it to its end. `link` is let go as soon as
 /// it is open: the connection lasts as long as anybody else has it.
@@ -78,7 +78,7 @@ async fn open(
         .max_header_list_size(u32::try_from(bounds.head_bytes).unwrap_or(u32::MAX))
         .max_send_buffer_size(bounds.buffer_bytes)
         .max_concurrent_reset_streams(RESET_STREAMS_MAX);
-    let opened = builder.handshake(PollIo::new(channel)).await;
+    let opened = builder.handshake(PollIo::new(Metered::new(channel))).await;
     let (requests, mut connection) = opened.map_err(|error| broken(&error))?;
     let mut pings = connection.ping_pong();
     if let Some(pings) = &mut pings {

@@ -9,6 +9,7 @@ mod connect;
 mod head;
 mod link;
 mod links;
+mod metered;
 mod stream;
 
 pub(super) use connect::connect;

@@ -2,6 +2,7 @@
 
 const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
 const RST_STREAM: u8 = 3;
 pub(super) const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
@@ -136,10 +137,14 @@ pub(super) fn table() -> Vec<Row> {
         row("an endless head", &[frame(HEADERS, 0, 1, b"\x88"), many(frame(CONTINUATION, 0, 1, b""))], &[502]),
         row("a large head", &[frame(HEADERS, 0, 1, b"\x88"), frame(CONTINUATION, 0, 1, &line("a", &"b".repeat(100))[..].repeat(150)).repeat(5), frame(CONTINUATION, END_HEADERS, 1, b"")], &[502]),
         row("a bomb", &[head(&[b"\x88\x40\x01a\x7f\x81\x1e", &[b'b'; 4000][..], &[0xbe; 10_000]].concat())], &[502]),
-        // Nobody waits longer for a server that talks of something else.
-        row("a flood of PING", &[many(frame(PING, 0, 0, b"12345678"))], &[502, 504]),
-        row("a flood of SETTINGS", &[many(frame(SETTINGS, 0, 0, &[]))], &[502, 504]),
+        // Nobody waits for a server that talks of something else.
+        row("a flood of PING", &[many(frame(PING, 0, 0, b"12345678"))], &[502]),
+        row("a flood of SETTINGS", &[many(frame(SETTINGS, 0, 0, &[]))], &[502]),
+        row("a flood of windows", &[many(window(0, 1))], &[502]),
+        row("a flood of priorities", &[many(frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 16]))], &[502]),
+        row("a flood of unknown frames", &[many(frame(0x42, 0, 1, b"??"))], &[502]),
         row("a flood of empty content", &[begun(), many(content(0, ""))], &[0]),
+        row("a flood of resets behind the answer", &[answer(), many(reset(0))], &[200]),
         row("a flood of interim answers", &[head(b"\x08\x03103").repeat(1000)], &[502]),
         // §8.
         row("no status", &[head(&line("a", "b"))], &[502]),

@@ -1,23 +1,32 @@
 //! The heads of frames in a stream of bytes that comes in any pieces (RFC 9113 §4.1).
 
 /// The head of a frame.
-pub(super) const HEAD_BYTES: usize = 9;
+pub const HEAD_BYTES: usize = 9;
 /// How much of a payload is kept where that is asked for.
 const KEPT_BYTES: usize = 40;
 
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const PRIORITY: u8 = 2;
-pub(super) const RST_STREAM: u8 = 3;
-pub(super) const SETTINGS: u8 = 4;
-pub(super) const PING: u8 = 6;
-pub(super) const GOAWAY: u8 = 7;
-pub(super) const WINDOW_UPDATE: u8 = 8;
-pub(super) const CONTINUATION: u8 = 9;
+/// Content.
+pub const DATA: u8 = 0;
+/// A field block.
+pub const HEADERS: u8 = 1;
+/// A word on order.
+pub const PRIORITY: u8 = 2;
+/// The end of a stream.
+pub const RST_STREAM: u8 = 3;
+/// What its sender wishes.
+pub const SETTINGS: u8 = 4;
+/// A question whether anybody is there.
+pub const PING: u8 = 6;
+/// The end of a connection.
+pub const GOAWAY: u8 = 7;
+/// Room for content.
+pub const WINDOW_UPDATE: u8 = 8;
+/// More of a field block.
+pub const CONTINUATION: u8 = 9;
 
 /// Finds one frame after the other.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub struct Frames {
     /// Bytes still to come that are passed over.
     skip: usize,
     kept: [u8; HEAD_BYTES + KEPT_BYTES],
@@ -26,19 +35,22 @@ pub(super) struct Frames {
 
 /// What is known of a frame when it is found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Frame<'a> {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
+pub struct Frame<'a> {
+    /// One of the constants, or unknown.
+    pub kind: u8,
+    /// What they mean depends on the kind.
+    pub flags: u8,
+    /// 0 is the connection.
+    pub stream: u32,
     /// Bytes of the whole payload.
-    pub(super) length: usize,
+    pub length: usize,
     /// How those of RST_STREAM, SETTINGS and GOAWAY begin.
-    pub(super) payload: &'a [u8],
+    pub payload: &'a [u8],
 }
 
 impl Frames {
     /// Before the first frame there are so many bytes of something else.
-    pub(super) fn after(skip: usize) -> Frames {
+    pub fn after(skip: usize) -> Frames {
         Frames {
             skip,
             kept: [0; HEAD_BYTES + KEPT_BYTES],
@@ -47,13 +59,13 @@ impl Frames {
     }
 
     /// Bytes still to come that belong to no other frame.
-    pub(super) fn skips(&self) -> usize {
+    pub fn skips(&self) -> usize {
         self.skip
     }
 
     /// Takes what is there of the payload of the frame that was found last, but for its beginning where
     /// that is kept.
-    pub(super) fn payload<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
+    pub fn payload<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
         let (payload, rest) = bytes.split_at(self.skip.min(bytes.len()));
         self.skip -= payload.len();
         *bytes = rest;
@@ -61,7 +73,7 @@ impl Frames {
     }
 
     /// Takes bytes up to the end of the next head, or all of them.
-    pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
         let passed = self.skip.min(bytes.len());
         self.skip -= passed;
         *bytes = &bytes[passed..];
