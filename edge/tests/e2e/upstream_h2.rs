@@ -83,6 +83,7 @@ fn every_front_speaks_with_a_server_that_knows_nothing_else() {
             (":path", "/hello?a=b"),
             (":authority", "localhost"),
             (":scheme", "http"),
+            ("te", "trailers"),
             ("x-forwarded-for", "127.0.0.1"),
         ] {
             assert_eq!(fields[name], value, "{name} in {fields}");

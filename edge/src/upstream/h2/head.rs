@@ -1,7 +1,7 @@
 //! Heads between the proxy and the `h2` crate (RFC 9113 §8.3).
 
 use h2::ext::Protocol;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TE};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{Method, Request, StatusCode, Uri};
 
@@ -28,6 +28,8 @@ pub(super) fn request(head: &RequestHead, host: &str, secure: bool) -> Option<Re
     *request.uri_mut() = Uri::from_parts(parts).ok()?;
     *request.method_mut() = head.method.clone();
     let mut headers = header_map(&head.fields);
+    // RFC 9110 §10.1.4: what trails an answer is passed on. Servers of gRPC insist on it.
+    headers.insert(TE, HeaderValue::from_static("trailers"));
     if head.upgrade == Some(Upgrade::WebSocket) {
         // RFC 8441 §4, §5: no key, for the stream belongs to nobody else.
         *request.method_mut() = Method::CONNECT;
