@@ -166,7 +166,7 @@ impl Proxy {
                     request_id,
                     when: Some(&route.when),
                 };
-                Reply::new(action.status).with("location", &facts.url(&action.to))
+                Reply::new(action.status).with("location", &facts.location(&action.to))
             }
             Action::Files(action) => {
                 let sending = self.files(action, &route.when.path, head, client, record);

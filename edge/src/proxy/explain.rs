@@ -216,7 +216,7 @@ fn outcome(config: &Config, head: &RequestHead, found: Match<'_>, secure: bool) 
             }
         },
         Action::Redirect(redirect) => {
-            let _ = write!(text, " to {}", facts.url(&redirect.to));
+            let _ = write!(text, " to {}", facts.location(&redirect.to));
         }
         Action::Files(_) | Action::Respond(_) => {}
     }

@@ -49,6 +49,16 @@ impl Facts<'_> {
         }
     }
 
+    /// Where a client is sent: without the `?` of a `?{query}` that there is not, and with no backslash
+    /// of a query, which browsers take for a slash.
+    pub(super) fn location(&self, template: &Template) -> String {
+        let mut url = self.url(template).replace('\\', "%5C");
+        if url.ends_with('?') {
+            url.pop();
+        }
+        url
+    }
+
     fn render(&self, template: &Template, into: Into) -> String {
         let mut out = String::new();
         for piece in &template.pieces {
@@ -195,7 +205,7 @@ mod tests {
         let cut = |text: String| text.strip_prefix("https://h/").map(str::to_owned).unwrap();
         (
             cut(facts.field_value(&redirect.to)),
-            cut(facts.url(&redirect.to)),
+            cut(facts.location(&redirect.to)),
         )
     }
 
@@ -219,6 +229,12 @@ mod tests {
         assert_eq!(both("{request_id}").0.len(), 36);
         let groups = rendered("regex = '^/a/(.).(..)'", request, "{2}{1}{rest}");
         assert_eq!(groups.0, "20b".to_owned() + "c");
+        let asked = |query: &str| {
+            let request = format!("GET /a/b{query} HTTP/1.1\r\nHost: h\r\n\r\n");
+            rendered("regex = '^/a/(.*)$'", &request, "{1}?{query}").1
+        };
+        assert_eq!(asked("?x=1"), "b?x=1");
+        assert_eq!((asked(""), asked("?")), ("b".to_owned(), "b".to_owned()));
     }
 
     #[test]
@@ -248,10 +264,12 @@ mod tests {
 
     #[test]
     fn a_path_never_becomes_a_host() {
-        let rest = |path: &str| {
-            let text = "[[host]]\nnames = [\"*\"]\n[[host.route]]\npath = \"/go\"\nredirect = \"{rest}\"\n";
+        let sent = |path: &str, template: &str| {
+            let text = format!(
+                "[[host]]\nnames = [\"*\"]\n[[host.route]]\npath = \"/go\"\nredirect = \"{template}\"\n"
+            );
             let config =
-                Config::parse(text, "edge.toml".as_ref()).unwrap_or_else(|e| panic!("{e}"));
+                Config::parse(&text, "edge.toml".as_ref()).unwrap_or_else(|e| panic!("{e}"));
             let route = &config.hosts[0].routes[0];
             let Action::Redirect(redirect) = &route.action else {
                 panic!("it redirects")
@@ -264,8 +282,11 @@ mod tests {
                 request_id: &RequestId::new(),
                 when: Some(&route.when),
             };
-            facts.url(&redirect.to)
+            facts.location(&redirect.to)
         };
+        let rest = |path| sent(path, "{rest}");
+        assert_eq!(sent("/go?\\evil.example", "/{query}"), "/%5Cevil.example");
+        assert_eq!(sent("/go?//evil.example", "/{query}"), "/evil.example");
         assert_eq!(rest("/go//evil.example"), "/evil.example");
         assert_eq!(rest("/go///evil.example"), "/evil.example");
         assert_eq!(rest("//go/x"), "/x");
