@@ -48,7 +48,7 @@ impl Rules {
                     rules.push(format!("{plus}{name}: {value}"));
                 }
                 Err(variable) => {
-                    let reason = format!("{variable} has no counterpart");
+                    let reason = missing(&variable);
                     notes.leave(section, directive, &reason);
                     // What the server believes to be from here must not be from the client.
                     if directive.name == "proxy_set_header" && !name.eq_ignore_ascii_case("host") {
@@ -71,6 +71,17 @@ impl Rules {
                 section.list(key, rules);
             }
         }
+    }
+}
+
+/// Why a variable is not carried over.
+fn missing(variable: &str) -> String {
+    match variable {
+        "$upstream_cache_status" => "answers of the store say so in X-Cache".to_owned(),
+        client if client.starts_with("$ssl_client_") => {
+            "servers get Client-Cert, X-Client-Cert-Subject and X-Client-Cert-San".to_owned()
+        }
+        other => format!("{other} has no counterpart"),
     }
 }
 
@@ -104,6 +115,7 @@ fn is_default_answer(name: &str, value: &str) -> bool {
     };
     name.eq_ignore_ascii_case("Alt-Svc")
         || name.eq_ignore_ascii_case("X-Accel-Buffering")
+        || is("X-Cache", "$upstream_cache_status")
         || is("X-Content-Type-Options", "nosniff")
         || is("X-Frame-Options", "DENY")
 }

@@ -52,7 +52,10 @@ pub(super) fn lost<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
             }
         }
     }
-    lost.extend(ifs(scope).filter(|found| method_rule(found).is_none() && refuses(found, scope)));
+    let is_told = |found: &Directive| {
+        method_rule(found).is_some() || wants_certificate(found) && asks_for_certificates(scope)
+    };
+    lost.extend(ifs(scope).filter(|found| !is_told(found) && refuses(found, scope)));
     lost
 }
 
@@ -123,6 +126,24 @@ fn ifs<'a>(scope: &Scope<'a>) -> impl Iterator<Item = &'a Directive> {
     let blocks: Vec<&'a [Directive]> = scope.blocks().iter().skip(1).copied().collect();
     let all = blocks.into_iter().flatten();
     all.filter(|directive| directive.name == "if")
+}
+
+/// Whether the whole of a server is for clients that have shown a certificate which it believes.
+pub(super) fn asks_for_certificates(scope: &Scope<'_>) -> bool {
+    let server = scope.blocks().get(1).copied().unwrap_or_default();
+    let verify = scope.find("ssl_verify_client").map(Directive::arg);
+    let names = ["ssl_client_certificate", "ssl_trusted_certificate"];
+    let is_asked = verify == Some("on") || server.iter().any(wants_certificate);
+    let is_judged = names.iter().any(|name| scope.find(name).is_some());
+    matches!(verify, Some("on" | "optional")) && is_asked && is_judged
+}
+
+/// `if ($ssl_client_verify != SUCCESS) { return 403; }`
+pub(super) fn wants_certificate(directive: &Directive) -> bool {
+    let block = directive.block.as_deref().unwrap_or_default();
+    directive.name == "if"
+        && matches!(block, [only] if only.name == "return" && is_refusal(only))
+        && condition(directive) == "$ssl_client_verify != SUCCESS"
 }
 
 /// What stands between the brackets of a condition.
@@ -221,6 +242,26 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("our own");
         read(Path::new(file.path())).expect("nginx reads it").0
+    }
+
+    #[test]
+    fn a_condition_on_certificates_is_told_where_it_is_the_servers() {
+        let rule = "if ($ssl_client_verify != \"SUCCESS\") { return 403; }";
+        let asked = |text: &str, inner: &str| {
+            let (block, inner) = (server(text), server(inner));
+            let scope = Scope::new(&[]).inner(&block).inner(&inner);
+            (asks_for_certificates(&scope), lost(&scope).is_empty())
+        };
+        let optional = "ssl_verify_client optional; ssl_client_certificate ca.pem;";
+        assert_eq!(asked(&format!("{optional} {rule}"), ""), (true, true));
+        assert_eq!(
+            asked(&optional.replace("optional", "on"), rule),
+            (true, true)
+        );
+        // Of a location only, or of certificates that nobody judges.
+        assert_eq!(asked(optional, rule), (false, false));
+        let unjudged = format!("ssl_verify_client optional_no_ca; {rule}");
+        assert_eq!(asked(&unjudged, ""), (false, false));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(super) fn fate(name: &str) -> Option<Fate> {
     if is_foreign && !is_pass(name) {
         return Some(Fate::Needless);
     }
+    if name.contains("_by_lua") || name.starts_with("lua_") {
+        return Some(Fate::Missing("programs are not run here"));
+    }
     if named(NEEDLESS) {
         return Some(Fate::Needless);
     }
@@ -30,7 +33,7 @@ pub(super) fn is_pass(name: &str) -> bool {
     matches!(
         name,
         "proxy_pass" | "fastcgi_pass" | "uwsgi_pass" | "scgi_pass" | "grpc_pass" | "memcached_pass"
-    )
+    ) || name.starts_with("content_by_lua")
 }
 
 const NEEDLESS: &[&str] = &[
@@ -138,6 +141,8 @@ const NEEDLESS: &[&str] = &[
     "ssl_verify_depth",
     "ssl_buffer_size",
     "ssl_early_data",
+    "limit_req_dry_run",
+    "limit_conn_dry_run",
     "limit_req_status",
     "limit_req_log_level",
     "limit_conn_status",
@@ -226,6 +231,10 @@ const MISSING: &[(&[&str], &str)] = &[
         &["satisfy"],
         "whoever asks must satisfy all that the route asks for",
     ),
+    (
+        &["limit_rate", "limit_rate_after"],
+        "answers go as fast as clients take them",
+    ),
     (&["limit_except"], "write a route with `methods`"),
     (
         &["proxy_ignore_headers"],
@@ -248,13 +257,7 @@ const MISSING: &[(&[&str], &str)] = &[
         "counters are on the metrics page, see [metrics]",
     ),
     (
-        &[
-            "mirror",
-            "sub_filter",
-            "js_import",
-            "perl",
-            "lua_package_path",
-        ],
+        &["mirror", "sub_filter", "js_import", "perl"],
         "not done here",
     ),
 ];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::Section;
 use super::notes::Notes;
+use super::scope::Scope;
 use super::tree::Directive;
 use super::values::rate;
 
@@ -63,13 +64,14 @@ impl Limits {
     pub(super) fn take(
         &mut self,
         directive: &Directive,
+        scope: &Scope<'_>,
         section: &mut Section,
         notes: &mut Notes,
     ) -> bool {
         if !matches!(&*directive.name, "limit_req" | "limit_conn") {
             return false;
         }
-        match self.limit(directive) {
+        match self.limit(directive, scope) {
             Some((name, limit)) => {
                 self.named.insert(name, limit);
             }
@@ -78,20 +80,23 @@ impl Limits {
         true
     }
 
-    /// Writes which limits hold in a block.
-    pub(super) fn name(&self, block: &[Directive], section: &mut Section) {
-        let uses = block
-            .iter()
-            .filter(|d| matches!(&*d.name, "limit_req" | "limit_conn"));
+    /// Writes which limits hold where these directives do.
+    pub(super) fn name<'d>(
+        &self,
+        directives: impl Iterator<Item = &'d Directive>,
+        scope: &Scope<'_>,
+        section: &mut Section,
+    ) {
+        let uses = directives.filter(|d| matches!(&*d.name, "limit_req" | "limit_conn"));
         let names: Vec<String> = uses
-            .filter_map(|directive| Some(self.limit(directive)?.0))
+            .filter_map(|directive| Some(self.limit(directive, scope)?.0))
             .collect();
         if !names.is_empty() {
             section.list("limits", &names);
         }
     }
 
-    fn limit(&self, directive: &Directive) -> Option<(String, Section)> {
+    fn limit(&self, directive: &Directive, scope: &Scope<'_>) -> Option<(String, Section)> {
         let value = |key: &str| directive.args.iter().find_map(|arg| arg.strip_prefix(key));
         let is_req = directive.name == "limit_req";
         let zone = match is_req {
@@ -105,7 +110,9 @@ impl Limits {
             true => value("burst=").map_or(Some(0), |burst| burst.parse().ok())?,
             false => directive.args.get(1)?.parse().ok()?,
         };
-        let name = format!("{zone}-{number}");
+        let only_tries = scope.is_on(&format!("{}_dry_run", directive.name));
+        let dry = if only_tries { "-dry" } else { "" };
+        let name = format!("{zone}-{number}{dry}");
         let mut section = Section::new(format!("[limits.{name}]"));
         section.text("key", key);
         if is_req {
@@ -120,6 +127,9 @@ impl Limits {
             section.raw("concurrent", number.to_string());
         }
         section.raw("shared", "true");
+        if only_tries {
+            section.raw("dry_run", "true");
+        }
         if !exempt.is_empty() {
             section.list("exempt", exempt);
         }

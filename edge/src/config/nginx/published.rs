@@ -140,6 +140,85 @@ fn networks_that_a_zone_does_not_count() {
 }
 
 #[test]
+fn names_that_only_lead_elsewhere() {
+    let (text, _, config) = converted("published/certbot.conf");
+    let names: Vec<Vec<String>> = config
+        .hosts
+        .iter()
+        .map(|host| host.names.iter().map(ToString::to_string).collect())
+        .collect();
+    assert_eq!(
+        names,
+        [["app.example.com"], ["www.app.example.com"]],
+        "{text}"
+    );
+    assert!(
+        text.contains("redirect = \"https://app.example.com{uri}\""),
+        "{text}"
+    );
+    assert!(text.contains("no server with a certificate answers to old.example.com"));
+}
+
+#[test]
+fn what_a_location_says_holds_in_those_inside() {
+    let (text, _, config) = converted("published/nested.conf");
+    let limits = |path: &str| -> Vec<&str> {
+        let limits = route(&config, path).limits.iter();
+        limits.map(|limit| limit.name.as_str()).collect()
+    };
+    for path in ["/api", "/api/v2", "/api/upload", "^/api/v1/"] {
+        assert_eq!(limits(path), ["api-20", "conns-10"], "{path} in {text}");
+    }
+    assert_eq!(limits("/api/new"), ["keys-5-dry", "conns-10"]);
+    assert!(route(&config, "/api/new").limits[0].dry_run);
+    let body = |path: &str| route(&config, path).body_bytes_max;
+    assert_eq!(
+        (body("/api/v2"), body("/api/upload")),
+        (Some(4 << 20), Some(100 << 20))
+    );
+    assert_eq!(text.matches("default-src 'self'").count(), 5, "{text}");
+    assert_eq!(text.matches("X-Tier: public").count(), 3, "{text}");
+    assert!(text.contains("(expressions are no names"), "{text}");
+}
+
+#[test]
+fn pages_that_have_moved() {
+    let (text, _, config) = converted("published/shop.conf");
+    assert!(text.contains("redirect = \"/p/{1}?{query}\""), "{text}");
+    assert!(
+        text.contains("redirect = \"https://blog.example.com/{1}\""),
+        "{text}"
+    );
+    let moved = r"^/products/(\d+)/[^/]*$";
+    assert!(matches!(
+        &route(&config, moved).action,
+        Action::Redirect(redirect) if redirect.status == 301
+    ));
+    // An exact path comes first here, where nginx would have sent its clients away.
+    assert!(
+        text.contains("not carried over: shop.conf:13: rewrite ^/legacy/(.*)$"),
+        "{text}"
+    );
+    let user = route(&config, r"^/users/(?<uid>\d+)/(.*)$");
+    assert!(matches!(rewrite(user), Rewrite::To(_)), "{text}");
+}
+
+#[test]
+fn certificates_that_a_server_asks_of_everybody() {
+    let (text, _, config) = converted("published/mtls.conf");
+    assert!(text.contains("client_certificate = \"required\""), "{text}");
+    assert_eq!(answer(route(&config, "/")), None, "{text}");
+    assert!(text.contains("(servers get Client-Cert"), "{text}");
+}
+
+#[test]
+fn programs_are_not_answered_by_something_else() {
+    let (text, _, config) = converted("published/openresty.conf");
+    let answers = ["/hello", "/guarded", "/"].map(|path| answer(route(&config, path)));
+    assert_eq!(answers, [Some(502), Some(503), None], "{text}");
+}
+
+#[test]
 fn pages_for_errors_are_those_that_are_there() {
     let dir = tempfile::tempdir().expect("a directory");
     let errors = dir.path().join("errors");

@@ -2,6 +2,7 @@
 
 use regex::bytes::Regex;
 
+use super::expression::{Expression, expression};
 use super::tree::Directive;
 use super::variables::template;
 
@@ -47,6 +48,47 @@ pub(super) fn as_return(directive: &Directive) -> Option<Directive> {
         args: vec![code.to_owned(), to],
         ..directive.clone()
     })
+}
+
+/// A `rewrite` that sends some clients elsewhere: whom, with which status and where.
+pub(super) fn moved(
+    directive: &Directive,
+    server_name: &str,
+) -> Option<(Regex, &'static str, String)> {
+    let [regex, to, flags @ ..] = &directive.args[..] else {
+        return None;
+    };
+    let code = match flags.first().map(String::as_str) {
+        Some("permanent") => "301",
+        Some("redirect") => "302",
+        None if to.starts_with("http://") || to.starts_with("https://") => "302",
+        _ => return None,
+    };
+    let Expression::Same(regex) = expression(regex) else {
+        return None;
+    };
+    let regex = Regex::new(&regex).ok()?;
+    let (text, adds_query) = match to.strip_suffix('?') {
+        Some(to) => (to, false),
+        None => (
+            to.as_str(),
+            !to.contains('?') && !to.contains("$request_uri"),
+        ),
+    };
+    let mut to = template(text, server_name).ok()?;
+    let is_place = to.starts_with('/') && !to.starts_with("//")
+        || ["http://", "https://"].iter().any(|scheme| {
+            // No variable in the name of the host, by which a client could choose it.
+            let rest = to.strip_prefix(scheme).unwrap_or_default();
+            rest.split_once('/')
+                .is_some_and(|(host, _)| !host.contains('{'))
+        });
+    if adds_query {
+        to.push_str("?{query}");
+    }
+    let mut beyond = (regex.captures_len()..=9).map(|group| format!("{{{group}}}"));
+    let has_groups = !beyond.any(|group| to.contains(&group));
+    (is_place && has_groups).then_some((regex, code, to))
 }
 
 /// Every directive, with such a `rewrite` as what it is.
@@ -213,6 +255,34 @@ mod tests {
             let answer = as_return(&directive("rewrite", args));
             let answer = answer.map(|answer| answer.args.join(" "));
             assert_eq!(answer.as_deref(), expected, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn rewrites_that_send_some_elsewhere() {
+        for (args, expected) in [
+            (
+                &["^/old/(.*)$", "/new/$1", "permanent"][..],
+                Some("^/old/(.*)$ 301 /new/{1}?{query}"),
+            ),
+            (
+                &["^/a/(b)?c", "https://b.example/$1?", "redirect"],
+                Some("^/a/(b)?c 302 https://b.example/{1}"),
+            ),
+            (
+                &["\\.php$", "http://b.example/x?from=php"],
+                Some("\\.php$ 302 http://b.example/x?from=php"),
+            ),
+            (&["^/a$", "https://$http_x/", "redirect"], None),
+            (&["^/a(.*)$", "https://b.example$1", "redirect"], None),
+            (&["^/a/(.*)$", "//$1", "redirect"], None),
+            (&["^/a/(.*)$", "/b/$2", "redirect"], None),
+            (&["^/a/(?!b)(.*)$", "/b/$arg_x", "redirect"], None),
+            (&["^/a/(.*)$", "/b/$1", "last"], None),
+        ] {
+            let found = moved(&directive("rewrite", args), "a.example");
+            let found = found.map(|(regex, code, to)| format!("{regex} {code} {to}"));
+            assert_eq!(found.as_deref(), expected, "{args:?}");
         }
     }
 

@@ -57,6 +57,13 @@ impl<'a> Scope<'a> {
         found.find(|found| !found.is_empty()).unwrap_or_default()
     }
 
+    /// Of the blocks in `http` and `server`, only the locations.
+    pub(super) fn locations(&self) -> Scope<'a> {
+        Scope {
+            blocks: self.blocks.iter().skip(2).copied().collect(),
+        }
+    }
+
     /// The location for exactly this URI, in the blocks around.
     pub(super) fn location(&self, uri: &str) -> Option<&'a Directive> {
         let is_it = |directive: &&'a Directive| {

@@ -7,6 +7,7 @@ use super::auth;
 use super::content;
 use super::document::Section;
 use super::fields::Rules;
+use super::guards;
 use super::limits::Limits;
 use super::listen::{Listen, reach};
 use super::location::Routes;
@@ -21,6 +22,7 @@ use super::upstream::Upstreams;
 const BODY_MAX_DEFAULT: &str = "1MiB";
 
 /// A server and what decides whether it becomes a host.
+#[derive(Clone)]
 pub(super) struct Server<'a> {
     pub(super) directive: &'a Directive,
     pub(super) scope: Scope<'a>,
@@ -75,6 +77,24 @@ impl<'a> Server<'a> {
             to_https(d) || (matches!(&*d.name, "if" | "location") && inner.iter().any(to_https))
         };
         self.scope.own().iter().any(redirects) && !self.passes()
+    }
+
+    /// Whether it sends all clients to one host, whichever they asked for.
+    pub(super) fn redirects_to_one_host(&self) -> bool {
+        let own = self.scope.own().iter();
+        let mut targets = own.filter(|d| d.name == "return").flat_map(|d| &d.args);
+        targets.any(|arg| arg.starts_with("https://") && !arg.starts_with("https://$"))
+    }
+
+    /// Its names that none of these is and none with a star covers.
+    pub(super) fn names_beyond(&self, names: &BTreeSet<&String>) -> Vec<String> {
+        let covers = |known: &str, name: &str| match known.strip_prefix('*') {
+            Some(below) => name.ends_with(below),
+            None => name == known,
+        };
+        let is_beyond =
+            |name: &&String| *name != "*" && !names.iter().any(|known| covers(known, name));
+        self.names.iter().filter(is_beyond).cloned().collect()
     }
 
     /// Whether all it does is to close connections of those who ask for no host that there is.
@@ -147,6 +167,15 @@ impl<'a> Server<'a> {
             return;
         };
         section.list("names", &names);
+        if names.contains(&"*") {
+            for name in self.scope.own().iter().filter(|d| d.name == "server_name") {
+                if name.args.iter().any(|arg| is_expression(arg)) {
+                    let reason =
+                        "expressions are no names; the host answers to all that no other has";
+                    notes.leave(&mut section, name, reason);
+                }
+            }
+        }
         self.certificate(&mut section, notes);
         let mut rules = Rules::default();
         for name in ["proxy_set_header", "add_header", "proxy_hide_header"] {
@@ -157,7 +186,7 @@ impl<'a> Server<'a> {
         rules.write(&mut section);
         for name in ["limit_req", "limit_conn", "client_max_body_size"] {
             for directive in self.scope.all(name) {
-                let _ = limits.take(directive, &mut section, notes)
+                let _ = limits.take(directive, &self.scope, &mut section, notes)
                     || access(directive, &mut section, notes);
             }
         }
@@ -166,8 +195,7 @@ impl<'a> Server<'a> {
             section.text("max_body", BODY_MAX_DEFAULT);
         }
         let limiting = ["limit_req", "limit_conn"].map(|name| self.scope.all(name));
-        let limiting: Vec<Directive> = limiting.into_iter().flatten().cloned().collect();
-        limits.name(&limiting, &mut section);
+        limits.name(limiting.into_iter().flatten(), &self.scope, &mut section);
         let reach = self.reach.as_deref().filter(|_| narrow);
         if reach.is_some() {
             section.comment(
@@ -188,6 +216,9 @@ impl<'a> Server<'a> {
             match &*directive.name {
                 "location" if falls_to.is_none() => routes.add(directive, &self.scope),
                 "location" | "return" => {}
+                "if" if guards::wants_certificate(directive)
+                    && guards::asks_for_certificates(&self.scope) => {}
+                "rewrite" if falls_to.is_none() && routes.moved(directive, &self.scope) => {}
                 name if HANDLED.contains(&name)
                     || auth::NAMES.contains(&name)
                     || content::NAMES.contains(&name)
@@ -234,7 +265,7 @@ impl<'a> Server<'a> {
         }
         let verify = self.scope.find("ssl_verify_client").map(Directive::arg);
         let wanted = match verify {
-            Some("on") => Some("required"),
+            Some(_) if guards::asks_for_certificates(&self.scope) => Some("required"),
             Some("optional") => Some("optional"),
             _ => None,
         };
@@ -301,12 +332,16 @@ fn locations_name_networks(block: &[Directive]) -> bool {
     })
 }
 
+fn is_expression(name: &str) -> bool {
+    name.starts_with('~') || name.ends_with(".*")
+}
+
 /// A server name as ours are; an expression has no counterpart and is no name.
 fn host_names(name: &str) -> Vec<String> {
     let lower = name.to_ascii_lowercase();
     match lower.as_str() {
         "_" | "" => vec!["*".to_owned()],
-        expression if expression.starts_with('~') || expression.ends_with(".*") => Vec::new(),
+        expression if is_expression(expression) => Vec::new(),
         below if below.starts_with('.') => vec![below[1..].to_owned(), format!("*{below}")],
         _ => vec![lower],
     }

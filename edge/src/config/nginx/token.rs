@@ -78,6 +78,55 @@ impl<'a> Tokens<'a> {
         Ok(Some((Token::Word(word), line)))
     }
 
+    /// Passes over a program in Lua, up to the brace that ends it: strings and comments in it may
+    /// hold others.
+    pub(super) fn skip_lua(&mut self) -> Result<(), Error> {
+        let line = self.line;
+        let mut depth = 1;
+        while let Some(c) = self.bump() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                '"' | '\'' => self.skip_lua_string(c),
+                '[' if self.rest.peek() == Some(&'[') => self.skip_lua_text(),
+                '-' if self.rest.peek() == Some(&'-') => self.skip_lua_comment(),
+                _ => {}
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+        Err(Error::at(line, "a program in Lua is not closed"))
+    }
+
+    fn skip_lua_string(&mut self, quote: char) {
+        while let Some(c) = self.bump().filter(|c| *c != quote) {
+            if c == '\\' {
+                self.bump();
+            }
+        }
+    }
+
+    /// What follows `[`, up to `]]`.
+    fn skip_lua_text(&mut self) {
+        let mut before = None;
+        while let Some(c) = self.bump() {
+            if (before, c) == (Some(']'), ']') {
+                return;
+            }
+            before = Some(c);
+        }
+    }
+
+    /// What follows `-`, up to the end of the line or of the text.
+    fn skip_lua_comment(&mut self) {
+        self.bump();
+        if self.rest.next_if_eq(&'[').is_some() && self.rest.peek() == Some(&'[') {
+            return self.skip_lua_text();
+        }
+        while self.bump().is_some_and(|c| c != '\n') {}
+    }
+
     fn quoted(&mut self, quote: char, line: u32) -> Result<String, Error> {
         let mut word = String::new();
         loop {

@@ -127,6 +127,15 @@ impl Reader {
                     if heads.len() == DEPTH_MAX {
                         return Err(Error::at(line, "too many blocks inside each other"));
                     }
+                    if directive.name.ends_with("_by_lua_block") {
+                        tokens.skip_lua()?;
+                        let block = open.last_mut().expect("the file's own is never closed");
+                        block.push(Directive {
+                            block: Some(Vec::new()),
+                            ..directive
+                        });
+                        continue;
+                    }
                     heads.push(directive);
                     open.push(Vec::new());
                 }
@@ -260,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn programs_in_lua_are_passed_over() {
+        let lua = "a;\nx_by_lua_block {\n if t[\"}\"] then -- it's }\n say('\\'}', [[ } ' ]]) end\n\
+                   --[[ }\n ]] local t = { a = {} }\n}\nb;\nset_by_lua_block $x { return 1 }\nc;";
+        let dir = dir(&[("nginx.conf", lua)]);
+        let (tree, _) = read(&dir.path().join("nginx.conf")).expect("valid");
+        assert_eq!(
+            outline(&tree),
+            "a;x_by_lua_block{}b;set_by_lua_block $x{}c;"
+        );
+        assert_eq!(tree[2].line, 8);
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, line, problem) in [
             ("a;\nb", 2, "`b` does not end with `;`"),
@@ -268,6 +290,7 @@ mod tests {
             ("}", 1, "`}` without `{`"),
             ("\n;", 2, "`;` without a directive"),
             ("{", 1, "`{` without a directive"),
+            ("a_by_lua_block { '}", 1, "a program in Lua is not closed"),
             (
                 "include nginx.conf;",
                 1,

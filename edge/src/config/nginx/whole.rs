@@ -118,7 +118,34 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
         let in_secure = server.names.iter().all(|name| secure_names.contains(name));
         let is_redirect = !server.is_secure() && server.only_redirects();
         if is_redirect && (in_secure || !secure_names.is_empty()) {
-            continue; // Hosts with a certificate redirect by themselves.
+            // Hosts with a certificate redirect by themselves.
+            let others = server.names_beyond(&secure_names);
+            if others.is_empty() {
+                continue;
+            }
+            if !server.redirects_to_one_host() {
+                let mut section = Section::default();
+                let reason = format!(
+                    "no server with a certificate answers to {}",
+                    others.join(", ")
+                );
+                notes.leave(&mut section, server.directive, &reason);
+                hosts.push(section);
+                continue;
+            }
+            let server = Server {
+                names: others,
+                ..server.clone()
+            };
+            server.write(
+                &mut taken,
+                &mut upstreams,
+                &mut limits,
+                &mut notes,
+                differ,
+                &mut hosts,
+            );
+            continue;
         }
         if server.only_closes() || server.only_refuses() {
             continue; // In [listen]; who asks for no host that there is gets no certificate either.
