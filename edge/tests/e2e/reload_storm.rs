@@ -1,4 +1,5 @@
-//! A hundred reloads under load: two hundred open event streams and a thousand requests a second.
+//! A hundred reloads under load: two hundred open event streams and a thousand requests a second, over
+//! HTTP/1.1, HTTP/2 and HTTP/3.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -8,14 +9,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use h2::client::SendRequest;
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
 
-use crate::support::{ALPN_H1, Demo, Setup, free_port, heavy, listen, tls_config};
+use crate::support::{
+    ALPN_H1, ALPN_H2, Demo, Process, Setup, events_of, free_port, h2_request, heavy, listen, peer,
+    tls_config,
+};
 
 const RELOADS: usize = 100;
-const STREAMS: usize = 200;
+/// Over HTTP/1.1, each on a connection of its own.
+const STREAMS: usize = 100;
+/// Over HTTP/2 and over HTTP/3: connections, and streams of each.
+const SHARED: usize = 5;
+const STREAMS_EACH: usize = 10;
 /// Events of each stream, one a second: longer than the reloads take.
 const EVENTS: u64 = 20;
 /// Clients that keep their connection, and as many that open one for every request.
@@ -30,6 +42,13 @@ fn a_hundred_reloads_lose_nothing() {
     let mut edge = Setup::new(demo.address).top("workers = 2").start();
     let address = edge.http;
     let config = tls_config(&edge.authority().roots(), ALPN_H1);
+    let config_h2 = tls_config(&edge.authority().roots(), ALPN_H2);
+    let ca = edge.file("ca.pem").display().to_string();
+    let counts = [SHARED as u64, STREAMS_EACH as u64, EVENTS].map(|count| count.to_string());
+    let [connections, each, events] = &counts;
+    let url = edge.url();
+    let arguments = [&url, &ca, connections, each, events].map(String::as_str);
+    let mut over_http3 = Process::start("h3_storm.py", peer("h3_storm.py", &arguments));
     let stop = Arc::new(AtomicBool::new(false));
     let answered = Arc::new(AtomicU64::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -45,6 +64,12 @@ fn a_hundred_reloads_lose_nothing() {
             tokio::spawn(async move { listen(config, https, EVENTS, &gate).await })
         };
         let streams: Vec<_> = (0..STREAMS).map(open).collect();
+        let shared: Vec<_> = (0..SHARED)
+            .map(|_| {
+                let (config, stop) = (Arc::clone(&config_h2), Arc::clone(&stop));
+                tokio::spawn(share(config, https, stop, Arc::clone(&answered)))
+            })
+            .collect();
         let clients: Vec<_> = (0..2 * CLIENTS)
             .map(|client| {
                 let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
@@ -69,12 +94,21 @@ fn a_hundred_reloads_lose_nothing() {
         for stream in streams {
             read.push(stream.await.expect("streams do not panic"));
         }
+        for connection in shared {
+            failures.extend(connection.await.expect("connections do not panic"));
+        }
         (read, failures, reload_times)
     });
+    let (code, stdout, stderr) = over_http3.finish(Duration::from_secs(60));
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let over_http3: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(over_http3["failures"], serde_json::json!([]));
+    let over_http3 = over_http3["answered"].as_u64().expect("a number");
     let worst = reload_times.iter().max().expect("there were reloads");
     let total: Duration = reload_times.iter().sum();
     println!(
-        "{RELOADS} reloads, {:?} each, the slowest {worst:?}; {} requests in {:?}",
+        "{RELOADS} reloads, {:?} each, the slowest {worst:?}; {} requests over TCP, {over_http3} over \
+         HTTP/3 in {:?}",
         total / RELOADS as u32,
         answered.load(Relaxed),
         started.elapsed(),
@@ -97,7 +131,7 @@ fn a_hundred_reloads_lose_nothing() {
         broken[0]
     );
     assert!(
-        answered.load(Relaxed) > 2_000,
+        answered.load(Relaxed) > 2_000 && over_http3 > 200,
         "too little load to prove much"
     );
     edge.assert_healthy();
@@ -153,6 +187,73 @@ async fn exchange(address: SocketAddr, connection: &mut Option<TcpStream>) -> st
             String::from_utf8_lossy(&answer).into_owned(),
         )),
     }
+}
+
+/// A connection of HTTP/2 with event streams, over which a client asks meanwhile; what went wrong.
+async fn share(
+    config: Arc<rustls::ClientConfig>,
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+) -> Vec<String> {
+    let stream = TcpStream::connect(address).await.expect("edge listens");
+    let name = ServerName::try_from("localhost").expect("a valid name");
+    let stream = TlsConnector::from(config)
+        .connect(name, stream)
+        .await
+        .expect("the handshake succeeds");
+    let (requests, connection) = h2::client::handshake(stream)
+        .await
+        .expect("settings are exchanged");
+    // Its errors reach every stream.
+    tokio::spawn(async { drop(connection.await) });
+    let path = format!("/sse?interval_ms=1000&n={EVENTS}");
+    let streams: Vec<_> = (0..STREAMS_EACH)
+        .map(|_| tokio::spawn(fetch(requests.clone(), "GET", path.clone(), Bytes::new())))
+        .collect();
+    let mut failures = Vec::new();
+    while !stop.load(Relaxed) && failures.is_empty() {
+        let hello = Bytes::from_static(b"hello");
+        match fetch(requests.clone(), "POST", "/echo".to_owned(), hello).await {
+            Ok(answer) if answer == b"hello" => {
+                answered.fetch_add(1, Relaxed);
+            }
+            Ok(answer) => failures.push(String::from_utf8_lossy(&answer).into_owned()),
+            Err(error) => failures.push(error.to_string()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let expected: Vec<u64> = (0..EVENTS).collect();
+    for stream in streams {
+        match stream.await.expect("streams do not panic") {
+            Ok(text) if events_of(text.clone()) == expected => {}
+            Ok(text) => failures.push(String::from_utf8_lossy(&text).into_owned()),
+            Err(error) => failures.push(error.to_string()),
+        }
+    }
+    failures
+}
+
+/// The content of an answer.
+async fn fetch(
+    requests: SendRequest<Bytes>,
+    method: &str,
+    path: String,
+    body: Bytes,
+) -> Result<Vec<u8>, h2::Error> {
+    let mut requests = requests.ready().await?;
+    let request = h2_request(method, &path, &[]);
+    let (answer, mut sending) = requests.send_request(request, body.is_empty())?;
+    if !body.is_empty() {
+        sending.send_data(body, true)?;
+    }
+    let mut content = answer.await?.into_body();
+    let mut text = Vec::new();
+    while let Some(data) = content.data().await.transpose()? {
+        content.flow_control().release_capacity(data.len())?;
+        text.extend_from_slice(&data);
+    }
+    Ok(text)
 }
 
 /// Rewrites the file and has it read, each time otherwise.

@@ -94,6 +94,13 @@ fn take_chunks(raw: &mut Vec<u8>, text: &mut Vec<u8>) -> std::io::Result<bool> {
     }
 }
 
+/// The numbers of the events in a text.
+pub(crate) fn events_of(mut text: Vec<u8>) -> Vec<u64> {
+    let mut events = Events::default();
+    take_events(&mut text, &mut events);
+    events.sequence
+}
+
 /// Takes whole events from `text` and notes their numbers and how late they are.
 fn take_events(text: &mut Vec<u8>, events: &mut Events) {
     let now = SystemTime::now()

@@ -25,7 +25,7 @@ pub(crate) use bins::edge as edge_binary;
 pub(crate) use certs::{Authority, Leaf};
 pub(crate) use client::{ALPN_H1, ALPN_H2, Client, End, tls_config, tls_config_of};
 pub(crate) use edge::{Edge, Setup};
-pub(crate) use events::listen;
+pub(crate) use events::{events_of, listen};
 pub(crate) use flood::{ACK, Flood, SYN};
 pub(crate) use h2::{H2, request as h2_request};
 pub(crate) use issuer::Issuer;
