@@ -278,6 +278,26 @@ fn privileges_are_gone_after_start() {
 }
 
 #[test]
+fn directories_that_are_made_are_named() {
+    let _machine = light();
+    let demo = Demo::start();
+    let setup = Setup::new(demo.address);
+    let directory = setup.dir.path().join("run/edge");
+    let socket = directory.join("admin.sock");
+    let admin = format!("socket = \"{}\"", socket.display());
+    let edge = setup.section("admin", &admin).start();
+    assert!(socket.exists());
+    let log = edge.process.stderr();
+    let made = format!("\"directory\":\"{}\"", directory.display());
+    let line = log.lines().find(|line| line.contains(&made));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(
+        line.contains("made a directory for the admin socket"),
+        "{line}"
+    );
+}
+
+#[test]
 fn several_certificates_by_sni() {
     let _machine = light();
     let upstream = Upstream::ok();

@@ -35,11 +35,15 @@ impl PinDirectory {
             cause,
         };
         file_system::provide(path).map_err(refused)?;
+        let is_there = path.try_exists().map_err(refused)?;
         DirBuilder::new()
             .recursive(true)
             .mode(MODE)
             .create(path)
             .map_err(refused)?;
+        if !is_there {
+            tracing::info!(directory = %path.display(), "made a directory for what is pinned");
+        }
         PinDirectory::lock(path)
     }
 

@@ -132,6 +132,7 @@ fn make_dir(path: &Path) -> io::Result<Option<PathBuf>> {
         .recursive(true)
         .mode(DIR_MODE)
         .create(dir)?;
+    tracing::info!(directory = %dir.display(), "made a directory for the admin socket");
     Ok(Some(dir.to_owned()))
 }
 

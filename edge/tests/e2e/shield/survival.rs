@@ -68,6 +68,10 @@ fn a_stop_leaves_the_shield_and_detach_or_off_removes_it() {
     let _machine = heavy();
     let mut scene = Scene::new("stop", "requests = \"off\"");
     let pin = scene.edge.pin().to_string();
+    let log = scene.edge.process.stderr();
+    let made =
+        format!("\"message\":\"made a directory for what is pinned\",\"directory\":\"{pin}\"");
+    assert!(log.contains(&made), "{log}");
     // Both are for its own account, and the socket for its group.
     let mode = |path: &Path| {
         let metadata = std::fs::symlink_metadata(path).expect("it is there");
