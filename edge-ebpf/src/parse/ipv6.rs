@@ -29,7 +29,8 @@ pub(super) fn segment<'a>(packet: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment
     let mut payload = packet.skip(40);
 
     // Every kind of header the kernel itself follows to a transport header, and no other: what it
-    // would not deliver to a socket needs no shield.
+    // would not deliver to a socket needs no shield. A first fragment has all of them (RFC 8200 §4.5),
+    // but the kernel takes one that ends between two, and puts the port together from the next.
     let mut protocol = Protocol::Hidden;
     let mut is_first_fragment = false;
     for _ in 0..=EXTENSIONS_MAX {
@@ -43,13 +44,23 @@ pub(super) fn segment<'a>(packet: Packet<'a>, mask: &Ipv6Mask) -> Result<Segment
                 break;
             }
             HOP_BY_HOP | ROUTING | DESTINATION => {
-                let [following, length] = *payload.peek::<2>().ok_or(UNPARSED)?;
+                let Some(&[following, length]) = payload.peek::<2>() else {
+                    if is_first_fragment {
+                        break;
+                    }
+                    return Err(UNPARSED);
+                };
                 next = following;
                 payload = payload.skip((usize::from(length) + 1) * 8);
             }
             AUTHENTICATION => {
                 // RFC 4302 §2.2: in words of four bytes, minus two.
-                let [following, length] = *payload.peek::<2>().ok_or(UNPARSED)?;
+                let Some(&[following, length]) = payload.peek::<2>() else {
+                    if is_first_fragment {
+                        break;
+                    }
+                    return Err(UNPARSED);
+                };
                 next = following;
                 payload = payload.skip((usize::from(length) + 2) * 4);
             }

@@ -36,7 +36,7 @@ pub(crate) struct Segment<'a> {
 pub(crate) enum Protocol {
     Tcp,
     Udp,
-    /// Behind more IPv6 extension headers than are followed.
+    /// Behind more IPv6 extension headers than are followed, or than are in the first fragment.
     Hidden,
 }
 

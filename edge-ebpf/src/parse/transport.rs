@@ -8,12 +8,14 @@ use super::{Protocol, Segment};
 /// verdict on what needs no further look.
 #[inline(always)]
 pub(crate) fn port(segment: &Segment<'_>, config: &ShieldConfig) -> Result<u16, Verdict> {
+    if segment.protocol == Protocol::Hidden {
+        return Ok(0);
+    }
     let [_, _, high, low] = *segment.payload.peek::<4>().ok_or(Verdict::Unparsed)?;
     let port = u16::from_be_bytes([high, low]);
     let guarded = match segment.protocol {
         Protocol::Tcp => config.tcp.contains(port),
-        Protocol::Udp => config.udp.contains(port),
-        Protocol::Hidden => return Ok(0),
+        _ => config.udp.contains(port),
     };
     if guarded {
         Ok(port)

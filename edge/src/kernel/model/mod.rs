@@ -48,14 +48,16 @@ impl Model {
             Parsed::Aside(verdict, family) => return (verdict, family),
             Parsed::Packet(packet) => packet,
         };
-        let Some(ports) = packet.payload.get(..4) else {
-            return (Verdict::Unparsed, packet.family);
-        };
-        let port = u16::from(ports[2]) * 256 + u16::from(ports[3]);
-        let guarded = match packet.transport {
-            Transport::Tcp => self.rules.tcp.contains(&port),
-            Transport::Udp => self.rules.udp.contains(&port),
-            Transport::Hidden => true,
+        let guarded = match (packet.transport, packet.payload) {
+            (Transport::Hidden, _) => true,
+            (transport, [_, _, high, low, ..]) => {
+                let port = u16::from(*high) * 256 + u16::from(*low);
+                match transport {
+                    Transport::Tcp => self.rules.tcp.contains(&port),
+                    _ => self.rules.udp.contains(&port),
+                }
+            }
+            _ => return (Verdict::Unparsed, packet.family),
         };
         if !guarded {
             return (Verdict::Unguarded, packet.family);

@@ -124,6 +124,10 @@ fn ipv6(bytes: &[u8]) -> Parsed<'_> {
                 return Parsed::Packet(packet);
             }
             44 => 8,
+            // The others are in the next fragment.
+            0 | 43 | 51 | 60 if packet.payload.len() < 2 && packet.is_first_fragment => {
+                return Parsed::Packet(packet);
+            }
             0 | 43 | 51 | 60 if packet.payload.len() < 2 => return unparsed(),
             0 | 43 | 60 => 8 + 8 * usize::from(packet.payload[1]),
             51 => 8 + 4 * usize::from(packet.payload[1]),

@@ -72,12 +72,14 @@ pub(super) fn ipv4(
     bytes
 }
 
-fn checksum(header: &[u8]) -> u16 {
-    let sum: u32 = header
-        .chunks(2)
-        .map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])))
+/// The Internet checksum (RFC 1071) of whole words, and of a last byte.
+pub(super) fn checksum(bytes: &[u8]) -> u16 {
+    let words = bytes.chunks(2);
+    let sum: u32 = words
+        .map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |low| u32::from(*low)))
         .sum();
-    !((sum >> 16) + (sum & 0xffff)) as u16
+    let folded = (sum >> 16) + (sum & 0xffff);
+    !((folded >> 16) + folded) as u16
 }
 
 /// An IPv6 packet whose payload begins with a header of the kind `next`.

@@ -17,6 +17,7 @@ mod lists;
 mod live;
 mod mixed;
 mod namespace;
+mod reassembly;
 mod reconfigure;
 mod reload;
 mod runner;
