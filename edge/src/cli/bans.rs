@@ -59,6 +59,7 @@ enum Action {
 
 /// A ban in an export.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Exported {
     addr: IpAddr,
     /// Milliseconds since 1970.
@@ -153,7 +154,8 @@ fn still_on(exported: Vec<Exported>, now_ms: u64) -> Vec<NewBan> {
 
 fn import(file: &Path, care: &CareOptions, socket: &Socket) -> Result<(), Failure> {
     let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let exported: Vec<Exported> = serde_json::from_str(&text).map_err(|error| {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let exported: Vec<Exported> = serde_json::from_str(text).map_err(|error| {
         Failure::Configuration(format!(
             "edge: {}: {error}; a list of bans is what `edge bans export` prints",
             file.display()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::controller::Controller;
 use super::guard::Guard;
+use super::protected::never_sends;
 use crate::cidr::{Cidr, ListUse, parse_entry};
 use crate::clock::monotonic_ns;
 use crate::kernel::{self, BanCause, ListOrigin, Unlisted};
@@ -107,6 +108,9 @@ impl Controller {
     /// A ban that an operator asks for: as long as it says, whoever was banned before.
     fn ban_by_hand(&mut self, ban: &NewBan, care: &Care, cause: BanCause) -> Result<(), String> {
         self.guard()?;
+        if let Some(why) = never_sends(ban.addr) {
+            return Err(format!("{} is not banned: {why}", ban.addr));
+        }
         let client = ClientKey::from_ip(ban.addr, self.ipv6_prefix);
         let network = (client.address(), self.prefix(ban.addr));
         self.mind(network, care, &format!("{} is not banned", ban.addr))?;

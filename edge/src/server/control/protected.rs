@@ -105,6 +105,21 @@ fn is_loopback(network: (IpAddr, u8)) -> bool {
         || network.0.to_canonical().is_loopback()
 }
 
+/// Why no packet can come from an address, if none can (RFC 1122 §3.2.1.3, RFC 4291 §2.5.2 and §2.7). A
+/// ban of it is a mistake, and of `::` would be one of its whole prefix.
+pub(super) fn never_sends(addr: IpAddr) -> Option<&'static str> {
+    let addr = addr.to_canonical();
+    if addr.is_unspecified() {
+        Some("it stands for no address, and no packet comes from it")
+    } else if addr.is_multicast() {
+        Some("it is a multicast group, and no packet comes from it")
+    } else if addr == Ipv4Addr::BROADCAST {
+        Some("it is the broadcast address, and no packet comes from it")
+    } else {
+        None
+    }
+}
+
 fn own_addresses() -> Vec<IpAddr> {
     let interfaces = getifaddrs().into_iter().flatten();
     interfaces
@@ -191,6 +206,33 @@ mod tests {
         }
         assert!(why("198.51.100.0/24", Some("::ffff:198.51.100.9")).is_some());
         assert!(why("198.51.100.0/24", Some("198.51.101.9")).is_none());
+    }
+
+    #[test]
+    fn some_addresses_never_send() {
+        let why = |text: &str| never_sends(text.parse().expect("an address"));
+        for (text, whose) in [
+            ("0.0.0.0", "no address"),
+            ("::", "no address"),
+            ("::ffff:0.0.0.0", "no address"),
+            ("224.0.0.1", "multicast"),
+            ("239.255.255.255", "multicast"),
+            ("ff02::1", "multicast"),
+            ("::ffff:224.0.0.1", "multicast"),
+            ("255.255.255.255", "broadcast"),
+        ] {
+            assert!(why(text).expect(text).contains(whose), "{text}");
+        }
+        for text in [
+            "0.0.0.1",
+            "223.255.255.255",
+            "240.0.0.1",
+            "255.255.255.254",
+            "::2",
+            "fe80::1",
+        ] {
+            assert_eq!(why(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -151,6 +151,30 @@ fn bans_can_be_taken_elsewhere_and_are_seen() {
     // A reason is one cell of a table.
     assert!(run(&scene, &["bans"]).contains("2001:db8:7::/64"));
 
+    // As another system's editor leaves it, an address twice, one of them written as IPv6, and one
+    // for longer than any ban lasts.
+    let entry = |addr: &str, until: u64| format!("{{\"addr\":\"{addr}\",\"until_ms\":{until}}}");
+    let entries = [
+        entry("203.0.113.1", 9_999_999_999_999),
+        entry("::ffff:203.0.113.1", 9_999_999_999_999),
+        entry("2001:db8:8::1", u64::MAX),
+        entry("203.0.113.2", 1),
+    ];
+    let text = format!("\u{feff}[\r\n{}\r\n]\r\n", entries.join(",\r\n"));
+    std::fs::write(&file, text).expect("our own directory");
+    let taken = run(&scene, &["bans", "import", &file]);
+    assert!(taken.contains("took in 3 bans, 1 had ended"), "{taken}");
+    const DAY_MS: u64 = 86_400_000;
+    let bans = json(&scene, &["bans", "--json"]);
+    let bans = bans.as_array().expect("a list").iter();
+    let longest = bans.filter(|ban| ban["remaining_ms"].as_u64() > Some(364 * DAY_MS));
+    let mut longest: Vec<&str> = longest.filter_map(|ban| ban["addr"].as_str()).collect();
+    longest.sort_unstable();
+    assert_eq!(longest, ["2001:db8:8::", "203.0.113.1"]);
+    for addr in ["203.0.113.1", "2001:db8:8::1"] {
+        run(&scene, &["unban", addr]);
+    }
+
     let seen = wait_until(Duration::from_secs(5), || {
         assert!(!is_answered(&scene));
         let top = json(&scene, &["top", "--json", "--once"]);
@@ -221,9 +245,34 @@ fn commands_refuse_nonsense_and_say_what_it_is() {
         refused(&["deny", "del", entry], 1, "were not removed");
     }
     refused(&["deny", "add", "::/0"], 1, "would shut out");
+    // No packet comes from these, whatever is forced.
+    for addr in [
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "ff02::1",
+        "255.255.255.255",
+        "::ffff:224.0.0.1",
+    ] {
+        refused(&["ban", addr], 1, "no packet comes from it");
+        refused(&["ban", addr, "--force"], 1, "no packet comes from it");
+    }
     for (text, what) in [
         ("", "a list of bans"),
         ("{}", "a list of bans"),
+        (
+            "[\n {\"addr\":\"203.0.113.7\",\"until_ms\":9999999999999},\n {\"ad",
+            "line 3",
+        ),
+        (
+            "[{\"addr\":\"203.0.113.7\",\"until_ms\":9999999999999},\r\n{\"addr\":\"203.0.113.8\",\"for_ms\":1}]",
+            "unknown field `for_ms`, expected one of `addr`, `until_ms`, `reason` at line 2",
+        ),
+        ("[{\"addr\":\"203.0.113.7\",\"until_ms\":1e99}]", "u64"),
+        (
+            "[{\"addr\":\"203.0.113.7\",\"until_ms\":9999999999999999999999}]",
+            "u64",
+        ),
         ("[{\"addr\":\"203.0.113.7\"}]", "until_ms"),
         (
             "[{\"addr\":\"203.0.113.7/8\",\"until_ms\":1}]",
@@ -234,7 +283,10 @@ fn commands_refuse_nonsense_and_say_what_it_is() {
         std::fs::write(&path, text).expect("our own directory");
         refused(&["bans", "import", &path], 2, what);
     }
+    std::fs::write(&path, b"[\xff\xfe]").expect("our own directory");
+    refused(&["bans", "import", &path], 1, "UTF-8");
     refused(&["bans", "import", "/nowhere"], 1, "/nowhere");
+    refused(&["bans", "import", "/"], 1, "cannot read /: Is a directory");
     assert_eq!(json(&scene, &["bans", "--json"]), Value::Array(Vec::new()));
     assert_eq!(
         json(&scene, &["deny", "list", "--json"]),
