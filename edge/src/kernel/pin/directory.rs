@@ -17,11 +17,19 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Only its owner may see and change what is pinned.
 const MODE: u32 = 0o700;
 
-/// A locked directory; the lock goes with the process.
+/// A locked directory; the lock goes with this, and with the process.
 #[derive(Debug)]
 pub(in crate::kernel) struct PinDirectory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for PinDirectory {
+    /// Closing would not do: a child that is about to run another program has the file open as well.
+    fn drop(&mut self) {
+        // A lock that cannot be taken off goes with the last who has the file open.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl PinDirectory {
@@ -78,7 +86,7 @@ impl PinDirectory {
                 Ok(()) => {
                     return Ok(PinDirectory {
                         path: path.to_owned(),
-                        _lock: file,
+                        lock: file,
                     });
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
@@ -115,4 +123,21 @@ pub(super) fn versions(path: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_else_has_the_file_open_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = PinDirectory::lock(dir.path()).unwrap();
+        let of_a_child = first.lock.try_clone().unwrap();
+        let refused = PinDirectory::lock(dir.path()).unwrap_err();
+        assert!(matches!(refused, ShieldError::InUse { .. }), "{refused}");
+        drop(first);
+        PinDirectory::lock(dir.path()).unwrap();
+        drop(of_a_child);
+    }
 }
