@@ -372,10 +372,7 @@ impl BodyScan {
         };
         self.ambiguous |= !self.key.is_sound();
         let Some(key) = self.key.get() else { return };
-        let Some((exact, slot)) = known
-            .iter()
-            .find(|(name, _)| key.eq_ignore_ascii_case(name))
-        else {
+        let Some((exact, slot)) = known.iter().find(|(name, _)| is_folded(key, name)) else {
             return;
         };
         // Some parsers do not mind the case.
@@ -429,6 +426,21 @@ impl Default for BodyScan {
 /// (the table of `Mcp-Name` in the specification's transport page).
 pub fn needs_name(method: &[u8]) -> bool {
     matches!(method, b"tools/call" | b"prompts/get" | b"resources/read")
+}
+
+/// Whether a key is a name in another case, as Unicode folds it
+/// (<https://www.unicode.org/Public/UCD/latest/ucd/CaseFolding.txt>): of what is not ASCII, the long s and
+/// the sign of kelvins alone become letters of it. Go's parser takes such keys.
+fn is_folded(key: &[u8], name: &[u8]) -> bool {
+    let Ok(key) = std::str::from_utf8(key) else {
+        return false;
+    };
+    let folded = key.chars().map(|char| match char {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        char => char.to_ascii_lowercase(),
+    });
+    folded.eq(name.iter().map(|&byte| char::from(byte)))
 }
 
 fn is_number(byte: u8) -> bool {

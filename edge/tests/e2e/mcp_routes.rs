@@ -99,6 +99,13 @@ const REFUSED: &[Refused] = &[
     ),
     (
         &[],
+        r#"{"id":7,"method":"tools/call","params":{"name":"add"},"param\u017f":{"name":"shell"}}"#,
+        400,
+        -32600,
+        true,
+    ),
+    (
+        &[],
         r#"[{"id":7,"method":"tools/call","params":{"name":"shell"}}]"#,
         400,
         -32600,

@@ -102,6 +102,10 @@ fn what_can_be_read_in_two_ways_is_noticed() {
         r#"{"method":"tools/call","params":{"name":"a","\u006eame":"b"}}"#,
         r#"{"method":"tools/call","params":{"name":"a"},"Method":"x"}"#,
         r#"{"method":"tools/call","params":{"name":"a","NAME":"b"}}"#,
+        // Go's parser folds the long s as well.
+        "{\"method\":\"tools/call\",\"params\":{\"name\":\"a\"},\"param\u{17f}\":{\"name\":\"b\"}}",
+        r#"{"method":"tools/call","params":{"name":"a"},"PARAM\u017f":{"name":"b"}}"#,
+        "{\"method\":\"tools/call\",\"re\u{17f}ult\":1}",
         r#"{"method":7}"#,
         r#"{"method":"tools/call","params":{"name":["a"]}}"#,
         r#"{"method":"tools/call","params":{"name":"\ud800"}}"#,
