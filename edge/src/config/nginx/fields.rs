@@ -27,35 +27,39 @@ impl Rules {
         let value = directive.args.get(1).map_or("", String::as_str);
         match &*directive.name {
             "proxy_pass_header" => {}
-            "proxy_hide_header" => self.response.push(format!("-{name}")),
+            "proxy_hide_header" | "grpc_hide_header" => self.response.push(format!("-{name}")),
             "add_header" if is_default_answer(name, value) => {}
-            "proxy_set_header" if is_default_request(name, value) => {}
-            "proxy_set_header" if value.is_empty() => self.request.push(format!("-{name}")),
-            "add_header" | "proxy_set_header" => match template(value, server_name) {
-                Ok(value) if directive.name == "add_header" && value.contains("{user}") => {
-                    let reason = "who asks is not known yet when answers are prepared";
-                    notes.leave(section, directive, reason);
-                }
-                Ok(value) => {
-                    let adds = self.expires
-                        && directive.name == "add_header"
-                        && name.eq_ignore_ascii_case("cache-control");
-                    let rules = match &*directive.name {
-                        "add_header" => &mut self.response,
-                        _ => &mut self.request,
-                    };
-                    let plus = if adds { "+" } else { "" };
-                    rules.push(format!("{plus}{name}: {value}"));
-                }
-                Err(variable) => {
-                    let reason = missing(&variable);
-                    notes.leave(section, directive, &reason);
-                    // What the server believes to be from here must not be from the client.
-                    if directive.name == "proxy_set_header" && !name.eq_ignore_ascii_case("host") {
-                        self.request.push(format!("-{name}"));
+            "proxy_set_header" | "grpc_set_header" if is_default_request(name, value) => {}
+            "proxy_set_header" | "grpc_set_header" if value.is_empty() => {
+                self.request.push(format!("-{name}"))
+            }
+            "add_header" | "proxy_set_header" | "grpc_set_header" => {
+                match template(value, server_name) {
+                    Ok(value) if directive.name == "add_header" && value.contains("{user}") => {
+                        let reason = "who asks is not known yet when answers are prepared";
+                        notes.leave(section, directive, reason);
+                    }
+                    Ok(value) => {
+                        let adds = self.expires
+                            && directive.name == "add_header"
+                            && name.eq_ignore_ascii_case("cache-control");
+                        let rules = match &*directive.name {
+                            "add_header" => &mut self.response,
+                            _ => &mut self.request,
+                        };
+                        let plus = if adds { "+" } else { "" };
+                        rules.push(format!("{plus}{name}: {value}"));
+                    }
+                    Err(variable) => {
+                        let reason = missing(&variable);
+                        notes.leave(section, directive, &reason);
+                        // What the server believes to be from here must not be from the client.
+                        if directive.name != "add_header" && !name.eq_ignore_ascii_case("host") {
+                            self.request.push(format!("-{name}"));
+                        }
                     }
                 }
-            },
+            }
             _ => return false,
         }
         true

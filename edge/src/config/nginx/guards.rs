@@ -154,7 +154,7 @@ fn condition(directive: &Directive) -> String {
 }
 
 /// `if ($request_method !~ ^(GET|HEAD|POST)$) { return 405; }`
-fn method_rule(directive: &Directive) -> Option<Vec<String>> {
+pub(super) fn method_rule(directive: &Directive) -> Option<Vec<String>> {
     let block = directive.block.as_deref()?;
     if !matches!(block, [only] if only.name == "return" && is_refusal(only)) {
         return None;

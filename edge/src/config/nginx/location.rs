@@ -185,7 +185,7 @@ fn matcher(location: &Directive) -> Result<(&'static str, String, bool), String>
         Expression::Wider(regex) => ("regex", regex, false),
     };
     match (location.arg(), location.args.get(1)) {
-        ("=", Some(path)) => Ok(("exact", path.clone(), true)),
+        ("=", Some(path)) => Ok(("exact", encoded(path), true)),
         ("~", Some(text)) => Ok(regex(text)),
         ("~*", Some(text)) => Ok(regex(&format!("(?i){text}"))),
         ("^~", Some(path)) => Ok(("path", normal(path), true)),
@@ -201,6 +201,19 @@ fn matcher(location: &Directive) -> Result<(&'static str, String, bool), String>
 fn normal(path: &str) -> String {
     match path.trim_end_matches('/') {
         "" => "/".to_owned(),
-        path => path.to_owned(),
+        path => encoded(path),
     }
+}
+
+/// nginx compares what a path means, ours are written as they are asked for (RFC 3986 §3.3).
+fn encoded(path: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/:@-._~!$&'()*+,;=".contains(&b);
+    let mut out = String::new();
+    for byte in path.bytes() {
+        match is_plain(byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }

@@ -62,7 +62,7 @@ fn what_cannot_be_carried_over_is_not_left_to_files() {
     // Expressions come before prefixes, and nginx asks this one before them.
     assert_eq!(answer(route(&config, "^/files/")), Some(404), "internal");
     let (_, _, config) = converted("published/mtls-grpc.conf");
-    assert_eq!(answer(route(&config, "/helloworld.Greeter")), Some(502));
+    assert_eq!(answer(route(&config, "/secure.Greeter")), Some(502));
 }
 
 #[test]
@@ -209,6 +209,27 @@ fn certificates_that_a_server_asks_of_everybody() {
     assert!(text.contains("client_certificate = \"required\""), "{text}");
     assert_eq!(answer(route(&config, "/")), None, "{text}");
     assert!(text.contains("(servers get Client-Cert"), "{text}");
+}
+
+#[test]
+fn servers_of_grpc_speak_http2() {
+    let (text, _, config) = converted("published/mtls-grpc.conf");
+    let greeter = route(&config, "/helloworld.Greeter");
+    let upstream = &config.upstreams[greeter.action.upstream().expect("it has one").0];
+    assert!(upstream.protocol.is_h2(), "{text}");
+    assert!(
+        text.contains("request_headers = [\"X-Tier: inner\"]"),
+        "{text}"
+    );
+    assert!(text.contains("response_timeout = \"1h\""), "{text}");
+    // It is asked over HTTP/1.1 too, at another address of the same pool.
+    assert!(
+        text.contains("[upstream.pool]") && text.contains("[upstream.pool_h2]"),
+        "{text}"
+    );
+    let spaced = route(&config, "/with%20space/caf%C3%A9");
+    assert_eq!(spaced.when.methods.len(), 1, "{text}");
+    assert!(!text.contains("if ($request_method"), "{text}");
 }
 
 #[test]

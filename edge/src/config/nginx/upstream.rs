@@ -132,6 +132,33 @@ impl Upstreams {
         name
     }
 
+    /// The same for servers that speak HTTP/2 without being asked.
+    pub(super) fn resolve_h2(&mut self, server: &str) -> String {
+        let name = ours(server);
+        let mut group = match self.groups.get_mut(&name) {
+            Some(pool) => {
+                pool.is_copied = true;
+                pool.clone()
+            }
+            None => {
+                let address = match server.starts_with("unix:") {
+                    true => server.to_owned(),
+                    false => with_port(server),
+                };
+                let extra = String::new();
+                Group {
+                    servers: vec![Server { address, extra }],
+                    ..Group::default()
+                }
+            }
+        };
+        group.rest.text("protocol", "h2");
+        (group.is_used, group.is_copied) = (true, false);
+        let name = format!("{name}_h2");
+        self.groups.insert(name.clone(), group);
+        name
+    }
+
     /// Notes the timeouts in force where requests go to an upstream.
     pub(super) fn timeouts(&mut self, name: &str, scope: &Scope<'_>) {
         for (directive, key) in [

@@ -24,6 +24,7 @@ const INHERITED: &[&str] = &[
 ];
 /// The same of locations that pass requests on.
 const INHERITED_BY_PASS: &[&str] = &["proxy_set_header", "proxy_hide_header"];
+const INHERITED_BY_GRPC: &[&str] = &["grpc_set_header", "grpc_hide_header"];
 
 /// What stands beside the keys of a route whose guards are lost.
 const THEN: &str = "write what takes its place, see docs/auth.md and docs/from-nginx.md, then these keys instead of `respond`";
@@ -80,7 +81,7 @@ impl Routes<'_> {
         let groups = rewrite::groups(key, pattern);
         let pass = scope.own().iter().find(|d| d.name == "proxy_pass");
         let rewritten = pass.and_then(|pass| rewrite::of_prefix(scope.own(), pass, key, pattern));
-        let outer = outer(scope, pass.is_some());
+        let outer = outer(scope);
         let here = || scope.own().iter().chain(outer.iter().copied());
         for directive in here() {
             let directive = &rewrite::plain(directive, &groups, pass);
@@ -88,7 +89,7 @@ impl Routes<'_> {
                 "location" => {}
                 "rewrite" if rewritten.is_some() => {}
                 "proxy_connect_timeout" | "proxy_send_timeout" | "proxy_read_timeout" => {}
-                "proxy_pass" | "return" if acts => {
+                "proxy_pass" | "grpc_pass" | "return" if acts => {
                     self.notes
                         .leave(section, directive, "the route does something else already");
                 }
@@ -100,7 +101,12 @@ impl Routes<'_> {
                     Ok(()) => acts = true,
                     Err(reason) => self.notes.leave(section, directive, &reason),
                 },
+                "grpc_pass" => match self.pass_grpc(section, directive, scope) {
+                    Ok(()) => acts = true,
+                    Err(reason) => self.notes.leave(section, directive, reason),
+                },
                 "limit_except" => {}
+                "if" if guards::method_rule(directive).is_some() => {}
                 name if auth::NAMES.contains(&name) || content::NAMES.contains(&name) => {}
                 name if secure::NAMES.contains(&name) => {}
                 _ if auth::is_told(directive, scope) => {}
@@ -142,6 +148,26 @@ impl Routes<'_> {
             self.notes.close(section, &lost, THEN);
         }
         acts
+    }
+
+    /// `grpc_pass ADDRESS`, which is HTTP/2 without asking.
+    fn pass_grpc(
+        &mut self,
+        section: &mut Section,
+        directive: &Directive,
+        scope: &Scope<'_>,
+    ) -> Result<(), &'static str> {
+        let url = directive.arg();
+        let server = url.strip_prefix("grpc://").unwrap_or(url);
+        if server.contains(['$', '/']) && !server.starts_with("unix:/") {
+            return Err("write an upstream with `protocol = \"h2\"`");
+        }
+        section.text("upstream", &self.upstreams.resolve_h2(server));
+        let patience = scope.find("grpc_read_timeout");
+        if let Some(time) = patience.and_then(|directive| duration(directive.arg())) {
+            section.text("response_timeout", &time);
+        }
+        Ok(())
     }
 
     fn pass(
@@ -243,11 +269,13 @@ impl Routes<'_> {
 }
 
 /// What the locations around one say for it.
-fn outer<'a>(scope: &Scope<'a>, passes: bool) -> Vec<&'a Directive> {
-    let names = INHERITED
-        .iter()
-        .chain(INHERITED_BY_PASS.iter().filter(|_| passes));
+fn outer<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
     let own = |name: &str| scope.own().iter().any(|directive| directive.name == name);
-    let names = names.filter(|name| !own(name));
+    let passed = match (own("proxy_pass"), own("grpc_pass")) {
+        (true, _) => INHERITED_BY_PASS,
+        (_, true) => INHERITED_BY_GRPC,
+        _ => &[],
+    };
+    let names = INHERITED.iter().chain(passed).filter(|name| !own(name));
     names.flat_map(|name| scope.locations().all(name)).collect()
 }
