@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{
-    ALPN_H1, Client, Demo, Edge, McpServer, Setup, is_soak, light, peer, run_driver, wait_until,
+    ALPN_H1, Answer, Client, Demo, Edge, McpServer, Setup, Upstream, is_soak, light, peer,
+    run_driver, wait_until,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -70,6 +71,17 @@ fn requests_of_every_kind() {
     assert_eq!(metrics.sum("edge_connections", &["protocol=\"h3\""]), 0.0);
     assert_eq!(metrics.sum("edge_http3_streams", &[]), 0.0);
     edge.assert_healthy();
+}
+
+#[test]
+fn a_client_in_the_middle_of_its_body_gets_the_early_answer() {
+    let _machine = light();
+    let refusal =
+        b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
+    let upstream = Upstream::start(Answer::Keep(refusal.to_vec()));
+    let edge = Setup::new(upstream.address).start();
+    let seen = scenario(&edge, "refused", &[]);
+    assert_eq!(seen, serde_json::json!([413, "no", null]));
 }
 
 #[test]

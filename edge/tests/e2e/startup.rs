@@ -1,11 +1,14 @@
 //! Starting and stopping: clear errors with the right exit code, privileges given up, a graceful end.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::{ClientConfig, ClientConnection, NamedGroup};
 
 use crate::support::{
     Authority, Demo, End, H2, Process, Setup, Upstream, edge_binary, light, status_field,
@@ -297,6 +300,39 @@ fn directories_that_are_made_are_named() {
     );
 }
 
+/// Of a client that begins with it, as browsers do; those that do not know it are served all the same.
+#[test]
+fn keys_are_exchanged_with_a_post_quantum_group() {
+    let _machine = light();
+    let demo = Demo::start();
+    let edge = Setup::new(demo.address).start();
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    for (groups, expected) in [
+        (
+            vec![kx_group::X25519MLKEM768, kx_group::X25519],
+            NamedGroup::X25519MLKEM768,
+        ),
+        (vec![kx_group::X25519], NamedGroup::X25519),
+    ] {
+        provider.kx_groups = groups;
+        let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows the default versions")
+            .with_root_certificates(edge.authority().roots())
+            .with_no_client_auth();
+        let name = "localhost".try_into().expect("a valid name");
+        let mut session = ClientConnection::new(Arc::new(config), name).expect("it fits");
+        let mut stream = TcpStream::connect(edge.https).expect("edge listens");
+        while session.is_handshaking() {
+            session
+                .complete_io(&mut stream)
+                .expect("the handshake succeeds");
+        }
+        let group = session.negotiated_key_exchange_group();
+        assert_eq!(group.map(|group| group.name()), Some(expected));
+    }
+}
+
 #[test]
 fn several_certificates_by_sni() {
     let _machine = light();
@@ -352,7 +388,7 @@ fn a_stop_lets_running_requests_finish() {
         "it is told not to come back"
     );
     assert!(
-        std::net::TcpStream::connect(edge.https).is_err(),
+        TcpStream::connect(edge.https).is_err(),
         "no new connections"
     );
     // Streams run to the deadline and then end without a reset.

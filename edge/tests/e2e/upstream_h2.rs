@@ -125,6 +125,26 @@ fn every_front_speaks_with_a_server_that_knows_nothing_else() {
 }
 
 #[test]
+fn an_answer_before_the_end_of_the_request_is_passed_on() {
+    let _machine = light();
+    let server = Server::start(&[]);
+    let edge = server.edge("");
+    for mut client in [edge.plain(), edge.tls()] {
+        client.send(
+            "POST /early HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nonly a little",
+        );
+        let answer = client
+            .final_response_within(LIMIT)
+            .expect("an early answer");
+        assert_eq!((answer.status, answer.text().as_str()), (401, "no"));
+    }
+    let mut h2 = H2::connect(edge.https, edge.authority());
+    let answer = h2.post("/early", &[], &vec![b'x'; 200_000]);
+    assert_eq!((answer.status, answer.text().as_str()), (401, "no"));
+    assert_eq!(sessions(&edge)["sessions"], 1, "only streams have ended");
+}
+
+#[test]
 fn events_pass_as_they_come_and_a_slow_reader_stops_only_its_own() {
     let _machine = light();
     let server = Server::start(&[]);

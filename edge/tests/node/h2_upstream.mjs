@@ -80,6 +80,11 @@ const actions = {
     stream.respond({ ":status": 200 });
     more();
   },
+  // Answers at the head, whatever the body.
+  "/early": (stream) => {
+    stream.respond({ ":status": 401 });
+    stream.end("no");
+  },
   "/hints": (stream) => {
     stream.additionalHeaders({ ":status": 103, link: "</a.css>; rel=preload" });
     stream.respond({ ":status": 200 });

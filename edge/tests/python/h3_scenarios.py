@@ -283,6 +283,17 @@ async def cancelling(url, ca):
     return {"died": dying.reset, "status": dying.status}
 
 
+async def refused(url, ca):
+    """Who is answered while a body is on its way gets the answer, and is told to stop."""
+    async with open_client(url, ca) as client:
+        upload = client.request("POST", "/", end=False)
+        client.http.send_data(upload.stream, b"x" * 1000, end_stream=False)
+        client.transmit()
+        async with asyncio.timeout(5):
+            await upload.ended.wait()
+    return [upload.status, upload.body.decode(), upload.reset]
+
+
 async def slow_reader(url, ca, megabytes="300"):
     """Asks for much and takes little of it."""
     config = configuration(ca, max_data=200_000, max_stream_data=200_000)
