@@ -28,7 +28,7 @@ pub use events::EventCount;
 pub use header::{BadValue, VALUE_MAX, decode, decode_into};
 pub use keep_alive::{BodyFacts, KEEP_ALIVE, KeepAlive};
 pub use list::{ChangeWatch, ListAnswer, ListQuestion, Scope, is_list};
-pub use media_type::is_event_stream;
+pub use media_type::{is_event_stream, is_plain_json};
 pub use origin::origin_allowed;
 pub use rpc_error::{Refusal, error_body};
 pub use scan::{BodyScan, ID_MAX, METHOD_MAX, NAME_MAX, Scanned, needs_name};

@@ -25,7 +25,7 @@ pub enum Refusal {
     Header,
     /// A body that the route's rules cannot be applied to.
     Body,
-    /// The body is compressed, and the route's rules apply to it.
+    /// The body is compressed or no plain JSON, and the route's rules apply to it.
     Encoding,
     /// A token in the query.
     QueryToken,
@@ -114,7 +114,9 @@ impl Refusal {
                 "Header mismatch: an Mcp-* header is missing, malformed or differs from the body"
             }
             Refusal::Body => "The body must be one JSON-RPC message with one method and one name",
-            Refusal::Encoding => "Send the body without Content-Encoding",
+            Refusal::Encoding => {
+                "Send the body as application/json in UTF-8, without Content-Encoding"
+            }
             Refusal::QueryToken => "Tokens belong in the Authorization header, not in the query",
             Refusal::Token => "A valid access token is needed",
             Refusal::Scope => "The access token lacks a scope",

@@ -7,8 +7,8 @@ use super::tables::now_s;
 use super::{Stop, facts, mirrored};
 use crate::config::Mcp;
 use crate::mcp::{
-    Class, Era, Refusal, Scanned, ServerTag, class_of, decode_into, needs_name, origin_allowed,
-    session_of,
+    Class, Era, Refusal, Scanned, ServerTag, class_of, decode_into, is_plain_json, needs_name,
+    origin_allowed, session_of,
 };
 use crate::message::{BodyLength, Name, RequestHead};
 use crate::proxy::configured::Proxy;
@@ -70,16 +70,17 @@ impl Proxy {
         let keeps = call.asks_for_list(head, mcp);
         if call.posts && (call.strict || !trusts_headers || keeps) {
             let encoded = head.fields.value(Name::ContentEncoding).is_some();
-            match (encoded, call.strict) {
-                (true, true) => return Err(Refusal::Encoding.into()),
-                // Such a one is compressed, and the server's to judge.
-                (true, false) => {}
-                (false, strict) => {
-                    call.scan = Some(self.scans.take());
-                    call.read_prefix(client, strict || keeps, mcp.body_prefix, self.timeouts.body)
-                        .await
-                        .map_err(Stop::Client)?;
-                }
+            let is_plain = || is_plain_json(head.fields.values(Name::ContentType));
+            if call.strict && (encoded || !is_plain()) {
+                return Err(Refusal::Encoding.into());
+            }
+            // A compressed one is the server's to judge.
+            if !encoded {
+                call.scan = Some(self.scans.take());
+                let whole = call.strict || keeps;
+                call.read_prefix(client, whole, mcp.body_prefix, self.timeouts.body)
+                    .await
+                    .map_err(Stop::Client)?;
             }
             // A list of calls would count as one.
             if call.scanned() == Scanned::Batch && mcp.limit.calls.is_some() {

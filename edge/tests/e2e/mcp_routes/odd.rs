@@ -128,7 +128,40 @@ fn odd_messages_are_refused_by_what_they_say() {
             "{shown}: {text}"
         );
     }
+    // What a server would take for another message, as this type says: Express decodes the one, and reads
+    // the other as a form.
+    let hidden = ADD.replacen("\"name\"", "\"+AG4-ame\":\"shell\",\"name\"", 1);
+    let form = ADD.replacen("add", "add&method=tools/call&params[name]=shell&x=", 1);
+    for (kind, body) in [
+        ("application/json; charset=utf-7", &hidden),
+        ("application/json; charset=utf-8; charset=utf-7", &hidden),
+        (
+            "application/json\r\nContent-Type: application/json; charset=utf-7",
+            &hidden,
+        ),
+        (
+            "application/x-www-form-urlencoded; a=application/json",
+            &form,
+        ),
+        ("text/plain", &form),
+    ] {
+        for headers in [&[][..], modern] {
+            let request = rpc("/mcp", headers, body).replacen("application/json", kind, 1);
+            let (status, error, _) = error_of(&edge, &request);
+            assert_eq!(
+                (status, &error["error"]["code"]),
+                (415, &(-32600).into()),
+                "{kind}: {error}"
+            );
+        }
+    }
     assert_eq!(upstream.received(), "", "nothing of this is the server's");
+    let utf8 = "application/json; charset=UTF-8";
+    for kind in ["Content-Type: application/json\r\n", ""] {
+        let request = rpc("/mcp", &[], ADD).replacen("Content-Type: application/json\r\n", kind, 1);
+        let request = request.replacen("application/json\r\n", &format!("{utf8}\r\n"), 1);
+        assert_eq!(edge.plain().exchange(&request).status, 200, "{request}");
+    }
     for headers in [newer, &[MODERN, MODERN], &["MCP-Protocol-Version: x"]] {
         let (status, text) = answer(&mut edge.plain(), &raw(headers, ADD.as_bytes()));
         assert_eq!(status, 200, "{headers:?}: {text}");
