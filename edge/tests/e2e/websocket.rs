@@ -117,6 +117,9 @@ fn over_http3() {
         "refused": 403,
         "plain_connect": 501,
         "other_protocol": 501,
+        // H3_REQUEST_CANCELLED (RFC 9220 §3), and H3_FRAME_UNEXPECTED (RFC 9114 §4.4).
+        "server_reset": 0x10c,
+        "trailers": 0x105,
     });
     for (key, value) in expected.as_object().expect("an object") {
         assert_eq!(&seen[key], value, "{key} in {seen}");

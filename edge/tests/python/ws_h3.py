@@ -16,6 +16,7 @@ import wsproto.frame_protocol as frames
 from aioquic.h3.connection import Setting
 
 from h3_client import Exchange, open_client
+from h3_wire import headers
 
 URL, CA, *LEFT = sys.argv[1:]
 
@@ -105,6 +106,11 @@ async def main():
         seen["refused"] = (await extended_connect(client, "/refuse")).status
         seen["plain_connect"] = (await extended_connect(client, "", protocol=None)).status
         seen["other_protocol"] = (await extended_connect(client, "/echo", protocol="other")).status
+        broken = Socket(client, await extended_connect(client, "/reset"))
+        broken.send(broken.protocol.send_data("x"))
+        async with asyncio.timeout(5):
+            await broken.exchange.ended.wait()
+        seen["server_reset"] = broken.exchange.reset
         # A client that is gone is noticed behind the edge, and the connection goes on.
         gone = await extended_connect(client, "/echo")
         client._quic.reset_stream(gone.stream, 0x10C)
@@ -113,6 +119,13 @@ async def main():
         await asyncio.sleep(0.5)
         reader = Socket(client, await extended_connect(client, "/last"))
         seen["after_reset"] = json.loads((await reader.message())[1])
+        # Nothing but content goes through a tunnel, which ends the connection.
+        trailing = await extended_connect(client, "/echo")
+        client._quic.send_stream_data(trailing.stream, headers([(b"x", b"1")]), end_stream=True)
+        client.transmit()
+        async with asyncio.timeout(5):
+            await trailing.ended.wait()
+        seen["trailers"] = client.terminated and client.terminated.error_code
     print(json.dumps(seen))
 
 

@@ -7,13 +7,16 @@
     /last         says with which code the last client of /echo closed
     /headers      sends the request's fields as JSON
     /push?n=N     sends N messages of 64 KiB as fast as they are taken
+    /reset        waits for one message and resets the connection
     /refuse       answers 403 instead of switching
 """
 
 import asyncio
 import http
 import json
+import struct
 import sys
+from socket import SO_LINGER, SOL_SOCKET
 
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
@@ -33,6 +36,12 @@ async def handle(socket):
     elif path == "/close":
         await socket.recv()
         await socket.close(4001, "enough")
+    elif path == "/reset":
+        await socket.recv()
+        # Nothing lingers: a reset (socket(7)).
+        linger = struct.pack("ii", 1, 0)
+        socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
+        socket.transport.abort()
     elif path == "/last":
         while not last:  # The other handler may not have run yet.
             await asyncio.sleep(0.01)

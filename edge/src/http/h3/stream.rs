@@ -45,6 +45,7 @@ pub(super) struct Stream {
     /// Until it is certain that nothing follows them.
     trailers: Option<Fields>,
     is_head: bool,
+    is_tunnel: bool,
     expects_continue: bool,
     head_sent: bool,
     /// The end of what waits to be sent, still growing.
@@ -76,6 +77,7 @@ impl Stream {
             last: None,
             trailers: None,
             is_head: false,
+            is_tunnel: false,
             expects_continue: false,
             head_sent: false,
             tail: Vec::new(),
@@ -107,10 +109,11 @@ impl Stream {
     /// What is known of the request once its head is.
     pub(super) fn begin(&mut self, head: &RequestHead) {
         self.is_head = head.method == Method::HEAD;
+        self.is_tunnel = head.upgrade.is_some();
         self.expects_continue = head.expects_continue;
         self.due = match head.length {
             // What follows an opening is no request body.
-            _ if head.upgrade.is_some() => None,
+            _ if self.is_tunnel => None,
             BodyLength::Exact(n) => Some(n),
             BodyLength::Empty => Some(0),
             _ => None,
@@ -216,6 +219,8 @@ impl Stream {
                 }
                 Ok(Some(Some(Frame::Data(data))))
             }
+            // RFC 9114 §4.4: a tunnel is DATA and nothing else that is known.
+            Piece::Section(_) if self.is_tunnel => Err(Fault::Connection(Error::FrameUnexpected)),
             Piece::Section(section) => {
                 let bytes_max = self.shared.section_bytes_max();
                 let trailers = request::trailers(&section, bytes_max);
@@ -328,6 +333,8 @@ impl Downstream for Stream {
 
     fn abort(&mut self) {
         self.reset(match self.head_sent {
+            // RFC 9220 §3: what a reset is over TCP.
+            _ if self.is_tunnel => Error::RequestCancelled,
             true => Error::Internal,
             false => Error::RequestCancelled,
         });
