@@ -21,6 +21,8 @@ pub enum SectionError {
 pub struct RequestSection {
     method: Option<Method>,
     has_scheme: bool,
+    /// `:scheme` or `:path` came on the wire.
+    names_resource: bool,
     protocol: Option<Upgrade>,
     authority: Option<Authority>,
     target: Option<Target>,
@@ -42,6 +44,7 @@ impl RequestSection {
         RequestSection {
             method: None,
             has_scheme: false,
+            names_resource: false,
             protocol: None,
             authority: None,
             target: None,
@@ -82,6 +85,7 @@ impl RequestSection {
         if repeated || self.in_fields || value.is_empty() {
             return Err(SectionError::Malformed);
         }
+        self.names_resource |= matches!(name, b"scheme" | b"path");
         match name {
             b"method" => {
                 let method = Method::from_bytes(value).map_err(|_| SectionError::Malformed)?;
@@ -197,6 +201,10 @@ impl RequestSection {
         match self.protocol {
             Some(Upgrade::WebSocket) if is_connect => {}
             None if !is_connect => {}
+            // RFC 9113 §8.5, RFC 9114 §4.4: it names where it leads to, and nothing else.
+            None if self.names_resource || self.authority.is_none() => {
+                return Err(SectionError::Malformed);
+            }
             _ if is_connect => return Err(SectionError::Refused(StatusCode::NOT_IMPLEMENTED)),
             _ => return Err(SectionError::Malformed),
         }
@@ -374,6 +382,18 @@ mod tests {
             let error = head(&lines, true).err();
             assert_eq!(error, Some(SectionError::Malformed), "{scheme}");
         }
+        let connect = (":method", "CONNECT");
+        for lines in [
+            &[connect][..],
+            &[connect, GET[2], GET[1]],
+            &[connect, GET[2], GET[3]],
+            &[connect, GET[2], (":path", "no path")],
+            &[connect, GET[1], GET[2], GET[3]],
+            &[connect, (":protocol", "websocket"), GET[1], GET[2]],
+        ] {
+            let error = head(lines, true).err();
+            assert_eq!(error, Some(SectionError::Malformed), "{lines:?}");
+        }
         let late = [("x", "1"), GET[0], GET[1], GET[2], GET[3]];
         assert_eq!(head(&late, true).err(), Some(SectionError::Malformed));
         let twice = [("content-length", "5"), ("content-length", "5")];
@@ -396,6 +416,7 @@ mod tests {
             GET[3],
         ];
         assert_eq!(refused(&connect), 501);
+        assert_eq!(refused(&[connect[0], GET[2]]), 501);
         assert_eq!(refused(&[GET[0], GET[1], GET[2], (":path", "/../x")]), 400);
         assert_eq!(refused(&[GET[0], GET[1], GET[2], (":path", "*")]), 400);
         let many = [&GET[..], &[("x", "1"); 9]].concat();
