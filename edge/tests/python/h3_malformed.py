@@ -302,6 +302,10 @@ async def told(url, ca, request, own):
                 await asyncio.sleep(0.1)
                 client._quic.reset_stream(stream, 0x100)
                 client.transmit()
+            if end == 3:
+                await until(lambda: 3 in client._quic._streams, "no settings")
+                client._quic.stop_stream(3, 0x100)
+                client.transmit()
         if request is not None:
             send(client, request, True)
         await until(lambda: client.terminated, (request, own), 30)
@@ -317,6 +321,8 @@ async def connections(url, ca):
     # A reset is as good as an end (§6.2.1).
     for kind in (SETTINGS, b"\2", b"\3"):
         rows[f"a reset of stream {kind[0]}"] = (0x104, None, [(kind, "reset")])
+    # So is asking for the end of the server's: its first stream is number 3.
+    rows["settings that are not wanted"] = (0x104, None, [(SETTINGS, 3)])
     turn = asyncio.Semaphore(8)
 
     async def row(data, own):

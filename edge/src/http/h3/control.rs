@@ -29,8 +29,14 @@ pub(super) async fn open(shared: Rc<Shared>) {
     settings.encode(&mut out);
     // Before everything else on the connection.
     let _ = send.set_priority(1);
-    if send.write_all(&out).await.is_ok() {
-        shared.control.replace(Some(send));
+    if send.write_all(&out).await.is_err() {
+        return;
+    }
+    let stopped = send.stopped();
+    shared.control.replace(Some(send));
+    // RFC 9114 §6.2.1: nobody may ask for its end.
+    if let Ok(Some(_)) = stopped.await {
+        shared.fail(Error::ClosedCriticalStream);
     }
 }
 
