@@ -74,7 +74,7 @@ async def exchanges(url, ca):
 
 
 async def interim(url, ca):
-    """100 (Continue) before the answer; aioquic would take the answer for trailers after it."""
+    """100 (Continue) before the answer, as it stands on the wire."""
     async with open_client(url, ca, http=False) as client:
         handle, seen = client.quic_event_received, bytearray()
 
