@@ -102,7 +102,11 @@ fn guard(config: &ShieldConfig, segment: &Segment<'_>, cpu: &mut Cpu) -> Verdict
         return Verdict::NotAllowed;
     }
     if segment.protocol == Protocol::Hidden {
-        return match limits::admit(config, &segment.source, Opens::Nothing) {
+        if segment.is_first_fragment && config.flags.any(ShieldFlags::NO_FRAGMENTS) {
+            return Verdict::FragmentRefused;
+        }
+        // It may ask for a connection.
+        return match limits::admit(config, &segment.source, Opens::Connection) {
             Verdict::Passed => Verdict::Unparsed,
             verdict => verdict,
         };

@@ -67,9 +67,12 @@ impl Model {
         let verdict = match refused {
             Some(verdict) => verdict,
             None if packet.transport == Transport::Hidden => {
-                match self.over_own_limit(source, Opening::Nothing) {
-                    Some(verdict) => verdict,
-                    None => Verdict::Unparsed,
+                if packet.is_first_fragment && self.rules.drop_fragments {
+                    Verdict::FragmentRefused
+                } else {
+                    self.over_own_limit(source, Opening::Tcp)
+                        .or_else(|| self.over_common_limit(source, Opening::Tcp))
+                        .unwrap_or(Verdict::Unparsed)
                 }
             }
             None => match parse::opening(&packet, self.rules.drop_fragments) {

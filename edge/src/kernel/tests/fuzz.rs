@@ -233,7 +233,12 @@ fn parsed(frame: &[u8], drop_fragments: bool) -> (Verdict, Family) {
     };
     let verdict = match parse::port(&segment, &config) {
         Err(verdict) => verdict,
-        Ok(_) if segment.protocol == parse::Protocol::Hidden => Verdict::Unparsed,
+        Ok(_) if segment.protocol == parse::Protocol::Hidden => {
+            match segment.is_first_fragment && drop_fragments {
+                true => Verdict::FragmentRefused,
+                false => Verdict::Unparsed,
+            }
+        }
         Ok(_) => match parse::opens(&segment, &config) {
             Err(verdict) => verdict,
             Ok(_) => Verdict::Passed,

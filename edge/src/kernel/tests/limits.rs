@@ -8,7 +8,7 @@ use edge_common::Verdict;
 use super::frame::*;
 use super::harness::*;
 use super::runner::Runner;
-use crate::config;
+use crate::config::{self, Fragments};
 use crate::kernel::Shield;
 
 /// So slow that nothing is given back while a test runs.
@@ -179,4 +179,37 @@ fn a_flood_of_forged_sources_makes_nobody_s_excess_forgotten() {
     let elapsed_ns = crate::clock::monotonic_ns() - start;
     let most = 10_000 + (elapsed_ns + TICK_MAX_NS) / 1_000_000;
     assert!(burst + again <= most, "{burst} + {again} of at most {most}");
+}
+
+#[test]
+fn a_hidden_port_counts_as_an_attempt_to_connect() {
+    let heap = vec![(DESTINATION, extension(0)); 9];
+    let cut = [(FRAGMENT, fragment(0, true)), (DESTINATION, extension(0))];
+    let hidden = |source: &str, chain: &[(u8, Vec<u8>)], rest: &[u8]| {
+        let source = source.parse().unwrap();
+        ethernet(&ipv6_chain(source, chain, DESTINATION, rest))
+    };
+    let mut shield = load(&config(None, rate(0.001, 2)));
+    for (source, chain) in [("2001:db8:1::1", &heap[..]), ("2001:db8:2::1", &cut)] {
+        let frame = hidden(source, chain, if chain.len() == 9 { &[0; 8] } else { &[] });
+        let verdicts = [(); 3].map(|()| judge(&mut shield, &frame).0);
+        let expected = [
+            Verdict::Unparsed,
+            Verdict::Unparsed,
+            Verdict::ConnectionRate,
+        ];
+        assert_eq!(verdicts, expected, "{source}");
+    }
+    // Nor does it come in where strangers may not, or fragments.
+    let ceiling = config::Shield {
+        new_connections: rate(0.001, 1),
+        fragments: Fragments::Drop,
+        ..config(None, None)
+    };
+    let mut shield = load(&ceiling);
+    let fragment = judge(&mut shield, &hidden("2001:db8:3::1", &cut, &[])).0;
+    assert_eq!(fragment, Verdict::FragmentRefused);
+    let verdicts = ["2001:db8:4::1", "2001:db8:5::1"]
+        .map(|source| judge(&mut shield, &hidden(source, &heap, &[0; 8])).0);
+    assert_eq!(verdicts, [Verdict::Unparsed, Verdict::NewConnections]);
 }
