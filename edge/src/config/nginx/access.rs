@@ -23,6 +23,37 @@ pub(super) fn access(directive: &Directive, section: &mut Section, notes: &mut N
     true
 }
 
+/// The networks that `if ($blocked) { return 403; }` refuses, where a `geo` says which they are and
+/// nothing else.
+pub(super) fn blocked(directive: &Directive, scope: &Scope<'_>) -> Option<Vec<String>> {
+    let block = directive.block.as_deref()?;
+    let refuses = |d: &Directive| {
+        d.name == "return" && d.arg().parse().is_ok_and(|status: u16| status >= 400)
+    };
+    let [condition] = &directive.args[..] else {
+        return None;
+    };
+    let variable = condition.strip_prefix('(')?.strip_suffix(')')?;
+    if directive.name != "if" || !matches!(block, [only] if refuses(only)) {
+        return None;
+    }
+    let mut http = scope.blocks().first()?.iter();
+    let geo = http.find(|d| d.name == "geo" && d.args == [variable])?;
+    let mut networks = Vec::new();
+    for rule in geo.block.as_deref()? {
+        let is_true = !matches!(rule.arg(), "" | "0");
+        match rule.name.as_str() {
+            "default" if !is_true => {}
+            network if is_true && network.parse::<Parsed>().is_ok() => {
+                networks.push(network.to_owned());
+            }
+            // An exception, a range, or a list that is not on this machine.
+            _ => return None,
+        }
+    }
+    (!networks.is_empty()).then_some(networks)
+}
+
 /// From where clients may ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Networks {
@@ -35,6 +66,15 @@ impl Networks {
     /// What is in force in a scope. nginx takes the first that fits; here what is denied is denied
     /// whatever is allowed, which comes to the same, or keeps more clients out.
     pub(super) fn of(scope: &Scope<'_>) -> Networks {
+        let mut networks = Networks::listed(scope);
+        let ifs = scope.blocks().iter().skip(1).flat_map(|block| block.iter());
+        // Conditions are looked at before any list.
+        let blocked = ifs.filter_map(|directive| blocked(directive, scope));
+        networks.deny.extend(blocked.flatten());
+        networks
+    }
+
+    fn listed(scope: &Scope<'_>) -> Networks {
         let (mut allow, mut deny) = (Vec::new(), Vec::new());
         for rule in scope.access() {
             let is_allow = rule.name == "allow";

@@ -196,7 +196,8 @@ fn types(section: &mut Section, scope: &Scope<'_>, notes: &mut Notes) -> Vec<Str
     let mut rules = Vec::new();
     // What nginx comes with says no more than is known here, but for what nobody uses any more.
     let is_stock = table.is_some_and(|table| table.file.ends_with("mime.types"));
-    for entry in own.unwrap_or_default().iter().filter(|_| !is_stock) {
+    let is_type = |entry: &&Directive| !is_stock && entry.name != "include";
+    for entry in own.unwrap_or_default().iter().filter(is_type) {
         let differs = |extension: &&String| {
             let known = type_of_extension(&extension.to_ascii_lowercase());
             let known = known.and_then(|known| known.split(';').next());

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::access::blocked;
 use super::auth;
 use super::scope::Scope;
 use super::tree::Directive;
@@ -17,6 +18,20 @@ const PARAMETERS: &[&str] = &[
     "auth_jwt_type",
     "auth_jwt_claim_set",
     "auth_jwt_header_set",
+];
+
+/// Parts of the names of files in which people write who gets in.
+const GUARD_FILES: &[&str] = &[
+    "access",
+    "acl",
+    "allow",
+    "auth",
+    "block",
+    "deny",
+    "forbid",
+    "protect",
+    "restrict",
+    "whitelist",
 ];
 
 /// Variables by which a client is sent elsewhere, not kept out.
@@ -52,8 +67,12 @@ pub(super) fn lost<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
             }
         }
     }
+    let blocks = scope.blocks().iter().flat_map(|block| block.iter());
+    lost.extend(blocks.filter(|found| is_missing_guard(found)));
     let is_told = |found: &Directive| {
-        method_rule(found).is_some() || wants_certificate(found) && asks_for_certificates(scope)
+        method_rule(found).is_some()
+            || blocked(found, scope).is_some()
+            || wants_certificate(found) && asks_for_certificates(scope)
     };
     lost.extend(ifs(scope).filter(|found| !is_told(found) && refuses(found, scope)));
     lost
@@ -96,6 +115,8 @@ pub(super) fn asked(scope: &Scope<'_>) -> BTreeSet<String> {
     }
     let access = scope.access().into_iter().map(Directive::written);
     asked.extend(access.filter(|rule| rule != "allow all"));
+    let refused = ifs(scope).filter(|found| blocked(found, scope).is_some());
+    asked.extend(refused.map(Directive::written));
     if auth::is_internal(scope) {
         asked.insert("internal".to_owned());
     }
@@ -119,6 +140,13 @@ fn asks(name: &str) -> bool {
     starts.iter().any(|start| name.starts_with(start))
         && !auth::NAMES.contains(&name)
         && !PARAMETERS.contains(&name)
+}
+
+/// An `include` of a file that is not there, which by its name said who gets in.
+fn is_missing_guard(directive: &Directive) -> bool {
+    let file = directive.arg().to_ascii_lowercase();
+    let name = file.rsplit('/').next().unwrap_or_default();
+    directive.name == "include" && GUARD_FILES.iter().any(|part| name.contains(part))
 }
 
 /// Conditions of the server and of the locations inside it.
@@ -301,6 +329,9 @@ mod tests {
             ("auth_jwt off;", false),
             ("auth_ldap Forbidden;", true),
             ("access_by_lua_file /x.lua;", true),
+            ("include /gone/authelia-authrequest.conf;", true),
+            ("include /gone/allowed-ips.conf;", true),
+            ("include /gone/auth.d/options-ssl-nginx.conf;", false),
         ] {
             let block = server(text);
             let scope = Scope::new(&[]).inner(&block);

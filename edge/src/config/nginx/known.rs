@@ -37,6 +37,8 @@ pub(super) fn is_pass(name: &str) -> bool {
 }
 
 const NEEDLESS: &[&str] = &[
+    // One that is not there, which is said at the top.
+    "include",
     // How nginx works inside.
     "user",
     "pid",

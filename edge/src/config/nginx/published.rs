@@ -123,6 +123,71 @@ fn paths_made_anew_and_servers_picked() {
     assert_eq!(mcp.map(|mcp| &mcp.policy), Some(&expected));
 }
 
+/// A list of networks that are refused is `deny`; with exceptions, or cut short, it is none.
+#[test]
+fn networks_that_a_condition_refuses() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let converted = |rules: &str| {
+        let file = dir.path().join("nginx.conf");
+        let text = format!(
+            "geo $bad {{ default 0; {rules} }}\n\
+             server {{ listen 80; server_name a.example; if ($bad) {{ return 403; }}\n\
+             location / {{ proxy_pass http://127.0.0.1:8000; }}\n\
+             location /own {{ allow 10.0.0.0/8; deny all; proxy_pass http://127.0.0.1:8000; }} }}"
+        );
+        std::fs::write(&file, text).expect("our own");
+        let imported = import(&[file]).expect("nginx reads it");
+        assert_eq!(
+            imported.left_out,
+            comments(&imported.toml),
+            "{}",
+            imported.toml
+        );
+        let config = Config::parse(&imported.toml, Path::new("edge.toml"));
+        let config = config.unwrap_or_else(|errors| panic!("{errors}\n{}", imported.toml));
+        (imported.toml, answer(route(&config, "/")))
+    };
+    let (text, answer) = converted("203.0.113.0/24 1; 2001:db8::/32 1;");
+    assert_eq!(answer, None, "{text}");
+    let denied = "deny = [\"203.0.113.0/24\", \"2001:db8::/32\"]";
+    assert_eq!(text.matches(denied).count(), 2, "{text}");
+    assert!(
+        text.contains("allow = [\"10.0.0.0/8\"]") && !text.contains("geo $bad"),
+        "{text}"
+    );
+    for rules in [
+        "203.0.113.0/24 1; 203.0.113.5 0;",
+        "203.0.113.0/24 1; include gone.geo;",
+        "ranges; 203.0.113.0-203.0.113.9 1;",
+    ] {
+        let (text, answer) = converted(rules);
+        assert_eq!(answer, Some(503), "{rules}: {text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_no_directive() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("nginx.conf");
+    let text = "types { include gone.types; text/x-own own; }\n\
+                upstream u { include gone.servers; server 127.0.0.1:8000; }\n\
+                server { listen 80; server_name a.example; root /srv; include gone.conf;\n\
+                location /u { include gone.conf; proxy_pass http://u; }\n\
+                location /g { include snippets/basic-auth.conf; proxy_pass http://u; } }";
+    std::fs::write(&file, text).expect("our own");
+    let imported = import(&[file]).expect("nginx reads it");
+    let text = &imported.toml;
+    let config = Config::parse(text, Path::new("edge.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    assert_eq!((imported.left_out, comments(text)), (5, 5), "{text}");
+    let answers = ["/u", "/g"].map(|path| answer(route(&config, path)));
+    assert_eq!(answers, [None, Some(503)], "{text}");
+    assert!(
+        text.contains("text/x-own") && !text.contains("gone.types\"]"),
+        "{text}"
+    );
+}
+
 /// nginx counts nobody whose key is empty.
 #[test]
 fn networks_that_a_zone_does_not_count() {

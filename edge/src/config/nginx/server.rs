@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::access::{Networks, access};
+use super::access::{Networks, access, blocked};
 use super::auth;
 use super::content;
 use super::document::Section;
@@ -103,6 +103,19 @@ impl<'a> Server<'a> {
         self.names == ["*"]
             && self.scope.own().iter().any(is_444)
             && !self.scope.own().iter().any(|d| d.name == "location")
+    }
+
+    /// Whether it refuses the networks of this variable, itself or in a location.
+    pub(super) fn blocks_by(&self, variable: &str) -> bool {
+        let is_it = |d: &Directive, scope: &Scope<'a>| {
+            d.arg() == format!("({variable})") && blocked(d, scope).is_some()
+        };
+        let mut locations = self.scope.own().iter().filter(|d| d.name == "location");
+        self.scope.own().iter().any(|d| is_it(d, &self.scope))
+            || locations.any(|location| {
+                let inner = location.block.as_deref().unwrap_or_default();
+                inner.iter().any(|d| is_it(d, &self.scope))
+            })
     }
 
     /// Whether nobody reaches it over a network.
@@ -218,6 +231,7 @@ impl<'a> Server<'a> {
                 "location" | "return" => {}
                 "if" if guards::wants_certificate(directive)
                     && guards::asks_for_certificates(&self.scope) => {}
+                "if" if blocked(directive, &self.scope).is_some() => {}
                 "rewrite" if falls_to.is_none() && routes.moved(directive, &self.scope) => {}
                 name if HANDLED.contains(&name)
                     || auth::NAMES.contains(&name)
@@ -327,7 +341,12 @@ fn locations_name_networks(block: &[Directive]) -> bool {
         .filter(|directive| directive.name == "location");
     let mut inside = locations.filter_map(|location| location.block.as_deref());
     inside.any(|block| {
-        let names = block.iter().any(|d| matches!(&*d.name, "allow" | "deny"));
+        let is_variable = |d: &Directive| d.args.len() == 1 && d.arg().starts_with("($");
+        let names = block.iter().any(|d| match &*d.name {
+            "allow" | "deny" => true,
+            // Perhaps one that a `geo` has made.
+            name => name == "if" && is_variable(d),
+        });
         names || locations_name_networks(block)
     })
 }

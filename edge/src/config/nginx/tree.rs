@@ -199,12 +199,16 @@ impl Reader {
         for path in files {
             match std::fs::metadata(&path) {
                 Ok(_) => directives.extend(self.file(&path, depth + 1)?),
-                Err(cause) => self.missing.push(Missing {
-                    file: Rc::clone(&directive.file),
-                    line: directive.line,
-                    included: path,
-                    cause,
-                }),
+                Err(cause) => {
+                    // It stays, so that nobody takes what is left for the whole.
+                    directives.push(directive.clone());
+                    self.missing.push(Missing {
+                        file: Rc::clone(&directive.file),
+                        line: directive.line,
+                        included: path,
+                        cause,
+                    });
+                }
             }
         }
         Ok(directives)
@@ -258,7 +262,7 @@ mod tests {
         let (tree, missing) = read(&dir.path().join("nginx.conf")).expect("valid");
         assert_eq!(
             outline(&tree),
-            "http{server{listen 80;}upstream u{server ::1;}}x;"
+            "http{server{listen 80;}upstream u{server ::1;}include gone.conf;}x;"
         );
         let http = tree[0].block.as_ref().expect("a block");
         assert_eq!((http[1].line, tree[1].line), (2, 5));

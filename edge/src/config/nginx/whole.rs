@@ -73,7 +73,8 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
             || content::NAMES.contains(&name)
             || secure::NAMES.contains(&name)
             || auth::NAMES.contains(&name)
-            || limits.is_sparing(directive);
+            || limits.is_sparing(directive)
+            || is_block_list(directive, &servers);
         if !is_handled {
             notes.rest(&mut top, directive);
         }
@@ -214,6 +215,14 @@ const HANDLED: &[&str] = &[
     "allow",
     "deny",
 ];
+
+/// Whether all that a `geo` says is which networks are refused.
+fn is_block_list(directive: &Directive, servers: &[Server<'_>]) -> bool {
+    directive.name == "geo"
+        && servers
+            .iter()
+            .any(|server| server.blocks_by(directive.arg()))
+}
 
 fn is_zone(name: &str) -> bool {
     matches!(name, "limit_req_zone" | "limit_conn_zone")

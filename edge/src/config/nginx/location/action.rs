@@ -1,7 +1,7 @@
 //! What one route does, and what goes with it.
 
 use super::Routes;
-use crate::config::nginx::access::{Networks, access};
+use crate::config::nginx::access::{Networks, access, blocked};
 use crate::config::nginx::auth;
 use crate::config::nginx::content;
 use crate::config::nginx::document::Section;
@@ -107,6 +107,7 @@ impl Routes<'_> {
                 },
                 "limit_except" => {}
                 "if" if guards::method_rule(directive).is_some() => {}
+                "if" if blocked(directive, scope).is_some() => {}
                 name if auth::NAMES.contains(&name) || content::NAMES.contains(&name) => {}
                 name if secure::NAMES.contains(&name) => {}
                 _ if auth::is_told(directive, scope) => {}
