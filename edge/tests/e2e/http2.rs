@@ -130,6 +130,22 @@ fn a_client_in_the_middle_of_its_body_gets_the_early_answer() {
     }
 }
 
+/// A client that is not ours, with a hundred streams at once on each connection.
+#[test]
+fn h2load_gets_every_answer() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let mut command = Command::new("h2load");
+    command
+        .args(["-n", "4000", "-c", "8", "-m", "100"])
+        .arg(format!("https://localhost:{}/headers", edge.https.port()));
+    let (code, out, error) = Process::run("h2load", command, LIMIT * 10);
+    assert_eq!(code, 0, "{out}{error}");
+    let all = "requests: 4000 total, 4000 started, 4000 done, 4000 succeeded, 0 failed";
+    assert!(out.contains(all) && out.contains("4000 2xx"), "{out}");
+    assert!(out.contains("Application protocol: h2"), "{out}");
+}
+
 #[test]
 fn trailers_of_the_upstream_arrive() {
     let _machine = light();
