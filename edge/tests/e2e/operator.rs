@@ -294,6 +294,22 @@ fn a_log_that_nobody_takes_slows_no_request_and_what_is_lost_is_counted() {
 }
 
 #[test]
+fn a_line_has_the_fields_that_were_chosen_and_no_others() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let log = "access = \"./chosen.log\"\nfields = [\"status\", \"path\", \"upstream_head_ms\"]";
+    let edge = Setup::new(upstream.address).section("log", log).start();
+    assert_eq!(edge.plain().exchange(GET).status, 200);
+    let read = || fs::read_to_string(edge.file("chosen.log")).unwrap_or_default();
+    assert!(wait_until(LIMIT, || read().ends_with('\n')), "{}", read());
+    let line: serde_json::Value = serde_json::from_str(&read()).expect("one line of JSON");
+    let names: Vec<&String> = line.as_object().expect("an object").keys().collect();
+    assert_eq!(names, ["path", "status", "upstream_head_ms"], "{line}");
+    assert_eq!((&line["status"], &line["path"]), (&200.into(), &"/".into()));
+    assert!(line["upstream_head_ms"].is_number(), "{line}");
+}
+
+#[test]
 fn lines_in_the_combined_format_and_a_sample_of_those_that_went_well() {
     let _machine = light();
     let upstream = Upstream::ok();
