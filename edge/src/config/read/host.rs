@@ -13,6 +13,7 @@ use super::tls::{self, Places};
 use super::upstream::Upstreams;
 use crate::config::schema::HOST;
 use crate::config::table::Table;
+use crate::config::types::claims::claims_named;
 use crate::config::value::parse_host_name;
 use crate::config::{Authentication, Certificate, Host, HostName, Maintenance, Ocsp};
 
@@ -80,6 +81,9 @@ impl<'a> Hosts<'a> {
                 places: &mut places,
             };
             let routes = route::read(table, &mut outer);
+            if routes.iter().all(|route| route.auth.jwt.is_none()) && !routes.is_empty() {
+                check_claims(table, &rules);
+            }
             // Over QUIC no certificate is asked for: clients need not be told of it.
             let client_auth = tls::client_auth(table, &mut places);
             hosts.push(Host {
@@ -95,6 +99,20 @@ impl<'a> Hosts<'a> {
         }
         (hosts, places)
     }
+}
+
+/// A claim in the rules of a host none of whose routes asks for tokens would be empty.
+fn check_claims(table: &Table<'_>, rules: &Rules) {
+    let Some(claim) = claims_named(&rules.request).next() else {
+        return;
+    };
+    let item = table.item("request_headers");
+    let span = item.map_or(table.span(), |item| item.span());
+    let message = format!(
+        "`request_headers`: {{claim:{claim}}} would be empty, for no route here checks tokens; add \
+         [host.route.jwt] with `issuer` and `audiences`, or leave it out"
+    );
+    table.report().error(span, message);
 }
 
 fn names(table: &Table<'_>, seen: &mut HashMap<HostName, usize>) -> Vec<HostName> {

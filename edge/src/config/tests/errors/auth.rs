@@ -1,6 +1,6 @@
 //! What hosts and routes ask of their clients.
 
-use crate::config::tests::support::{MINIMAL, after, host, load, route};
+use crate::config::tests::support::{MINIMAL, after, errors, host, load, route};
 use crate::config::{Loaded, RequestPart};
 
 /// Each text stands in what is shown.
@@ -28,6 +28,16 @@ fn claims_where_nobody_checks_tokens() {
         &route("redirect = \"/{claim:tenant}\""),
         &["`redirect`: {claim:tenant} would be empty"],
     );
+    let host =
+        "[[host]]\nnames = [\"*\"]\nrequest_headers = [\"X: {claim:tenant}\"]\n[[host.route]]\n";
+    let of_host = format!("{host}{upstream}");
+    says(
+        &errors(&of_host),
+        &[
+            "edge.toml:3:19: `request_headers`: {claim:tenant} would be empty, for no route here checks",
+        ],
+    );
+    assert!(load(&format!("{of_host}\n{jwt}")).is_ok());
     for good in [told, made] {
         let text = format!(
             "{}{good}\n{jwt}",
