@@ -13,7 +13,7 @@ use io_uring::{opcode, squeue};
 use socket2::{SockAddr, SockAddrStorage};
 use tokio_uring::buf::{IoBuf, IoBufMut};
 
-use super::ring::{Operation, Work};
+use super::ring::{Operation, Work, completes_at_once};
 
 /// A send, receive, read or write in flight; resolves to the outcome and the buffer.
 pub(super) type Transfer = Operation<Transferring>;
@@ -25,6 +25,10 @@ pub(super) type Open = Operation<Opening>;
 pub(super) type Connect = Operation<Connecting>;
 /// A look whether a socket is ready.
 pub(super) type Ready = Operation<Waiting>;
+
+/// So much the kernel takes at once from whoever has not sent much before. Who waits for room has
+/// sent more.
+const LITTLE_BYTES: usize = 16 * 1024;
 
 /// Whether bytes are likely to be there when a receive starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +69,15 @@ fn wait_first(entry: &mut squeue::Entry) {
 
 /// Starts to send the content of `buf`; may send less.
 pub(super) fn send(fd: &Rc<OwnedFd>, buf: BytesMut) -> Transfer {
+    let is_little = buf.len() <= LITTLE_BYTES;
     let entry = opcode::Send::new(Fd(fd.as_raw_fd()), buf.stable_ptr(), bounded(buf.len()))
         .flags(libc::MSG_NOSIGNAL)
         .build();
-    transfer(fd, buf, false, entry)
+    let sending = transfer(fd, buf, false, entry);
+    if is_little {
+        completes_at_once();
+    }
+    sending
 }
 
 /// Starts to read `len` bytes of a file from `at` into an empty `buf`; may read less.

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
+use io_uring::types::{CancelBuilder, Fd, SubmitArgs, TimeoutFlags, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 
@@ -21,6 +21,10 @@ const COMPLETIONS: u32 = ENTRIES * 4;
 
 /// `IORING_ENTER_GETEVENTS` (io_uring_enter(2)): post what has completed.
 const GETEVENTS: u32 = 1;
+
+/// How long a worker sleeps at most where it takes for granted that its sends end at once. Where the
+/// last sleep was as long it does not: then it has time to look.
+const PATIENCE_NS: u32 = 1_000_000;
 
 /// The names of entries that are no operation of a task.
 const ALARM: u64 = u64::MAX;
@@ -71,6 +75,10 @@ impl Event {
 pub(super) struct Driver {
     ring: IoUring,
     operations: Slab<State>,
+    /// Sends of this turn that are likely to complete as they are handed over.
+    swift: u32,
+    /// Something came soon after the worker had gone to sleep.
+    is_busy: bool,
     events: VecDeque<Event>,
     pub(super) alarms: Alarms,
     /// When the ring wakes the worker for the next alarm.
@@ -91,6 +99,8 @@ impl Installed {
         let driver = Driver {
             ring: builder().build(ENTRIES)?,
             operations: Slab::new(),
+            swift: 0,
+            is_busy: false,
             events: VecDeque::new(),
             alarms: Alarms::default(),
             armed_ns: None,
@@ -130,6 +140,12 @@ pub(super) unsafe fn submit(entry: squeue::Entry) -> usize {
         unsafe { driver.push(entry.user_data(key as u64)) };
         key
     })
+}
+
+/// What was submitted last is likely to complete as it is handed over: the worker need not be woken
+/// for that alone.
+pub(in crate::net) fn completes_at_once() {
+    with(|driver| driver.swift += 1);
 }
 
 /// The kernel's answer, once: then the operation is forgotten.
@@ -212,11 +228,29 @@ impl Driver {
             }
         } else {
             self.listen();
-            let may_sleep = self.bell.may_sleep();
-            self.enter(u32::from(may_sleep))?;
+            match self.bell.may_sleep() {
+                true => self.sleep()?,
+                false => self.enter(0)?,
+            }
             self.bell.awake();
         }
+        self.swift = 0;
         self.collect();
+        Ok(())
+    }
+
+    /// Until something has completed. A busy worker does not wake for a send that has left the moment
+    /// it was handed over: whoever sent it waits for something else, and that comes with it.
+    fn sleep(&mut self) -> io::Result<()> {
+        if self.swift > 0 && !self.is_busy {
+            return self.enter(1);
+        }
+        let start_ns = monotonic_ns();
+        match self.swift {
+            0 => self.enter(1)?,
+            swift => self.enter_for(1 + swift, PATIENCE_NS)?,
+        }
+        self.is_busy = monotonic_ns() - start_ns < u64::from(PATIENCE_NS);
         Ok(())
     }
 
@@ -229,6 +263,7 @@ impl Driver {
             if let Err(error) = self.enter(0) {
                 panic!("io_uring_enter: {error}");
             }
+            self.swift = 0;
             self.collect();
         }
     }
@@ -240,13 +275,14 @@ impl Driver {
             let submitter = self.ring.submitter();
             submitter.enter::<libc::sigset_t>(submit, want, GETEVENTS, None)
         };
-        match entered.map_err(|error| (error.raw_os_error(), error)) {
-            // A signal, a full list of completions, a lack of memory: the next turn goes on.
-            Ok(_) | Err((Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM), _)) => {
-                Ok(())
-            }
-            Err((_, error)) => Err(error),
-        }
+        passing(entered)
+    }
+
+    /// For so long at most.
+    fn enter_for(&mut self, want: u32, most_ns: u32) -> io::Result<()> {
+        let most = Timespec::new().nsec(most_ns);
+        let args = SubmitArgs::new().timespec(&most);
+        passing(self.ring.submitter().submit_with_args(want as usize, &args))
     }
 
     fn collect(&mut self) {
@@ -338,5 +374,26 @@ impl Driver {
     fn is_over(&self) -> bool {
         let waits = |(_, state): (usize, &State)| !matches!(state, State::Done(_));
         !self.is_listening && !self.operations.iter().any(waits)
+    }
+}
+
+/// Nobody came in time, a signal, a full list of completions, a lack of memory: the next turn goes on.
+fn passing(entered: io::Result<usize>) -> io::Result<()> {
+    const PASSING: [i32; 5] = [
+        libc::ETIME,
+        libc::EINTR,
+        libc::EBUSY,
+        libc::EAGAIN,
+        libc::ENOMEM,
+    ];
+    match entered {
+        Err(error)
+            if !error
+                .raw_os_error()
+                .is_some_and(|code| PASSING.contains(&code)) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }

@@ -114,6 +114,32 @@ fn thousands_of_operations_at_once() {
     });
 }
 
+/// A worker takes for granted that a small send ends at once. One that does not holds up nobody else.
+#[test]
+fn a_send_that_does_not_end_at_once_holds_nobody_up() {
+    run_worker(async {
+        let (full, _slow) = pair();
+        let filling = Rc::clone(&full);
+        spawn(async move {
+            // Until the other end, which reads nothing, has no room.
+            loop {
+                let (outcome, _) = op::send(&filling, BytesMut::zeroed(16 * 1024)).await;
+                outcome.expect("the other end is there");
+            }
+        });
+        let (here, there) = pair();
+        for round in 0..300 {
+            // Both are handed over in the same turn.
+            drop(op::send(&full, BytesMut::from("more")));
+            let receiving = recv(&here);
+            drop(op::send(&there, BytesMut::from("x")));
+            let received = timeout(LONG, receiving).await;
+            let (outcome, _) = received.unwrap_or_else(|Elapsed| panic!("stuck in round {round}"));
+            assert_eq!(outcome.expect("sent"), 1);
+        }
+    });
+}
+
 /// What nobody waits for any more keeps its buffer and its descriptor until it has completed.
 #[test]
 fn operations_outlive_their_futures() {
