@@ -112,6 +112,22 @@ fn a_proxy_that_is_missing_is_named_with_the_way_to_get_it() {
 }
 
 #[test]
+fn another_build_of_edge_is_measured_beside() {
+    let built = Path::new(env!("CARGO_BIN_EXE_bench")).with_file_name("edge");
+    let edge = env::var("EDGE_BIN").unwrap_or(built.display().to_string());
+    let records = results(&["https1", "--proxies", "nginx", "--before", &edge]);
+    let proxies = records.iter().map(|record| record["proxy"].as_str());
+    let proxies: BTreeSet<_> = proxies.collect();
+    assert_eq!(proxies.len(), 2, "{proxies:?}");
+    let before = records
+        .iter()
+        .find(|record| record["proxy"] == "edge-before");
+    let before = before.expect("it is named so");
+    assert_eq!(before["errors"], 0, "{before}");
+    assert!(before["ratio_to"]["nginx"].is_number(), "{before}");
+}
+
+#[test]
 fn a_peer_that_is_missing_is_skipped_with_a_word() {
     let output = bench()
         .args(["https1", "--proxies", "nginx,caddy", "--quick", "--json"])

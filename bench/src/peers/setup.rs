@@ -26,6 +26,8 @@ pub(crate) struct Peer {
     /// The name in results, and of its files.
     pub(crate) label: String,
     pub(crate) workers: usize,
+    /// Its file, if not the usual one.
+    pub(crate) program: Option<PathBuf>,
     /// Further keys of edge's only route.
     pub(crate) route: &'static str,
     /// The lines of edge's [quic].
@@ -38,6 +40,7 @@ impl From<Proxy> for Peer {
             proxy,
             label: proxy.name().to_owned(),
             workers: 1,
+            program: None,
             route: "",
             quic: "",
         }
@@ -153,7 +156,10 @@ impl Peer {
         if let Some(watched) = &watched {
             watched.put(0)?;
         }
-        let program = self.proxy.program()?;
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => self.proxy.program()?,
+        };
         let mut command = match setup.netns {
             None => Command::new(program),
             Some(netns) => {

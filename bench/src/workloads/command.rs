@@ -113,6 +113,9 @@ pub(super) struct Options {
         default_value = Proxy::ALL
     )]
     pub(super) proxies: Vec<Proxy>,
+    /// Another build of edge to measure in the same run, as edge-before
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) before: Option<PathBuf>,
     /// A rough look in seconds instead of a measurement
     #[arg(long)]
     pub(super) quick: bool,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
@@ -92,7 +92,8 @@ pub(super) fn prepare(workers: usize) -> Result<(Cpus, TempDir, Identity)> {
     Ok((cpus, dir, identity))
 }
 
-/// The chosen proxies that are installed and that `can`; says which are not.
+/// The chosen proxies that are installed and that `can`; says which are not. Another build of edge comes
+/// last.
 ///
 /// # Errors
 /// When edge is not there, or none is.
@@ -105,6 +106,14 @@ pub(super) fn peers(options: &Options, can: fn(Proxy) -> bool) -> Result<Vec<Pee
             Ok(_) if !can(proxy) => eprintln!("skipped {}: its build cannot", proxy.name()),
             Ok(_) => peers.push(Peer::from(proxy)),
         }
+    }
+    if let Some(program) = &options.before {
+        ensure!(program.is_file(), "no edge at {}", program.display());
+        peers.push(Peer {
+            label: "edge-before".to_owned(),
+            program: Some(program.clone()),
+            ..Peer::from(Proxy::Edge)
+        });
     }
     if peers.is_empty() {
         bail!("none of the chosen proxies can be measured");
