@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use io_uring::types::{CancelBuilder, Fd, SubmitArgs, TimeoutFlags, Timespec};
+use io_uring::types::{CancelBuilder, Fd, TimeoutFlags, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 
@@ -22,14 +22,16 @@ const COMPLETIONS: u32 = ENTRIES * 4;
 /// `IORING_ENTER_GETEVENTS` (io_uring_enter(2)): post what has completed.
 const GETEVENTS: u32 = 1;
 
-/// How long a worker sleeps at most where it takes for granted that its sends end at once. Where the
-/// last sleep was as long it does not: then it has time to look.
-const PATIENCE_NS: u32 = 1_000_000;
+/// A worker is busy whose last sleep was shorter.
+const BUSY_NS: u64 = 1_000_000;
+/// As long as a busy worker sleeps at most where a send does not end at once against expectation.
+static GUARD: Timespec = Timespec::new().nsec(5_000_000);
 
 /// The names of entries that are no operation of a task.
 const ALARM: u64 = u64::MAX;
 const BELL: u64 = u64::MAX - 1;
 const NOBODY: u64 = u64::MAX - 2;
+const GUARDIAN: u64 = u64::MAX - 3;
 
 thread_local! {
     static DRIVER: RefCell<Option<Driver>> = const { RefCell::new(None) };
@@ -77,8 +79,10 @@ pub(super) struct Driver {
     operations: Slab<State>,
     /// Sends of this turn that are likely to complete as they are handed over.
     swift: u32,
-    /// Something came soon after the worker had gone to sleep.
+    /// The last sleep was short.
     is_busy: bool,
+    /// There will be a completion soon, whatever else happens.
+    is_guarded: bool,
     events: VecDeque<Event>,
     pub(super) alarms: Alarms,
     /// When the ring wakes the worker for the next alarm.
@@ -101,6 +105,7 @@ impl Installed {
             operations: Slab::new(),
             swift: 0,
             is_busy: false,
+            is_guarded: false,
             events: VecDeque::new(),
             alarms: Alarms::default(),
             armed_ns: None,
@@ -228,7 +233,8 @@ impl Driver {
             }
         } else {
             self.listen();
-            match self.bell.may_sleep() {
+            // Where there were more entries than the queue holds, completions have been taken already.
+            match self.events.is_empty() && self.bell.may_sleep() {
                 true => self.sleep()?,
                 false => self.enter(0)?,
             }
@@ -239,19 +245,31 @@ impl Driver {
         Ok(())
     }
 
-    /// Until something has completed. A busy worker does not wake for a send that has left the moment
-    /// it was handed over: whoever sent it waits for something else, and that comes with it.
+    /// Sleeps until something has completed. A busy worker does not wake for sends that have left as
+    /// they were handed over: whoever sent waits for something else, and looks at both then.
     fn sleep(&mut self) -> io::Result<()> {
         if self.swift > 0 && !self.is_busy {
             return self.enter(1);
         }
-        let start_ns = monotonic_ns();
-        match self.swift {
-            0 => self.enter(1)?,
-            swift => self.enter_for(1 + swift, PATIENCE_NS)?,
+        if self.swift > 0 {
+            self.guard();
         }
-        self.is_busy = monotonic_ns() - start_ns < u64::from(PATIENCE_NS);
+        let start_ns = monotonic_ns();
+        self.enter(1 + self.swift)?;
+        self.is_busy = monotonic_ns() - start_ns < BUSY_NS;
         Ok(())
+    }
+
+    /// Bounds the sleep of a worker whose sends wait for room. One timer at a time, and not one for
+    /// each sleep, which would cost more than a turn where setting a timer leaves the virtual machine.
+    fn guard(&mut self) {
+        if self.is_guarded {
+            return;
+        }
+        self.is_guarded = true;
+        let entry = opcode::Timeout::new(&raw const GUARD).build();
+        // SAFETY: the time is a static.
+        unsafe { self.push(entry.user_data(GUARDIAN)) };
     }
 
     /// # Safety
@@ -275,14 +293,13 @@ impl Driver {
             let submitter = self.ring.submitter();
             submitter.enter::<libc::sigset_t>(submit, want, GETEVENTS, None)
         };
-        passing(entered)
-    }
-
-    /// For so long at most.
-    fn enter_for(&mut self, want: u32, most_ns: u32) -> io::Result<()> {
-        let most = Timespec::new().nsec(most_ns);
-        let args = SubmitArgs::new().timespec(&most);
-        passing(self.ring.submitter().submit_with_args(want as usize, &args))
+        match entered.map_err(|error| (error.raw_os_error(), error)) {
+            // A signal, a full list of completions, a lack of memory: the next turn goes on.
+            Ok(_) | Err((Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM), _)) => {
+                Ok(())
+            }
+            Err((_, error)) => Err(error),
+        }
     }
 
     fn collect(&mut self) {
@@ -295,6 +312,10 @@ impl Driver {
                 }
                 BELL => {
                     self.is_listening = false;
+                    continue;
+                }
+                GUARDIAN => {
+                    self.is_guarded = false;
                     continue;
                 }
                 NOBODY => continue,
@@ -374,26 +395,5 @@ impl Driver {
     fn is_over(&self) -> bool {
         let waits = |(_, state): (usize, &State)| !matches!(state, State::Done(_));
         !self.is_listening && !self.operations.iter().any(waits)
-    }
-}
-
-/// Nobody came in time, a signal, a full list of completions, a lack of memory: the next turn goes on.
-fn passing(entered: io::Result<usize>) -> io::Result<()> {
-    const PASSING: [i32; 5] = [
-        libc::ETIME,
-        libc::EINTR,
-        libc::EBUSY,
-        libc::EAGAIN,
-        libc::ENOMEM,
-    ];
-    match entered {
-        Err(error)
-            if !error
-                .raw_os_error()
-                .is_some_and(|code| PASSING.contains(&code)) =>
-        {
-            Err(error)
-        }
-        _ => Ok(()),
     }
 }
