@@ -432,6 +432,9 @@ pub fn needs_name(method: &[u8]) -> bool {
 /// (<https://www.unicode.org/Public/UCD/latest/ucd/CaseFolding.txt>): of what is not ASCII, the long s and
 /// the sign of kelvins alone become letters of it. Go's parser takes such keys.
 fn is_folded(key: &[u8], name: &[u8]) -> bool {
+    if key.is_ascii() {
+        return key.eq_ignore_ascii_case(name);
+    }
     let Ok(key) = std::str::from_utf8(key) else {
         return false;
     };

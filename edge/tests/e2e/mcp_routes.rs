@@ -203,9 +203,10 @@ fn what_is_refused_is_refused_in_json_rpc() {
     }
     assert_eq!(upstream.received(), "", "nor is any of this");
 
-    let token = rpc("/mcp?x=1&access_token=s3cret", &[], ADD);
-    let (status, error, _) = error_of(&edge, &token);
-    assert_eq!((status, &error["error"]["code"]), (400, &(-32600).into()));
+    for query in ["x=1&access_token=s3cret", "access%5ftoken=s3cret"] {
+        let (status, error, _) = error_of(&edge, &rpc(&format!("/mcp?{query}"), &[], ADD));
+        assert_eq!((status, &error["error"]["code"]), (400, &(-32600).into()));
+    }
     let line = edge.log_line(|line| line["error"] == "query_token");
     assert!(!line.to_string().contains("s3cret"), "{line}");
 

@@ -259,9 +259,53 @@ fn is_handshake(method: &[u8]) -> bool {
 
 /// RFC 6750 §2.3.
 fn has_token(target: &str) -> bool {
-    target.split_once('?').is_some_and(|(_, query)| {
-        query
-            .split('&')
-            .any(|pair| pair.split('=').next() == Some("access_token"))
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        is_written(name, "access_token")
     })
+}
+
+/// Whether a part of a query is this word, however much of it is percent-encoded.
+fn is_written(part: &str, word: &str) -> bool {
+    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+    let mut bytes = part.bytes();
+    let decoded = std::iter::from_fn(|| {
+        let byte = bytes.next()?;
+        let mut ahead = bytes.clone();
+        match (byte, digit(ahead.next()), digit(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                bytes = ahead;
+                Some((high << 4 | low) as u8)
+            }
+            _ => Some(byte),
+        }
+    });
+    decoded.eq(word.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_the_query_is_seen_however_it_is_written() {
+        for yes in [
+            "/?access_token=a",
+            "/?a=b&access_token",
+            "/?%61ccess%5Ftoken=a",
+            "/?%61%63cess%5ftoken",
+        ] {
+            assert!(has_token(yes), "{yes}");
+        }
+        for no in [
+            "/access_token",
+            "/?a=access_token",
+            "/?access%5token=a",
+            "/?access%255Ftoken=a",
+            "/?access_token%",
+        ] {
+            assert!(!has_token(no), "{no}");
+        }
+    }
 }
