@@ -44,6 +44,29 @@ fn assert_fails(setup: &Setup, code: i32, texts: &[&str]) {
 }
 
 #[test]
+fn a_certificate_that_ends_soon_is_told() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let _machine = light();
+    for (days, warns) in [(13, true), (15, false)] {
+        let setup = Setup::new(NOBODY);
+        let (dir, names) = (setup.dir.path(), ["localhost"]);
+        Authority::new().leaf_for(dir, "localhost", &names, DAY * days + DAY / 2);
+        let mut check = Command::new(edge_binary());
+        let check = check.arg("check").arg(setup.write()).output();
+        let check = check.expect("edge is built");
+        let said = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert!(check.status.success(), "{said}");
+        let running = setup.start();
+        let logged = running.process.stderr();
+        for said in [said, logged] {
+            let told =
+                said.contains("localhost.pem") && said.contains(&format!("({days} days left)"));
+            assert_eq!(told, warns, "{days}: {said}");
+        }
+    }
+}
+
+#[test]
 fn bad_configurations_exit_with_2() {
     let _machine = light();
     assert_fails(

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
@@ -52,7 +52,7 @@ impl Authority {
 
     /// Writes a leaf for `names`, valid now, as `STEM.pem` and `STEM.key` into `dir`.
     pub(crate) fn leaf(&self, dir: &Path, stem: &str, names: &[&str]) -> Leaf {
-        self.leaf_until(dir, stem, names, 2090)
+        self.leaf_of(dir, stem, names, |_| ())
     }
 
     /// Like [`Authority::leaf`], with a responder that is asked about it, and refused without its
@@ -76,12 +76,25 @@ impl Authority {
             let feature = vec![0x30, 3, 2, 1, 5];
             extensions.push(extension(&[1, 3, 6, 1, 5, 5, 7, 1, 24], feature));
         }
-        self.leaf_of(dir, stem, &[stem], 2090, extensions)
+        self.leaf_of(dir, stem, &[stem], |params| {
+            params.custom_extensions = extensions;
+        })
     }
 
     /// Like [`Authority::leaf`], valid until the first day of a year.
     pub(crate) fn leaf_until(&self, dir: &Path, stem: &str, names: &[&str], year: i32) -> Leaf {
-        self.leaf_of(dir, stem, names, year, Vec::new())
+        self.leaf_of(dir, stem, names, |params| {
+            params.not_after = date_time_ymd(year, 1, 1);
+        })
+    }
+
+    /// Like [`Authority::leaf`], valid for so long from now on.
+    pub(crate) fn leaf_for(&self, dir: &Path, stem: &str, names: &[&str], left: Duration) -> Leaf {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("this is not 1970");
+        self.leaf_of(dir, stem, names, |params| {
+            params.not_after = date_time_ymd(1970, 1, 1) + now + left;
+        })
     }
 
     fn leaf_of(
@@ -89,19 +102,18 @@ impl Authority {
         dir: &Path,
         stem: &str,
         names: &[&str],
-        year: i32,
-        extensions: Vec<CustomExtension>,
+        differs: impl FnOnce(&mut CertificateParams),
     ) -> Leaf {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("test names are valid");
         // Another subject than its issuer's: OpenSSL takes equal ones for a self-signed certificate.
         params.distinguished_name.push(DnType::CommonName, stem);
         params.use_authority_key_identifier_extension = true;
-        params.custom_extensions = extensions;
         let serial = NEXT_SERIAL.fetch_add(1, Relaxed);
         params.serial_number = Some(SerialNumber::from(serial));
         params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(year, 1, 1);
+        params.not_after = date_time_ymd(2090, 1, 1);
+        differs(&mut params);
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = params
             .signed_by(&key, &self.issuer)
