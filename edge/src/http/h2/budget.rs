@@ -9,6 +9,7 @@ use crate::message::h2::frames::{CONTINUATION, Frames, HEADERS};
 
 /// The preface that comes before all frames (RFC 9113 §3.4).
 const PREFACE_BYTES: usize = 24;
+
 /// What is left to one connection. The bytes that come in pass by it.
 #[derive(Debug)]
 pub(super) struct Budget {
