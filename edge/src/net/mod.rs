@@ -25,6 +25,7 @@ pub use appetite::Appetite;
 pub use beneath::{FileRead, OpenFile};
 pub use file::SpoolFile;
 pub use listener::{Accepted, Listener};
+pub use op::unawaited;
 pub use options::{bind_listener, connect};
 pub use packet::{packet_pair, recv_packet, send_packet};
 pub use poll_io::PollIo;

@@ -1,5 +1,6 @@
 //! What workers have the ring do.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::net::UdpSocket;
@@ -13,7 +14,7 @@ use io_uring::{opcode, squeue};
 use socket2::{SockAddr, SockAddrStorage};
 use tokio_uring::buf::{IoBuf, IoBufMut};
 
-use super::ring::{Operation, Work, completes_at_once};
+use super::ring::{Operation, Work, completes_at_once, hurry};
 
 /// A send, receive, read or write in flight; resolves to the outcome and the buffer.
 pub(super) type Transfer = Operation<Transferring>;
@@ -26,9 +27,26 @@ pub(super) type Connect = Operation<Connecting>;
 /// A look whether a socket is ready.
 pub(super) type Ready = Operation<Waiting>;
 
-/// So much the kernel takes at once from whoever has not sent much before. Who waits for room has
-/// sent more.
+/// So much the kernel takes at once from whoever has not sent much before.
 const LITTLE_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    static IS_AWAITED: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Begins sends whose end its caller does not wait for: it waits for something else that comes later,
+/// and looks then. A busy worker need not wake for them.
+pub fn unawaited<T>(begin: impl FnOnce() -> T) -> T {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            IS_AWAITED.set(true);
+        }
+    }
+    let _again = Again;
+    IS_AWAITED.set(false);
+    begin()
+}
 
 /// Whether bytes are likely to be there when a receive starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +87,14 @@ fn wait_first(entry: &mut squeue::Entry) {
 
 /// Starts to send the content of `buf`; may send less.
 pub(super) fn send(fd: &Rc<OwnedFd>, buf: BytesMut) -> Transfer {
-    let is_little = buf.len() <= LITTLE_BYTES;
+    let is_swift = buf.len() <= LITTLE_BYTES && !IS_AWAITED.get();
     let entry = opcode::Send::new(Fd(fd.as_raw_fd()), buf.stable_ptr(), bounded(buf.len()))
         .flags(libc::MSG_NOSIGNAL)
         .build();
     let sending = transfer(fd, buf, false, entry);
-    if is_little {
-        completes_at_once();
+    match is_swift {
+        true => completes_at_once(),
+        false => hurry(),
     }
     sending
 }

@@ -13,6 +13,7 @@ use bytes::{Buf as _, BytesMut};
 use socket2::SockRef;
 
 use super::op::{self, Arrival};
+use super::ring::hurry;
 use super::transport::{Expect, Transport};
 
 /// Where receive buffers start: a request head or a JSON-RPC message fits.
@@ -176,7 +177,12 @@ impl Transport for Socket {
         }
         loop {
             if let Some(operation) = &mut self.sending {
-                let (outcome, mut buf) = ready!(Pin::new(operation).poll(cx));
+                let Poll::Ready((outcome, mut buf)) = Pin::new(operation).poll(cx) else {
+                    if self.finishing || !self.out.is_empty() {
+                        hurry();
+                    }
+                    return Poll::Pending;
+                };
                 self.sending = None;
                 self.sending_bytes = 0;
                 let n = match outcome {

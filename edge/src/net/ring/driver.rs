@@ -77,8 +77,10 @@ impl Event {
 pub(super) struct Driver {
     ring: IoUring,
     operations: Slab<State>,
-    /// Sends of this turn that are likely to complete as they are handed over.
+    /// Sends of this turn that are likely to complete as they are handed over, and that nobody waits for.
     swift: u32,
+    /// Somebody waits for another send of this turn.
+    is_hurried: bool,
     /// The last sleep was short.
     is_busy: bool,
     /// There will be a completion soon, whatever else happens.
@@ -104,6 +106,7 @@ impl Installed {
             ring: builder().build(ENTRIES)?,
             operations: Slab::new(),
             swift: 0,
+            is_hurried: false,
             is_busy: false,
             is_guarded: false,
             events: VecDeque::new(),
@@ -147,10 +150,14 @@ pub(super) unsafe fn submit(entry: squeue::Entry) -> usize {
     })
 }
 
-/// What was submitted last is likely to complete as it is handed over: the worker need not be woken
-/// for that alone.
+/// What was submitted last is likely to complete as it is handed over, and nobody waits for that alone.
 pub(in crate::net) fn completes_at_once() {
     with(|driver| driver.swift += 1);
+}
+
+/// Somebody waits for what completes as this turn's operations are handed over.
+pub(in crate::net) fn hurry() {
+    with(|driver| driver.is_hurried = true);
 }
 
 /// The kernel's answer, once: then the operation is forgotten.
@@ -240,15 +247,20 @@ impl Driver {
             }
             self.bell.awake();
         }
-        self.swift = 0;
+        self.begin_turn();
         self.collect();
         Ok(())
+    }
+
+    fn begin_turn(&mut self) {
+        self.swift = 0;
+        self.is_hurried = false;
     }
 
     /// Sleeps until something has completed. A busy worker does not wake for sends that have left as
     /// they were handed over: whoever sent waits for something else, and looks at both then.
     fn sleep(&mut self) -> io::Result<()> {
-        if self.swift > 0 && !self.is_busy {
+        if self.is_hurried || (self.swift > 0 && !self.is_busy) {
             return self.enter(1);
         }
         if self.swift > 0 {
@@ -281,7 +293,7 @@ impl Driver {
             if let Err(error) = self.enter(0) {
                 panic!("io_uring_enter: {error}");
             }
-            self.swift = 0;
+            self.begin_turn();
             self.collect();
         }
     }

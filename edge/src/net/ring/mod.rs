@@ -16,6 +16,6 @@ mod turns;
 mod tests;
 
 pub(super) use alarm::Alarm;
-pub(super) use driver::{builder, completes_at_once};
+pub(super) use driver::{builder, completes_at_once, hurry};
 pub(super) use operation::{Operation, Work};
 pub(super) use turns::run;

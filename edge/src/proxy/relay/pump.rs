@@ -8,6 +8,7 @@ use super::{End, Phase, Relay};
 use crate::clock::{coarse_ns, monotonic_ns};
 use crate::mcp::{BodyFacts, KeepAlive, is_event_stream};
 use crate::message::{BodyLength, Fields, Frame, Name, ResponseHead, Version};
+use crate::net;
 use crate::proxy::exchange::{ClientError, Downstream};
 use crate::proxy::reply::push_date;
 use crate::upstream::{Reply, UpstreamError};
@@ -47,7 +48,12 @@ impl<D: Downstream> Relay<'_, D> {
                     Poll::Pending => starved = true,
                 }
             }
-            match self.conn.poll_flush(cx) {
+            // The answer is what it waits for, or more of the request.
+            let flushed = match starved {
+                true => net::unawaited(|| self.conn.poll_flush(cx)),
+                false => self.conn.poll_flush(cx),
+            };
+            match flushed {
                 Poll::Ready(Ok(())) if starved => break,
                 Poll::Ready(Ok(())) => {}
                 // The server may have answered before it stopped reading: the response decides.
@@ -118,7 +124,12 @@ impl<D: Downstream> Relay<'_, D> {
                     Phase::HalfClosed | Phase::Flush | Phase::Abort(_) | Phase::Ended => true,
                 };
             }
-            match self.client.poll_flush(cx) {
+            // More of the answer is what it waits for.
+            let flushed = match starved && matches!(self.phase, Phase::Head | Phase::Body) {
+                true => net::unawaited(|| self.client.poll_flush(cx)),
+                false => self.client.poll_flush(cx),
+            };
+            match flushed {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Some(self.client_left(error)),
                 Poll::Pending => return None,
