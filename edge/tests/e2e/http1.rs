@@ -48,6 +48,32 @@ fn a_connection_serves_many_requests() {
     );
 }
 
+/// A worker sleeps past the end of a send for which nobody waits, 5 ms at most. Whoever has to have
+/// an answer out of the way before it takes the next request waits for it.
+#[test]
+fn who_asks_again_at_once_is_answered_at_once() {
+    const ROUNDS: u32 = 400;
+    let _machine = light();
+    let demo = Demo::start();
+    let routes = "[[host.route]]\npath = \"/said\"\nrespond = \"said\"\n\n";
+    let edge = Setup::new(demo.address).more_routes(routes).start();
+    for connect in [Edge::plain, Edge::tls] {
+        for (path, ahead) in [("/said", 1), ("/said", 2), ("/headers", 1), ("/headers", 2)] {
+            let mut client = connect(&edge);
+            let start = Instant::now();
+            for _ in 0..ROUNDS / ahead {
+                client.send(get(path).repeat(ahead as usize));
+                for _ in 0..ahead {
+                    assert_eq!(client.response(false).status, 200);
+                }
+            }
+            let took = start.elapsed();
+            let late = Duration::from_millis(5) * ROUNDS / ahead;
+            assert!(took < late, "{path}, {ahead} ahead: {took:?}");
+        }
+    }
+}
+
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let _machine = light();
