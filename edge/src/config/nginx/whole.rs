@@ -115,7 +115,8 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
         others.any(|other| other.names.iter().any(|name| server.names.contains(name)))
     };
     plain.sort_by_key(|server| !(shares(server) && guards::any(server.scope.own())));
-    for server in secure.into_iter().chain(plain) {
+    for mut server in secure.into_iter().chain(plain) {
+        let redirecting;
         let in_secure = server.names.iter().all(|name| secure_names.contains(name));
         let is_redirect = !server.is_secure() && server.only_redirects();
         if is_redirect && (in_secure || !secure_names.is_empty()) {
@@ -134,24 +135,14 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
                 hosts.push(section);
                 continue;
             }
-            let server = Server {
+            redirecting = Server {
                 names: others,
                 ..server.clone()
             };
-            server.write(
-                &mut taken,
-                &mut upstreams,
-                &mut limits,
-                &mut notes,
-                differ,
-                &mut hosts,
-            );
-            continue;
-        }
-        if server.only_closes() || server.only_refuses() {
+            server = &redirecting;
+        } else if server.only_closes() || server.only_refuses() {
             continue; // In [listen]; who asks for no host that there is gets no certificate either.
-        }
-        if server.is_local() {
+        } else if server.is_local() {
             let mut section = Section::default();
             let reason = "it listens on a Unix socket, or on a name, alone";
             notes.leave(&mut section, server.directive, reason);
