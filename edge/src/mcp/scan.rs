@@ -7,6 +7,7 @@
 //! rules need not be applied to the wrong reading.
 
 mod id;
+mod key;
 mod string;
 
 use id::{is_json_number, is_json_string};
@@ -100,15 +101,6 @@ enum Slot {
     Other,
 }
 
-const MEMBERS: [(&[u8], Slot); 5] = [
-    (b"method", Slot::Method),
-    (b"id", Slot::Id),
-    (b"params", Slot::Params),
-    (b"result", Slot::Answer),
-    (b"error", Slot::Answer),
-];
-const PARAMETERS: [(&[u8], Slot); 2] = [(b"name", Slot::Name), (b"uri", Slot::Uri)];
-
 impl BodyScan {
     /// The start of a body.
     pub const fn new() -> Self {
@@ -148,11 +140,27 @@ impl BodyScan {
     }
 
     /// Follows the next bytes.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.follow(bytes, false);
+    }
+
+    /// Follows the next bytes until it [has enough](Self::has_enough); those that are left.
+    pub fn feed_enough<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.follow(bytes, true)
+    }
+
+    fn follow<'a>(&mut self, mut bytes: &'a [u8], until_enough: bool) -> &'a [u8] {
+        let mut seen = self.seen;
         while let Some((&byte, rest)) = bytes.split_first() {
             match self.scanned {
-                Scanned::Batch | Scanned::Malformed => return,
+                Scanned::Batch | Scanned::Malformed => return &[],
                 Scanned::Partly | Scanned::Whole => {}
+            }
+            if until_enough && self.seen != seen {
+                seen = self.seen;
+                if self.has_enough() {
+                    return bytes;
+                }
             }
             bytes = match self.lex {
                 Lex::String { .. } => self.string(bytes),
@@ -178,14 +186,20 @@ impl BodyScan {
                     }
                     rest
                 }
-                Lex::Between => {
-                    if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+                Lex::Between => match byte {
+                    b' ' | b'\t' | b'\r' | b'\n' => rest,
+                    b'"' => self.plain_string(rest).unwrap_or_else(|| {
                         self.step(byte);
+                        rest
+                    }),
+                    _ => {
+                        self.step(byte);
+                        rest
                     }
-                    rest
-                }
+                },
             };
         }
+        bytes
     }
 
     /// How far it has come.
@@ -363,39 +377,6 @@ impl BodyScan {
         }
     }
 
-    fn end_key(&mut self) {
-        self.expect = Expect::Colon;
-        let known: &[(&[u8], Slot)] = match self.depth {
-            1 => &MEMBERS,
-            2 if self.member == Slot::Params => &PARAMETERS,
-            _ => return,
-        };
-        self.ambiguous |= !self.key.is_sound();
-        let Some(key) = self.key.get() else { return };
-        let Some((exact, slot)) = known.iter().find(|(name, _)| is_folded(key, name)) else {
-            return;
-        };
-        // Some parsers do not mind the case.
-        if key != *exact {
-            self.ambiguous = true;
-            return;
-        }
-        self.ambiguous |= self.has(*slot);
-        self.slot = *slot;
-        match slot {
-            Slot::Method => self.method.clear(),
-            Slot::Name => self.name.clear(),
-            Slot::Uri => self.uri.clear(),
-            Slot::Id => self.id.clear(),
-            // The last one counts for most parsers, and with it all it holds.
-            Slot::Params => self.seen &= !(1 << Slot::Name as u8 | 1 << Slot::Uri as u8),
-            Slot::Answer | Slot::Other => {}
-        }
-        if !matches!(slot, Slot::Method | Slot::Name | Slot::Uri) {
-            self.seen |= 1 << *slot as u8;
-        }
-    }
-
     fn end_string(&mut self, is_key: bool) {
         self.lex = Lex::Between;
         if is_key {
@@ -426,24 +407,6 @@ impl Default for BodyScan {
 /// (the table of `Mcp-Name` in the specification's transport page).
 pub fn needs_name(method: &[u8]) -> bool {
     matches!(method, b"tools/call" | b"prompts/get" | b"resources/read")
-}
-
-/// Whether a key is a name in another case, as Unicode folds it
-/// (<https://www.unicode.org/Public/UCD/latest/ucd/CaseFolding.txt>): of what is not ASCII, the long s and
-/// the sign of kelvins alone become letters of it. Go's parser takes such keys.
-fn is_folded(key: &[u8], name: &[u8]) -> bool {
-    if key.is_ascii() {
-        return key.eq_ignore_ascii_case(name);
-    }
-    let Ok(key) = std::str::from_utf8(key) else {
-        return false;
-    };
-    let folded = key.chars().map(|char| match char {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        char => char.to_ascii_lowercase(),
-    });
-    folded.eq(name.iter().map(|&byte| char::from(byte)))
 }
 
 fn is_number(byte: u8) -> bool {

@@ -63,6 +63,9 @@ impl<const N: usize> Text<N> {
     /// for the end.
     pub(super) fn is_sound(&self) -> bool {
         let text = self.start();
+        if text.iter().all(|byte| matches!(byte, 1..=0x7f)) {
+            return true;
+        }
         let is_utf8 = match std::str::from_utf8(text) {
             Ok(_) => true,
             // Cut inside a character.

@@ -1,8 +1,41 @@
 //! Strings, however they are cut: escapes become what they mean, and what is looked for is kept.
 
-use super::{BodyScan, Escape, Lex, Scanned, Slot};
+use super::{BodyScan, Escape, Expect, Lex, Scanned, Slot};
 
 impl BodyScan {
+    /// Takes a string whose first quote was the byte before, if it is there whole and stands for
+    /// itself, as nearly all are and do; returns what comes after it.
+    pub(super) fn plain_string<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let is_key = matches!(self.expect, Expect::Key | Expect::KeyOrEnd);
+        let (text, _) = plain_run(bytes, is_key || self.keeps());
+        let [b'"', after @ ..] = &bytes[text.len()..] else {
+            return None;
+        };
+        match self.expect {
+            _ if is_key => {
+                self.key.clear();
+                self.key.extend(text);
+                self.end_string(true);
+                if let [b':', after @ ..] = after {
+                    self.expect = Expect::Value;
+                    return Some(after);
+                }
+            }
+            Expect::Value | Expect::ValueOrEnd if self.depth > 0 => {
+                if self.slot == Slot::Id {
+                    self.id.push(b'"');
+                    self.id.extend(text);
+                    self.id.push(b'"');
+                } else {
+                    self.take(text);
+                }
+                self.end_string(false);
+            }
+            _ => return None,
+        }
+        Some(after)
+    }
+
     /// Follows a string; returns what comes after the bytes it took.
     pub(super) fn string<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Lex::String {
@@ -14,7 +47,7 @@ impl BodyScan {
             return bytes;
         };
         let raw = !is_key && self.slot == Slot::Id;
-        let keeps = is_key || !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other);
+        let keeps = is_key || self.keeps();
         let mut at = 0;
         while at < bytes.len() {
             if matches!(escape, Escape::No) && high == 0 {
@@ -81,6 +114,11 @@ impl BodyScan {
             high,
         };
         &[]
+    }
+
+    /// Whether the value that is under way is looked at.
+    fn keeps(&self) -> bool {
+        !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other)
     }
 
     /// A UTF-16 unit that was written as `\uXXXX`.

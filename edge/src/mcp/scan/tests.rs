@@ -281,6 +281,24 @@ proptest! {
     }
 
     #[test]
+    fn what_it_has_no_need_of_can_be_read_later(message in message()) {
+        let body = serde_json::to_vec(&message).expect("JSON");
+        let mut early = BodyScan::new();
+        let rest = early.feed_enough(&body);
+        prop_assert!(rest.is_empty() || early.has_enough());
+        let whole = scan(&body);
+        // It stops at the first of two, and says nothing of the second.
+        if !whole.is_ambiguous() && early.has_enough() {
+            prop_assert_eq!(early.method(), whole.method());
+            let named = |scan: &BodyScan| scan.name().filter(|_| scan.method().is_some_and(needs_name)).map(<[u8]>::to_vec);
+            prop_assert_eq!(named(&early), named(&whole));
+        }
+        early.feed(rest);
+        prop_assert_eq!(early.is_ambiguous(), whole.is_ambiguous());
+        prop_assert_eq!(facts(&early), facts(&whole));
+    }
+
+    #[test]
     fn what_a_parser_accepts_is_never_rejected(message in message(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut body = serde_json::to_vec(&message).expect("JSON");
         let at = at.index(body.len());

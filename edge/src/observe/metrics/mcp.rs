@@ -283,10 +283,9 @@ fn method_index(method: Option<&[u8]>) -> u8 {
         Some(method) => method,
         None => OTHER.as_bytes(),
     };
-    // They are in order, but for the last one.
-    let at = METHODS[..METHODS.len() - 1].binary_search_by(|known| known.as_bytes().cmp(name));
-    let none = || METHODS.len() - usize::from(name == NONE.as_bytes());
-    at.unwrap_or_else(|_| none()) as u8
+    // Few have the same length, which is looked at first.
+    let known = METHODS.iter().position(|known| known.as_bytes() == name);
+    known.unwrap_or(METHODS.len()) as u8
 }
 
 #[cfg(test)]

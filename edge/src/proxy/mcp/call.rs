@@ -163,6 +163,8 @@ impl Call {
         is_events: bool,
         proxy: &Proxy,
     ) {
+        // There is nothing left to refuse, and a stream may be long.
+        self.prefix.forget();
         if is_events {
             self.events = Some(EventCount::default());
         }

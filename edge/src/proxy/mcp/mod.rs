@@ -131,7 +131,10 @@ impl Proxy {
             (None, error) if error.status().as_u16() != 499 => {
                 let reply = match (call, error) {
                     (Some(call), ClientError::BadBody) => call.refuse(Refusal::Body, None),
-                    (Some(call), _) => Reply::new(error.status()).in_json_rpc(call.id()),
+                    (Some(call), _) => {
+                        call.scan_rest();
+                        Reply::new(error.status()).in_json_rpc(call.id())
+                    }
                     (None, _) => Reply::new(error.status()),
                 };
                 self.reply(reply, client, &head.method, record).await;
@@ -148,6 +151,7 @@ impl Call {
     /// The answer to a request that the edge refuses.
     fn refuse(&mut self, refusal: Refusal, retry_after: Option<RetryAfter>) -> Reply {
         self.refusal = Some(refusal);
+        self.scan_rest();
         let seconds = retry_after.map(|retry_after| retry_after.seconds());
         let body = refusal.body(self.id(), seconds);
         let mut reply = Reply::new(refusal.status()).content("application/json", body);

@@ -22,6 +22,8 @@ pub(super) struct Prefix {
     rest: Vec<Bytes>,
     bytes: usize,
     end: Option<Option<Fields>>,
+    /// Of the last piece, what the scan had no need to look at.
+    unscanned: Bytes,
 }
 
 impl Prefix {
@@ -54,6 +56,11 @@ impl Prefix {
         }
     }
 
+    /// Nothing more will be asked of it.
+    pub(super) fn forget(&mut self) {
+        self.unscanned = Bytes::new();
+    }
+
     /// Queues it on a connection: how many bytes, and whether that was the whole body.
     pub(super) fn send(&mut self, conn: &mut Conn) -> (u64, bool) {
         for data in self.first.take().into_iter().chain(self.rest.drain(..)) {
@@ -79,7 +86,7 @@ impl Call {
         timeout: Duration,
     ) -> Result<(), ClientError> {
         let timeout_ns = timeout.as_nanos() as u64;
-        let mut deadline_ns = monotonic_ns() + timeout_ns;
+        let mut deadline_ns = None;
         poll_fn(|cx| {
             loop {
                 let knows = match whole {
@@ -91,15 +98,17 @@ impl Call {
                     return Poll::Ready(Ok(()));
                 }
                 match client.poll_body(cx) {
-                    Poll::Ready(frame) => self.take(frame?),
+                    Poll::Ready(frame) => self.take(frame?, whole),
                     Poll::Pending => {
+                        let deadline_ns =
+                            *deadline_ns.get_or_insert_with(|| monotonic_ns() + timeout_ns);
                         return match client.timer().poll(cx, deadline_ns) {
                             Poll::Ready(()) => Poll::Ready(Err(ClientError::BodyTimeout)),
                             Poll::Pending => Poll::Pending,
                         };
                     }
                 }
-                deadline_ns = monotonic_ns() + timeout_ns;
+                deadline_ns = None;
             }
         })
         .await
@@ -107,6 +116,7 @@ impl Call {
 
     /// Looks for the id in what has come already, for an answer of the edge's own.
     pub(super) async fn read_id<D: Downstream>(&mut self, client: &mut D, most: usize) {
+        self.scan_rest();
         poll_fn(|cx| {
             while self.posts
                 && self.id().is_none()
@@ -115,7 +125,7 @@ impl Call {
                 && self.prefix.len() < most
             {
                 match client.poll_body(cx) {
-                    Poll::Ready(Ok(frame)) => self.take(frame),
+                    Poll::Ready(Ok(frame)) => self.take(frame, true),
                     // Then it has none.
                     Poll::Ready(Err(_)) | Poll::Pending => break,
                 }
@@ -125,10 +135,24 @@ impl Call {
         .await;
     }
 
-    fn take(&mut self, frame: Option<Frame>) {
+    /// Has the scan look at what it was spared.
+    pub(super) fn scan_rest(&mut self) {
+        let rest = std::mem::take(&mut self.prefix.unscanned);
+        if let Some(scan) = &mut self.scan {
+            scan.feed(&rest);
+        }
+    }
+
+    /// Takes the next piece, scanned whole or as far as is needed.
+    fn take(&mut self, frame: Option<Frame>, whole: bool) {
         match frame {
             Some(Frame::Data(data)) => {
-                self.scan.get_or_insert_default().feed(&data);
+                self.scan_rest();
+                let scan = self.scan.get_or_insert_default();
+                match whole {
+                    true => scan.feed(&data),
+                    false => self.prefix.unscanned = data.slice_ref(scan.feed_enough(&data)),
+                }
                 self.prefix.push(data);
             }
             Some(Frame::Trailers(fields)) => self.prefix.end = Some(Some(fields)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{ADD, CALL, LEGACY, LIMIT, MODERN, RULES, SHELL, error_of};
 use crate::support::{
-    Answer, Client, Setup, Upstream, initialize, light, rpc, tool_call, wait_until,
+    Answer, Client, Setup, Upstream, free_port, initialize, light, rpc, tool_call, wait_until,
 };
 
 /// A request of JSON-RPC whose body may be any bytes.
@@ -27,6 +27,25 @@ fn answer(client: &mut Client, request: &[u8]) -> (u16, String) {
     client.send(request);
     let response = client.response_within(false, LIMIT).expect("an answer");
     (response.status, response.text())
+}
+
+/// Where nothing is ruled, nothing behind the name of a tool is read until it is needed.
+#[test]
+fn an_id_at_the_end_comes_back_from_a_server_that_fails() {
+    let _machine = light();
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let edge = Setup::new(nobody).route("[host.route.mcp]").start();
+    let mut client = edge.plain();
+    for (method, name) in [("tools/call", "add"), ("tools/list", ""), ("a/b", "")] {
+        let message = format!(
+            r#"{{"method":"{method}","params":{{"name":"{name}","a":[{{"id":1}}]}},"jsonrpc":"2.0","id":"z-7"}}"#
+        );
+        let (status, body) = answer(&mut client, &raw(&[], message.as_bytes()));
+        assert!(
+            status == 502 && body.contains(r#""id":"z-7","#),
+            "{method}: {status} {body}"
+        );
+    }
 }
 
 #[test]
