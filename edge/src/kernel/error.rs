@@ -27,7 +27,7 @@ pub enum ShieldError {
 
     /// The process may not use BPF.
     #[error(
-        "no permission to {action}: the shield needs the capabilities CAP_BPF and CAP_NET_ADMIN; start as root, or with `AmbientCapabilities=CAP_BPF CAP_NET_ADMIN`, and in a container with `--cap-add` for both"
+        "no permission to {action}: the shield needs the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; start as root, or with `AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON`, and in a container with `--cap-add` for each"
     )]
     NoPermission {
         /// What was refused.

@@ -27,7 +27,7 @@ use crate::config::{self, ShieldMode};
 
 /// The XDP program.
 ///
-/// Making one takes CAP_BPF and CAP_NET_ADMIN; everything else goes through maps that are then
+/// Making one takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; everything else goes through maps that are then
 /// open and works without any privilege. It may move between threads.
 ///
 /// Dropping it detaches the program, unless it is pinned ([`Shield::pinned`]): then program, bans

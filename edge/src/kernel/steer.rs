@@ -22,7 +22,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/st
 #[derive(Debug, thiserror::Error)]
 pub enum SteerError {
     /// This process may not load programs.
-    #[error("not permitted; it takes root, or CAP_BPF and CAP_NET_ADMIN")]
+    #[error("not permitted; it takes root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")]
     NoPermission,
     /// The kernel refused for another reason.
     #[error("{0}")]

@@ -112,18 +112,24 @@ fn switched_off_is_not_attached() {
 
 #[test]
 fn without_the_capabilities_the_error_names_them() {
-    let error = std::thread::spawn(|| {
-        caps::clear(None, caps::CapSet::Effective).unwrap();
-        Shield::attach(&on(&["lo"], ShieldMode::Auto), &PORTS)
-            .map(drop)
-            .unwrap_err()
-    })
-    .join()
-    .unwrap();
-    assert!(matches!(error, ShieldError::NoPermission { .. }), "{error}");
-    let text = error.to_string();
-    assert!(
-        text.contains("CAP_BPF") && text.contains("CAP_NET_ADMIN"),
-        "{text}"
-    );
+    use caps::{CapSet, Capability::*};
+
+    for missing in [CAP_BPF, CAP_PERFMON] {
+        let error = std::thread::spawn(move || {
+            for right in [missing, CAP_SYS_ADMIN] {
+                caps::drop(None, CapSet::Effective, right).unwrap();
+            }
+            Shield::attach(&on(&["lo"], ShieldMode::Auto), &PORTS)
+                .map(drop)
+                .unwrap_err()
+        })
+        .join()
+        .unwrap();
+        assert!(
+            matches!(error, ShieldError::NoPermission { .. }),
+            "{missing}: {error}"
+        );
+        let text = error.to_string();
+        assert!(text.contains(&missing.to_string()), "{text}");
+    }
 }
