@@ -209,7 +209,10 @@ impl Shield {
             };
             self.attachments =
                 attach::take_over(program, interfaces, config.mode, version).map_err(refused)?;
-            version.remove_others().map_err(refused)?;
+            // What is left there protects nobody any more.
+            if let Err(error) = version.remove_others() {
+                tracing::warn!(%error, "what an earlier layout of the shield has left stays behind");
+            }
         }
         let version = self.pins.as_ref().map(|pins| pins.version.path());
         for interface in interfaces {

@@ -67,6 +67,12 @@ fn parse_name(name: &str) -> Option<(AttachMode, String)> {
     Some((mode, escaped.replace("%2e", ".").replace("%25", "%")))
 }
 
+fn open_link(path: &Path) -> io::Result<(OwnedFd, LinkInfo)> {
+    let link = sys::open(path)?;
+    let info = sys::link_info(&link)?;
+    Ok((link, info))
+}
+
 /// The links in the directory of a layout.
 pub(super) fn links(version: &Path) -> io::Result<Vec<PinnedLink>> {
     let mut found = Vec::new();
@@ -76,8 +82,11 @@ pub(super) fn links(version: &Path) -> io::Result<Vec<PinnedLink>> {
         let Some((mode, interface)) = name.and_then(parse_name) else {
             continue;
         };
-        let link = sys::open(&path)?;
-        let info = sys::link_info(&link)?;
+        // What is no link of ours protects nothing, and must not keep what does from being attached.
+        let Ok((link, info)) = open_link(&path) else {
+            tracing::warn!(path = %path.display(), "this is no link of the shield's");
+            continue;
+        };
         found.push(PinnedLink {
             path,
             interface,

@@ -36,10 +36,16 @@ pub fn detach(path: &Path, force: bool) -> Result<Detached, ShieldError> {
     };
     let mut done = Detached::default();
     let versions = directory::versions(path).map_err(refused)?;
+    let mut failed = None;
     for version in versions.into_iter().chain([path.join(NEW)]) {
         done.found |= version.exists();
-        let interfaces = remove_version(&version).map_err(refused)?;
-        done.interfaces.extend(interfaces);
+        match remove_version(&version) {
+            Ok(interfaces) => done.interfaces.extend(interfaces),
+            Err(error) => failed = Some(error),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(refused(error));
     }
     // It stays where the account may not remove it, for example because root made it for it.
     let _ = fs::remove_dir(path);
@@ -68,9 +74,23 @@ pub(super) fn remove_version(version: &Path) -> io::Result<Vec<String>> {
     let names: Vec<PathBuf> = fs::read_dir(version)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<_>>()?;
-    names.iter().try_for_each(fs::remove_file)?;
-    fs::remove_dir(version)?;
+    // All of them, whatever becomes of one: bans that stay would come back.
+    let failures: Vec<io::Error> = names
+        .iter()
+        .filter_map(|name| remove_name(name).err())
+        .collect();
+    match failures.into_iter().next() {
+        Some(error) => return Err(error),
+        None => fs::remove_dir(version)?,
+    }
     Ok(interfaces)
+}
+
+fn remove_name(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).map_err(|error| {
+        let message = format!("{} cannot be removed: {error}", path.display());
+        io::Error::new(error.kind(), message)
+    })
 }
 
 /// Takes the lists out of their tries before these are freed, as far as time allows. Nothing is

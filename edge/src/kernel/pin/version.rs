@@ -104,9 +104,11 @@ impl Version {
 
     /// Removes what other layouts left; once no link needs it.
     pub(in crate::kernel) fn remove_others(&mut self) -> io::Result<()> {
-        self.others
-            .drain(..)
-            .try_for_each(|other| remove_version(&other).map(drop))
+        let removed = self.others.drain(..).map(|other| remove_version(&other));
+        let outcomes: Vec<_> = removed.collect();
+        outcomes
+            .into_iter()
+            .try_for_each(|outcome| outcome.map(drop))
     }
 }
 

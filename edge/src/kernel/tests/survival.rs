@@ -237,6 +237,36 @@ fn maps_of_another_shape_are_not_used_whatever_their_number() {
 }
 
 #[test]
+fn what_others_have_put_there_keeps_nobody_from_being_protected() {
+    let (pair, pin) = (Pair::new(), Pin::new());
+    let mut shield = pin.attach(&pair).unwrap();
+    shield.ban(banned(), LONG).unwrap();
+    drop(shield);
+    let (ours, theirs) = (pin.0.join(format!("v{LAYOUT}")), pin.0.join("v0"));
+    // A map that is named like a link.
+    let map = MapData::from_pin(ours.join("SOURCES")).unwrap();
+    sys::pin(map.fd(), &ours.join("native-other")).unwrap();
+    assert_eq!(pinned(&pin.0).unwrap().unwrap().interfaces.len(), 1);
+    assert!(pin.attach(&pair).unwrap().is_takeover());
+
+    fs::create_dir(ours.join("directory")).unwrap();
+    fs::rename(&ours, &theirs).unwrap();
+    let mut shield = pin.attach(&pair).unwrap();
+    assert!(shield.attachments()[0].is_live());
+    assert!(shield.unban(banned()).unwrap(), "bans came along");
+    drop(shield);
+    let shield = pin.attach(&pair).unwrap();
+    assert_eq!(shield.bans(), [], "those of the old maps came back");
+    drop(shield);
+
+    let error = detach(&pin.0, false).unwrap_err().to_string();
+    assert!(error.contains("v0/directory"), "{error}");
+    assert!(!ours.exists(), "what is attached stays because of it");
+    fs::remove_dir(theirs.join("directory")).unwrap();
+    assert!(detach(&pin.0, false).unwrap().found);
+}
+
+#[test]
 fn what_was_left_half_made_is_removed() {
     let (pair, pin) = (Pair::new(), Pin::new());
     drop(pin.attach(&pair).unwrap());
