@@ -12,7 +12,7 @@ import sys
 import time
 from urllib.parse import urlparse
 
-from aioquic.buffer import encode_uint_var
+from aioquic.buffer import Buffer, encode_uint_var
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import QuicConnection, QuicConnectionState
@@ -509,13 +509,31 @@ async def crowd(url, ca, count):
 
 async def drained(url, ca):
     """Says when it is connected, and what it hears until the end."""
+    goaways, requests = [], []
     async with open_client(url, ca) as client:
         stream = client.request("GET", "/sse?interval_ms=100")
+        handle = client.http._handle_control_frame
+
+        def control_frame(kind, data):
+            if kind == 7:
+                goaways.append(Buffer(data=data).pull_uint_var())
+                # On its way when the server said so, or too late.
+                requests.append(client.request("GET", "/headers"))
+            handle(kind, data)
+
+        client.http._handle_control_frame = control_frame
         await stream.until(lambda exchange: len(exchange.times) > 1)
         print("connected", file=sys.stderr, flush=True)
+        await until(lambda: len(goaways) == 2, "it was not said twice", 20)
+        await until(lambda: all(r.ended.is_set() for r in requests), "a request is left waiting", 20)
         await until(lambda: stream.ended.is_set(), "the stream goes on", 20)
         await until(lambda: client.terminated, "the connection goes on", 20)
-        return {"reset": stream.reset, "code": client.terminated.error_code}
+        return {
+            "goaways": goaways,
+            "answers": [request.status or request.reset for request in requests],
+            "reset": stream.reset,
+            "code": client.terminated.error_code,
+        }
 
 
 def messages(exchange):

@@ -7,7 +7,7 @@ use http::StatusCode;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 
 use super::control;
-use super::goodbye::{Goodbye, LAST_STREAM};
+use super::goodbye::Goodbye;
 use super::reader::{Fault, Reader};
 use super::request::{self, HeadError};
 use super::shared::{OpenStream, Shared};
@@ -51,11 +51,10 @@ pub async fn serve(
     loop {
         let draining = service.drain().started();
         let drained = service.drain().is_started();
-        if goodbye.is_due(drained, connection.rtt()) {
-            net::spawn(control::goaway(Rc::clone(&shared), LAST_STREAM));
+        if let Some(stream) = goodbye.word(drained, connection.rtt()) {
+            net::spawn(control::goaway(Rc::clone(&shared), stream));
         }
-        let idle = shared.streams.count() == 0;
-        let deadline_ns = goodbye.deadline_ns();
+        let deadline_ns = goodbye.deadline_ns(shared.streams.count() > 0);
         tokio::select! {
             biased;
             accepted = connection.accept_bi() => {
@@ -64,7 +63,7 @@ pub async fn serve(
                 if turn_away(connection, &service) {
                     break;
                 }
-                match goodbye.admit() {
+                match goodbye.admit(u64::from(VarInt::from(send.id()))) {
                     true => {
                         let open = shared.streams.open(&service);
                         net::spawn(exchange(Rc::clone(&shared), send, recv, open));
@@ -79,7 +78,7 @@ pub async fn serve(
             () = shared.streams.idle.notified() => goodbye.active(),
             _ = checkups.tick() => vitals.examine(connection, metrics),
             () = draining, if !drained => {}
-            () = poll_fn(|cx| timer.poll(cx, deadline_ns)), if idle => {
+            () = poll_fn(|cx| timer.poll(cx, deadline_ns.unwrap_or(u64::MAX))), if deadline_ns.is_some() => {
                 if goodbye.is_over() {
                     break;
                 }

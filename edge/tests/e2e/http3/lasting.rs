@@ -127,9 +127,30 @@ fn a_browser_keeps_its_event_stream_over_a_reload() {
     assert_eq!((connections(), over_tcp), (before, [0.0, 0.0]));
 }
 
+/// RFC 9114 §5.2: what was on its way is answered, and what came too late is named and refused.
 #[test]
 fn a_reload_and_a_drain_end_nothing_early() {
     let _machine = light();
+    let is_welcome = (0..3).any(|_| {
+        let heard = drained();
+        // On a busy machine the first request may come too late as well.
+        let is_welcome = heard["answers"][0] == 200;
+        let (first, next) = if is_welcome { (200, 8) } else { (0x10b, 4) };
+        // The stream ends as if the server had ended it, and the connection without an error.
+        let expected = serde_json::json!({
+            "goaways": [(1u64 << 62) - 4, next],
+            "answers": [first, 0x10b],
+            "reset": null,
+            "code": 0x100,
+        });
+        assert_eq!(heard, expected);
+        is_welcome
+    });
+    assert!(is_welcome, "nothing that was on its way was answered");
+}
+
+/// What a client hears that has a stream open while the edge is reloaded and then stopped.
+fn drained() -> serde_json::Value {
     let (_demo, edge) = start();
     let ca = edge.file("ca.pem").display().to_string();
     let url = edge.url();
@@ -142,7 +163,5 @@ fn a_reload_and_a_drain_end_nothing_early() {
     edge.process.signal(Signal::SIGTERM);
     let (code, stdout, stderr) = client.finish(LIMIT);
     assert_eq!(code, 0, "{stdout}\n{stderr}");
-    let heard: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
-    // The stream ends as if the server had ended it, and the connection without an error.
-    assert_eq!(heard, serde_json::json!({"reset": null, "code": 0x100}));
+    serde_json::from_str(&stdout).expect("JSON")
 }
