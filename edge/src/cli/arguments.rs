@@ -9,7 +9,7 @@ use super::{
     shield, status, top, unban,
 };
 
-/// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1 and HTTP/2, streaming proxy
+/// One program in front of MCP servers: kernel shield, TLS, HTTP/1.1, HTTP/2 and HTTP/3, streaming proxy
 #[derive(Debug, Parser)]
 #[command(
     name = "edge",
