@@ -9,6 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use nix::net::if_::if_nametoindex;
+
 use super::pin::{PinnedLink, Version, pin_link, version_path};
 use super::sys::{self, XdpFlags};
 use super::{ShieldError, interface, occupant};
@@ -77,6 +79,13 @@ impl Attachment {
         })
     }
 
+    /// Detaches it from its interface. Closing would not do: a child that is about to run another
+    /// program has the link open as well.
+    pub(super) fn detach(self) {
+        // An interface that is gone is not attached to either.
+        let _ = sys::detach(&self.link);
+    }
+
     /// The link, for another process.
     pub fn link(&self) -> BorrowedFd<'_> {
         self.link.as_fd()
@@ -137,7 +146,7 @@ pub(super) fn take_over(
 
 /// Whether a link is attached to the interface that has its name now, in this network namespace.
 fn is_in_place(old: &PinnedLink) -> bool {
-    let index = nix::net::if_::if_nametoindex(&*old.interface);
+    let index = if_nametoindex(&*old.interface);
     index.is_ok_and(|index| index == old.info.interface)
         && super::netlink::program_of(old.info.interface)
             .is_ok_and(|program| program == Some(old.info.program))
@@ -196,6 +205,10 @@ fn refused(interface: &str, index: u32, mode: AttachMode, error: io::Error) -> S
             interface,
         },
         Some(libc::ENODEV) => ShieldError::NoInterface { interface },
+        // What the kernel says of a number that is no interface's any more.
+        Some(libc::EINVAL) if if_nametoindex(&*interface) != Ok(index) => {
+            ShieldError::NoInterface { interface }
+        }
         Some(libc::EPERM | libc::EACCES) => ShieldError::NoPermission {
             action: format!("attach a program to `{interface}`"),
         },
@@ -204,5 +217,21 @@ fn refused(interface: &str, index: u32, mode: AttachMode, error: io::Error) -> S
             mode: mode.name(),
             cause: error,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_that_goes_in_between_is_not_there() {
+        let gone = io::Error::from_raw_os_error(libc::EINVAL);
+        let error = refused("nosuch0", 4711, AttachMode::Native, gone);
+        assert!(matches!(error, ShieldError::NoInterface { .. }), "{error}");
+        let index = if_nametoindex("lo").unwrap();
+        let other = io::Error::from_raw_os_error(libc::EINVAL);
+        let error = refused("lo", index, AttachMode::Native, other);
+        assert!(matches!(error, ShieldError::Attach { .. }), "{error}");
     }
 }

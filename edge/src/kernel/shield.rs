@@ -298,7 +298,7 @@ impl Drop for Shield {
     /// A large trie that the kernel has to free whole keeps one of its CPUs busy for as long.
     fn drop(&mut self) {
         if self.pins.is_none() {
-            self.attachments.clear();
+            self.attachments.drain(..).for_each(Attachment::detach);
             self.lists.empty();
         }
     }

@@ -72,8 +72,11 @@ fn another_program_is_left_alone() {
             "{error}"
         );
     }
+    // As a child has it between fork and exec.
+    let of_a_child = first.attachments()[0].link().try_clone_to_owned().unwrap();
     drop(first);
     attach(&pair, &config).unwrap();
+    drop(of_a_child);
 }
 
 #[test]
