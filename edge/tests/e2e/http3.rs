@@ -76,6 +76,23 @@ fn requests_of_every_kind() {
 }
 
 #[test]
+fn curl_speaks_it_too() {
+    let _machine = light();
+    let (_demo, mut edge) = start();
+    let ca = edge.file("ca.pem").display().to_string();
+    let version = run_driver("h3_curl.py", peer("h3_curl.py", &[&edge.url(), &ca]), LIMIT);
+    let metrics = edge.metrics();
+    let connections = metrics.sum("edge_connections_total", &["protocol=\"h3\""]);
+    let over_tcp = metrics.sum("edge_connections_total", &["protocol=\"h2\""]);
+    // One for what it waits for, and perhaps one for what it streams.
+    assert!(
+        connections <= 2.0 && over_tcp == 0.0,
+        "{connections} {over_tcp} {version}"
+    );
+    edge.assert_healthy();
+}
+
+#[test]
 fn a_client_in_the_middle_of_its_body_gets_the_early_answer() {
     let _machine = light();
     let refusal =

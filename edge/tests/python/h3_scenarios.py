@@ -154,40 +154,6 @@ async def events(url, ca, demo):
     return {"edge": delays(stream.times, clock), "direct": delays(times, clock)}
 
 
-async def rebind(client):
-    """Goes on from another port, as behind an address translator that has forgotten the first."""
-    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    sock.bind(("::", 0))
-
-    class Forward(asyncio.DatagramProtocol):
-        def datagram_received(self, data, addr):
-            client.datagram_received(data, addr)
-
-    old = client._transport
-    client._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        Forward, sock=sock
-    )
-    old.close()
-
-
-async def moving(url, ca, rounds="12", active="no"):
-    """A stream goes on while its client comes from one port after the other."""
-    async with open_client(url, ca) as client:
-        stream = client.request("GET", "/sse?interval_ms=20&n=100000")
-        await stream.until(lambda exchange: len(exchange.times) > 2)
-        for _ in range(int(rounds)):
-            await rebind(client)
-            if active == "yes":
-                client.change_connection_id()
-            before = len(stream.times)
-            answer = await client.fetch("GET", "/headers", seconds=5)
-            assert answer.status == 200, answer.status
-            await stream.until(lambda exchange: len(exchange.times) > before + 2, 5)
-        assert client.terminated is None and stream.reset is None
-    return "ok"
-
-
 async def losing(url, ca):
     """Every twentieth datagram of a download is lost."""
     async with open_client(url, ca) as client:
@@ -497,9 +463,14 @@ async def crowd(url, ca, count):
         async with contextlib.AsyncExitStack() as stack:
             inside = 0
             for _ in range(int(count)):
+                connecting = open_client(url, ca, wait_connected=False)
+                client = await stack.enter_async_context(connecting)
+                client.transmit()
                 try:
-                    client = await stack.enter_async_context(open_client(url, ca))
+                    await client.wait_connected()
                 except ConnectionError:
+                    # CONNECTION_REFUSED (RFC 9000 §20.1).
+                    assert client.terminated.error_code == 2, client.terminated
                     continue
                 inside += (await client.fetch("GET", "/headers")).status == 200
             seen.append(inside)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::path::Path;
 use super::{LIMIT, run};
 use crate::support::{
-    Answer, Demo, Edge, Process, Setup, Upstream, heavy, is_soak, light, peer, rss_bytes,
-    wait_until,
+    Answer, Demo, Edge, Pair, Process, Setup, Upstream, heavy, ip, is_soak, light, peer,
+    peer_inside, rss_bytes, run_driver, wait_until,
 };
 
 const PATTERN: &[u8; 26] = b"abcdefghijklmnopqrstuvwxyz";
@@ -106,6 +106,27 @@ fn a_hundred_megabytes_each_way() {
 }
 
 /// Whatever happens to packets, what they carry arrives whole and unchanged.
+/// IPv6 asks links for no more than 1280 bytes; what is larger disappears without a word.
+#[test]
+fn a_link_that_carries_less_than_it_seems() {
+    let _machine = heavy();
+    let pair = Pair::new("mtu", 1);
+    let upstream = SocketAddr::from(([127, 0, 0, 1], 8000));
+    let _demo = Demo::start_at(upstream, Some(&pair.host));
+    let mut edge = Setup::new(upstream)
+        .inside(&pair.host, Pair::HOST)
+        .section("shield", "mode = \"native\"\ninterfaces = [\"veth-h\"]")
+        .start();
+    let ca = edge.file("ca.pem").display().to_string();
+    let url = format!("https://{}:443", Pair::HOST);
+    for mtu in [1500, 1472, 1280] {
+        ip(&format!("-n {} link set veth-c mtu {mtu}", pair.client));
+        let command = peer_inside(&pair.client, "h3_scenarios.py", &["bulk", &url, &ca, "3"]);
+        run_driver("bulk", command, LIMIT);
+    }
+    edge.assert_healthy();
+}
+
 #[test]
 fn a_path_that_loses_doubles_reorders_and_spoils_packets() {
     let _machine = light();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{LIMIT, scenario, start};
+use super::{LIMIT, run, scenario, start};
 use crate::support::{Answer, Demo, Process, Setup, Upstream, free_port, light, peer, run_driver};
 
 /// With two workers the kernel's hash would choose the wrong one for half of the ports.
@@ -12,8 +12,10 @@ use crate::support::{Answer, Demo, Process, Setup, Upstream, free_port, light, p
 fn a_client_that_changes_its_port_keeps_its_stream() {
     let _machine = light();
     let (_demo, mut edge) = start();
-    assert_eq!(scenario(&edge, "moving", &["12", "no"]), "ok");
-    assert_eq!(scenario(&edge, "moving", &["8", "yes"]), "ok");
+    let moving = |name: &str, more: &[&str]| run("h3_moving.py", &edge, name, more);
+    assert_eq!(moving("moving", &["12", "no"]), "ok");
+    assert_eq!(moving("moving", &["8", "yes"]), "ok");
+    assert_eq!(moving("uploading", &[]), "ok");
     let migrations = edge.metrics().sum("edge_quic_migrations_total", &[]);
     assert!(migrations >= 20.0, "{migrations} migrations");
     edge.assert_healthy();
@@ -29,7 +31,7 @@ fn an_address_that_a_reload_adds_is_steered_too() {
     edge.reload();
     let ca = edge.file("ca.pem").display().to_string();
     let url = format!("https://localhost:{added}");
-    let command = peer("h3_scenarios.py", &["moving", &url, &ca, "12", "no"]);
+    let command = peer("h3_moving.py", &["moving", &url, &ca, "12", "no"]);
     assert_eq!(run_driver("moving", command, LIMIT), "ok");
     let log = edge.process.stderr();
     assert!(!log.contains("kernel's hash"), "{log}");
@@ -92,6 +94,45 @@ fn a_server_may_find_a_request_too_early() {
     // Nothing came of the same packets once more.
     assert_eq!(received.matches("early-data: 1").count(), 1, "{received}");
     assert_eq!(received.matches("get /early").count(), 2, "{received}");
+    edge.assert_healthy();
+}
+
+#[test]
+fn early_data_of_before_a_restart_is_not_taken_after_it() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let mut edge = Setup::new(upstream.address)
+        .top("workers = 2")
+        .section("quic", "early_data = true")
+        .route("early_data = true")
+        .start();
+    let (url, ca, ready) = (edge.url(), edge.file("ca.pem"), edge.file("ready"));
+    let arguments = [
+        "restarted",
+        &url,
+        &ca.display().to_string(),
+        &ready.display().to_string(),
+    ];
+    let mut client = Process::start("restarted", peer("h3_moving.py", &arguments));
+    client.wait_for("connected", LIMIT);
+    edge.process.signal(Signal::SIGKILL);
+    edge.process.wait(Duration::from_secs(5));
+    edge.start_again();
+    std::fs::write(&ready, "").expect("our own directory is writable");
+    let (code, stdout, stderr) = client.finish(LIMIT);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let seen: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(seen, serde_json::json!([[200, true], [200, false], true]));
+    let received = upstream.received();
+    assert_eq!(received.matches("GET /early").count(), 1, "{received}");
+    assert_eq!(received.matches("GET /after").count(), 1, "{received}");
+}
+
+#[test]
+fn new_keys_within_a_download() {
+    let _machine = light();
+    let (_demo, mut edge) = start();
+    assert_eq!(run("h3_moving.py", &edge, "rekeyed", &[]), "ok");
     edge.assert_healthy();
 }
 
