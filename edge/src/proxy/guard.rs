@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::router::{Match, Site};
 use crate::clock::monotonic_ns;
 use crate::config::{Access, Action, Route};
-use crate::limit::{ClientKey, Offence};
+use crate::limit::{ClientKey, Offence, RetryAfter};
 use crate::message::{BodyLength, RequestHead, Upgrade, WEBSOCKET_VERSION, is_valid_opening};
 
 /// A request that has passed the guards.
@@ -118,21 +118,27 @@ impl Proxy {
 
     /// The limit per address; a client that goes on regardless is handed to the kernel.
     fn admit(&self, peer: &Peer) -> Result<(), Refusal> {
-        let addr = peer.addr.ip();
-        let Some(limits) = &self.limits else {
-            return Ok(());
-        };
-        let now_ns = monotonic_ns();
-        let key = ClientKey::from_ip(addr, self.ipv6_prefix);
-        let Err(retry_after) = limits.limiter.admit(&key, now_ns) else {
+        let Err(retry_after) = self.within_limit(peer) else {
             return Ok(());
         };
         self.metrics.limited();
-        self.offence_of(peer, Offence::Refused);
         Err(Refusal {
             reply: Some(Reply::limited(retry_after.seconds())),
             reason: Some("limited"),
         })
+    }
+
+    /// Counts a request against the limit per address; beyond it, when to come back.
+    pub(super) fn within_limit(&self, peer: &Peer) -> Result<(), RetryAfter> {
+        let Some(limits) = &self.limits else {
+            return Ok(());
+        };
+        let key = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
+        let admitted = limits.limiter.admit(&key, monotonic_ns());
+        if admitted.is_err() {
+            self.offence_of(peer, Offence::Refused);
+        }
+        admitted
     }
 }
 

@@ -7,8 +7,8 @@ use super::tables::now_s;
 use super::{Stop, facts, mirrored};
 use crate::config::Mcp;
 use crate::mcp::{
-    Class, Era, Refusal, Scanned, ServerTag, class_of, decode_into, is_plain_json, needs_name,
-    origin_allowed, session_of,
+    BodyScan, Class, Era, Refusal, Scanned, ServerTag, class_of, decode_into, is_plain_json,
+    needs_name, origin_allowed, session_of,
 };
 use crate::message::{BodyLength, Name, RequestHead};
 use crate::proxy::configured::Proxy;
@@ -46,7 +46,7 @@ impl Proxy {
         mirrored::check(head, call.era, route, mcp)?;
         self.authorize(head, peer, mcp, call)?;
         if !matches!(call.class, Class::Discovery | Class::Health) {
-            self.learn(head, client, mcp, call).await?;
+            self.learn(head, client, peer, mcp, call).await?;
             match call.seals && call.era == Era::Legacy {
                 true => self.open_session(head, call)?,
                 false => self.find_session(head, call)?,
@@ -60,6 +60,7 @@ impl Proxy {
         &self,
         head: &RequestHead,
         client: &mut D,
+        peer: &Peer,
         mcp: &Mcp,
         call: &mut Call,
     ) -> Result<(), Stop> {
@@ -68,16 +69,19 @@ impl Proxy {
             call.read_headers(head)?;
         }
         let keeps = call.asks_for_list(head, mcp);
-        if call.posts && (call.strict || !trusts_headers || keeps) {
+        // A stream is not counted as calls are. Listening is rare, and its message short: that claim
+        // alone is looked into on every route, for servers of old do not.
+        let says_stream = trusts_headers && call.class == Class::Stream;
+        if call.posts && (call.strict || !trusts_headers || keeps || says_stream) {
             let encoded = head.fields.value(Name::ContentEncoding).is_some();
             let is_plain = || is_plain_json(head.fields.values(Name::ContentType));
-            if call.strict && (encoded || !is_plain()) {
+            if call.strict && (encoded || !is_plain()) || says_stream && encoded {
                 return Err(Refusal::Encoding.into());
             }
             // A compressed one is the server's to judge.
             if !encoded {
                 call.scan = Some(self.scans.take());
-                let whole = call.strict || keeps;
+                let whole = call.strict || keeps || says_stream;
                 call.read_prefix(client, whole, mcp.body_prefix, self.timeouts.body)
                     .await
                     .map_err(Stop::Client)?;
@@ -88,12 +92,30 @@ impl Proxy {
             }
             match (trusts_headers, call.strict) {
                 (true, true) => call.compare_headers()?,
+                (true, false) if says_stream => self.check_stream(peer, mcp, call)?,
                 (true, false) => {}
                 (false, _) => call.read_body()?,
             }
         }
         call.apply_rules(mcp)?;
         self.authorize_names(mcp, call)
+    }
+
+    /// What says that it listens, and may ask for something else, is counted as a call, also by the limit
+    /// per address, which streams with a limit of their own are not.
+    fn check_stream(&self, peer: &Peer, mcp: &Mcp, call: &mut Call) -> Result<(), Stop> {
+        let asks = |scan: &BodyScan| scan.method().map(class_of) == Some(Class::Stream);
+        let clear = |scan: &BodyScan| scan.scanned() == Scanned::Whole && !scan.is_ambiguous();
+        let scan = call.scan.as_deref().filter(|_| call.prefix.is_whole());
+        if scan.is_some_and(|scan| asks(scan) && clear(scan)) {
+            return Ok(());
+        }
+        call.class = Class::Call;
+        if mcp.limit.opens.is_none() {
+            return Ok(());
+        }
+        self.within_limit(peer)
+            .map_err(|retry_after| Stop::Refused(Refusal::Limited, Some(retry_after)))
     }
 
     /// The same where the client holds the answer in its sealed id; the old transport's ids stand in

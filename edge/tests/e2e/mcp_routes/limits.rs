@@ -81,6 +81,45 @@ fn a_tool_is_limited_and_the_others_are_not() {
     assert_eq!(limited, page.sum("edge_limited_total", &[]));
 }
 
+/// A server of old does not compare headers with bodies: what says that it listens and calls a tool
+/// instead is counted as a call, also by the limit per address.
+#[test]
+fn a_call_that_says_it_is_a_stream_is_counted_as_a_call() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let calls = "[host.route.mcp.limit]\ncalls = \"1/h\"\ncalls_burst = 2\nopens = \"100/s\"";
+    let listens = [MODERN, "Mcp-Method: subscriptions/listen"];
+    let listen = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}"#;
+    let twice = listen.replace("}}", r#"},"method":"tools/call"}"#);
+    let far = listen.replace("{}", &format!("{{\"a\":\"{}\"}}", "a".repeat(70_000)));
+    for body in [&tool_call(1, "add"), &twice, &far, "", "[]"] {
+        let edge = Setup::new(upstream.address).route(calls).start();
+        let ask = |body: &str| error_of(&edge, &rpc("/mcp", &listens, body)).0;
+        for _ in 0..10 {
+            assert_eq!(ask(listen), 200);
+        }
+        let answers: Vec<u16> = (0..3).map(|_| ask(body)).collect();
+        assert_eq!(
+            answers.last(),
+            Some(if body == "[]" { &400 } else { &429 }),
+            "{body}"
+        );
+    }
+    let edge = Setup::new(upstream.address)
+        .section("limit", "requests = \"1/h\"\nburst = 1")
+        .route("mcp = true")
+        .start();
+    let ask = |body: &str| error_of(&edge, &rpc("/mcp", &listens, body));
+    let lie = tool_call(5, "add");
+    assert_eq!([listen, listen, &lie].map(|body| ask(body).0), [200; 3]);
+    let (status, error, retry_after) = ask(&lie);
+    assert_eq!((status, &error["id"]), (429, &5.into()), "{error}");
+    assert!(retry_after.is_some());
+    assert_eq!(ask(listen).0, 200);
+    let packed = [&listens[..], &["Content-Encoding: gzip"]].concat();
+    assert_eq!(error_of(&edge, &rpc("/mcp", &packed, listen)).0, 415);
+}
+
 /// Whoever is over the limit can still find out where to get a token, and is limited there gently.
 #[test]
 fn discovery_has_a_limit_of_its_own() {
