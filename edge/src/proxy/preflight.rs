@@ -1,7 +1,7 @@
 //! What browsers ask before they let a page of another origin ask: CORS preflights.
 //!
 //! They never show credentials (<https://fetch.spec.whatwg.org/#cors-preflight-request>), so a route
-//! that wants a token or a key of them would be closed to every page. They ask nothing of the server
+//! that wants them would be closed to every page. They ask nothing of the server
 //! but what pages may do, and have no body.
 
 use http::Method;

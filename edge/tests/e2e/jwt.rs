@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Edge, Issuer, Response, Setup, Upstream, light, wait_until};
+use crate::support::{Answer, Edge, Issuer, Response, Setup, Upstream, light, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(5);
 const AUDIENCE: &str = "https://api.example.com";
@@ -156,6 +156,8 @@ fn limits_count_by_subjects_and_claims_that_are_proved() {
 fn pages_of_other_origins_may_ask_whether_they_may_ask() {
     let _machine = light();
     let upstream = Upstream::ok();
+    let refusal = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    let service = Upstream::start(Answer::Keep(refusal.to_vec()));
     let nobody = "issuer = \"http://127.0.0.1:9\"\nresource = \"https://r.example/mcp\"";
     let setup = Setup::new(upstream.address);
     std::fs::write(setup.dir.path().join("users"), "").expect("our own folder");
@@ -168,7 +170,10 @@ fn pages_of_other_origins_may_ask_whether_they_may_ask() {
              [[host.route]]\npath = \"/any\"\nupstream = \"origin\"\nmcp = true\n[host.route.jwt]\n{nobody}\n\
              [[host.route]]\npath = \"/mcp\"\nupstream = \"origin\"\n\
              [host.route.mcp]\norigins = [\"https://app.example\"]\n[host.route.jwt]\n{nobody}\n\
-             [[host.route]]\npath = \"/basic\"\nupstream = \"origin\"\nbasic_auth = {{ file = \"users\" }}\n",
+             [[host.route]]\npath = \"/basic\"\nupstream = \"origin\"\nbasic_auth = {{ file = \"users\" }}\n\
+             [[host.route]]\npath = \"/asked\"\nupstream = \"origin\"\n[host.route.auth_request]\n\
+             upstream = \"{service}\"\npath = \"/\"\nupstream_headers = [\"X-User\"]\n",
+            service = service.address,
             hash = "0".repeat(64),
         ))
         .start();
@@ -180,7 +185,7 @@ fn pages_of_other_origins_may_ask_whether_they_may_ask() {
     let wants =
         "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n";
     let preflight = format!("{page}{wants}");
-    for path in ["/api", "/keys", "/any", "/mcp"] {
+    for path in ["/api", "/keys", "/any", "/mcp", "/basic", "/asked"] {
         let forged = format!("{preflight}X-User: root\r\n");
         assert_eq!(ask("OPTIONS", path, &forged).status, 200, "{path}");
         for (method, fields) in [
@@ -205,16 +210,13 @@ fn pages_of_other_origins_may_ask_whether_they_may_ask() {
         );
     }
     let received = upstream.received();
-    assert_eq!(received.matches("OPTIONS ").count(), 4, "{received}");
+    assert_eq!(received.matches("OPTIONS ").count(), 6, "{received}");
     assert!(!received.contains("GET ") && !received.contains("DELETE "));
-    let of_api = received.split("OPTIONS /api").nth(1).expect("it came");
-    let of_api = of_api.split("OPTIONS ").next().expect("the first");
-    assert!(!of_api.contains("root"), "{of_api}");
-    assert_eq!(
-        ask("OPTIONS", "/basic", &preflight).status,
-        401,
-        "as before"
-    );
+    for path in ["/api", "/asked"] {
+        let asked = received.split(&format!("OPTIONS {path}")).nth(1);
+        let asked = asked.expect("it came").split("OPTIONS ").next();
+        assert!(!asked.expect("the first").contains("root"), "{received}");
+    }
     let other = preflight.replace("app.example", "evil.example");
     assert_eq!(ask("OPTIONS", "/mcp", &other).status, 403);
 

@@ -56,12 +56,16 @@ impl Proxy {
                 }
             }
         }
-        if let Some(basic) = &auth.basic {
+        if let Some(basic) = auth.basic.as_ref().filter(|_| asks_for_proof) {
             self.check_password(basic, head, peer).await?;
         }
         let Some(request) = &auth.request else {
             return Ok(None);
         };
+        if !asks_for_proof {
+            // A service that was not asked has said nothing, and nobody says it in its place.
+            return Ok(Some(Rc::default()));
+        }
         let consent = self
             .subrequest(number, request, head, caller, trace)
             .await?;
