@@ -125,6 +125,13 @@ fn another_build_of_edge_is_measured_beside() {
     let before = before.expect("it is named so");
     assert_eq!(before["errors"], 0, "{before}");
     assert!(before["ratio_to"]["nginx"].is_number(), "{before}");
+    let records = results(&["mcp", "--before", &edge]);
+    let proxies = records.iter().map(|record| record["proxy"].as_str());
+    let proxies: BTreeSet<_> = proxies.flatten().collect();
+    assert_eq!(
+        proxies,
+        BTreeSet::from(["edge", "edge-before", "edge-plain"])
+    );
 }
 
 #[test]
@@ -223,6 +230,44 @@ fn a_report_and_lines_are_written_and_compared() {
     assert!(!ok && said.contains("WORSE"), "{said}");
     let (ok, said) = compare(&after, &before);
     assert!(ok && said.contains("better"), "{said}");
+    record["workload"] = "rate".into();
+    fs::write(&after, record.to_string()).expect("written");
+    let (ok, said) = compare(&before, &after);
+    assert!(!ok, "nothing was compared");
+    for part in ["only in the old run: https1", "only in the new run: rate"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+/// Before anything is measured, which takes long.
+#[test]
+fn what_cannot_be_done_is_said_at_once() {
+    for (arguments, complaint) in [
+        (
+            &["https1", "--save", "/nonexistent/lines.json"][..],
+            "cannot write /nonexistent/",
+        ),
+        (&["https1", "--html", "/"], "cannot write /"),
+        (&["shield", "--before", "/bin/true"], "leave out --before"),
+        (
+            &["mcp", "--quick", "--before", "/nonexistent"],
+            "no edge at /nonexistent",
+        ),
+        (&["https9"], "https9"),
+        (&["https1", "--proxies", "apache"], "apache"),
+        (
+            &["compare", "/nonexistent", "/nonexistent"],
+            "cannot read /nonexistent",
+        ),
+    ] {
+        let output = bench().args(arguments).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains(complaint),
+            "{arguments:?}: {said}"
+        );
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -12,12 +12,15 @@ mod summary;
 mod table;
 
 pub(crate) use columns::table;
-pub(crate) use compare::compare;
+pub(crate) use compare::{Comparison, compare};
 pub(crate) use html::{escape, html};
 pub(crate) use machine::Run;
 pub(crate) use markdown::markdown;
 pub(crate) use record::{Record, print_json, read_json};
 pub(crate) use table::Table;
+
+/// What another build of edge is called that is measured beside it.
+pub(crate) const BEFORE: &str = "edge-before";
 
 /// What a workload is called and says about itself.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,9 @@ use super::{
 use crate::measure::watch_interrupt;
 use crate::peers::Proxy;
 use crate::profile;
-use crate::report::{Record, Run, Title, compare, html, markdown, print_json, read_json, table};
+use crate::report::{
+    Comparison, Record, Run, Title, compare, html, markdown, print_json, read_json, table,
+};
 
 /// Measures edge against other proxies on this machine: the proxies on one CPU, their load on
 /// another.
@@ -30,7 +32,11 @@ pub struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Other {
-    /// What has changed between two files of JSON lines; fails when edge has become worse
+    /// What has changed between two files of JSON lines (--save, --json); fails when edge has become worse,
+    /// or when they have no result in common
+    ///
+    /// A change is one where the ratio to the same peer differs by more than 3 % and the ranges do not
+    /// overlap; where no peer was measured, where the values differ by more than both spreads.
     Compare {
         /// The results before
         old: PathBuf,
@@ -113,7 +119,7 @@ pub(super) struct Options {
         default_value = Proxy::ALL
     )]
     pub(super) proxies: Vec<Proxy>,
-    /// Another build of edge to measure in the same run, as edge-before
+    /// Another build of edge to measure in the same run, as edge-before; not by `shield`
     #[arg(long, value_name = "PROGRAM")]
     pub(super) before: Option<PathBuf>,
     /// A rough look in seconds instead of a measurement
@@ -180,10 +186,15 @@ impl Command {
     pub fn run(&self) -> Result<()> {
         match &self.other {
             Some(Other::Compare { old, new }) => {
-                let (text, worse) = compare(&read_json(old)?, &read_json(new)?);
+                let Comparison {
+                    text,
+                    compared,
+                    worse,
+                } = compare(&read_json(old)?, &read_json(new)?);
                 print!("{text}");
-                match worse {
-                    0 => Ok(()),
+                match (compared, worse) {
+                    (0, _) => bail!("they have no result in common"),
+                    (_, 0) => Ok(()),
                     _ => bail!("edge has become worse in {worse} of them"),
                 }
             }
@@ -206,12 +217,26 @@ fn measure(options: &Options) -> Result<()> {
     if options.proxies.is_empty() {
         bail!("no proxy to measure");
     }
+    if options.before.is_some() && options.workloads.contains(&Workload::Shield) {
+        bail!("`shield` measures one build of edge: leave out --before, or name other workloads");
+    }
+    for path in [&options.save, &options.html, &options.markdown]
+        .into_iter()
+        .flatten()
+    {
+        // Half an hour of measuring is a long time to find out.
+        let file = File::options().create(true).append(true).open(path);
+        file.with_context(|| format!("cannot write {}", path.display()))?;
+    }
     watch_interrupt()?;
     let run = Run::this();
-    let chosen: &[Workload] = match options.workloads.as_slice() {
-        [] => Workload::value_variants(),
-        chosen => chosen,
+    let chosen: Vec<Workload> = match options.workloads.as_slice() {
+        [] => Workload::value_variants().to_vec(),
+        chosen => chosen.to_vec(),
     };
+    if options.before.is_some() && options.workloads.is_empty() {
+        eprintln!("`shield` measures the current build of edge only");
+    }
     let mut sections: Vec<(Title, Vec<Record>)> = Vec::new();
     for workload in chosen {
         let (title, records) = workload.measure(options)?;

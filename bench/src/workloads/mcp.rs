@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::calls::{CONNECTIONS, closed_loop};
 use super::command::Options;
 use super::rounds::records;
+use super::stage::before;
 use crate::load::Language;
 use crate::peers::{Peer, Proxy};
 use crate::report::{Record, Title};
@@ -24,7 +25,11 @@ pub(super) fn measure(options: &Options) -> Result<(Title, Vec<Record>)> {
         route: "mcp = true",
         ..Peer::from(Proxy::Edge)
     };
-    let peers = [mcp, plain];
+    let mut peers = vec![mcp, plain];
+    peers.extend(before(options)?.map(|peer| Peer {
+        route: "mcp = true",
+        ..peer
+    }));
     let seen = closed_loop(options, TITLE.name, &peers, Language::Http1, CONNECTIONS)?;
     Ok((TITLE, records(TITLE.name, "", &seen)))
 }

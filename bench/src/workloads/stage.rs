@@ -11,6 +11,7 @@ use crate::load::{Crew, Driver, Tasks};
 use crate::measure::Cpus;
 use crate::origin::BulkOrigin;
 use crate::peers::{Identity, Peer, Proxy, Running, Setup};
+use crate::report::BEFORE;
 
 /// Descriptors wanted: two for each of ten thousand streams, and some.
 const OPEN_FILES: u64 = 65_536;
@@ -107,18 +108,24 @@ pub(super) fn peers(options: &Options, can: fn(Proxy) -> bool) -> Result<Vec<Pee
             Ok(_) => peers.push(Peer::from(proxy)),
         }
     }
-    if let Some(program) = &options.before {
-        ensure!(program.is_file(), "no edge at {}", program.display());
-        peers.push(Peer {
-            label: "edge-before".to_owned(),
-            program: Some(program.clone()),
-            ..Peer::from(Proxy::Edge)
-        });
-    }
+    peers.extend(before(options)?);
     if peers.is_empty() {
         bail!("none of the chosen proxies can be measured");
     }
     Ok(peers)
+}
+
+/// Another build of edge, where one is to be measured.
+pub(super) fn before(options: &Options) -> Result<Option<Peer>> {
+    let Some(program) = &options.before else {
+        return Ok(None);
+    };
+    ensure!(program.is_file(), "no edge at {}", program.display());
+    Ok(Some(Peer {
+        label: BEFORE.to_owned(),
+        program: Some(program.clone()),
+        ..Peer::from(Proxy::Edge)
+    }))
 }
 
 /// Thousands of connections need as many descriptors, here and in the proxies, which inherit it.
