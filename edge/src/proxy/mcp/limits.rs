@@ -14,6 +14,7 @@ use crate::mcp::{Class, Era, Refusal, decode};
 use crate::message::{Name, RequestHead};
 use crate::proxy::configured::Proxy;
 use crate::proxy::exchange::Peer;
+use crate::proxy::preflight::is_preflight;
 
 /// When a client that has too much open should try again: nobody knows when it closes something.
 const TRY_AGAIN: RetryAfter = RetryAfter(Duration::from_secs(5));
@@ -90,6 +91,8 @@ impl Proxy {
         };
         admit(of_method, Of::Method, method)?;
         match call.class {
+            // Browsers ask before the call that counts, and show nothing by which to tell their users apart.
+            Class::Other if is_preflight(head) => {}
             Class::Call | Class::Notification | Class::Other => {
                 admit(of_tool, Of::Tool, name)?;
                 if let Some(calls) = limit.calls {

@@ -120,6 +120,27 @@ fn a_call_that_says_it_is_a_stream_is_counted_as_a_call() {
     assert_eq!(error_of(&edge, &rpc("/mcp", &packed, listen)).0, 415);
 }
 
+/// Browsers ask whether they may ask before each call, and show no token with it.
+#[test]
+fn preflights_are_not_counted_as_calls() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let edge = Setup::new(upstream.address)
+        .route("[host.route.mcp.limit]\nkey = \"token\"\ncalls = \"1/h\"\ncalls_burst = 1")
+        .start();
+    let mut client = edge.plain();
+    let mut ask = |method: &str, fields: &str| {
+        let request = format!("{method} /mcp HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        client.exchange(request).status
+    };
+    let preflight = "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n";
+    for _ in 0..5 {
+        assert_eq!(ask("OPTIONS", preflight), 200);
+    }
+    assert_eq!([ask("OPTIONS", ""), ask("OPTIONS", "")], [200, 429]);
+    assert_eq!(ask("OPTIONS", preflight), 200);
+}
+
 /// Whoever is over the limit can still find out where to get a token, and is limited there gently.
 #[test]
 fn discovery_has_a_limit_of_its_own() {
