@@ -9,6 +9,8 @@ const LOOK_MAX: usize = 2048;
 /// Names of the query value: of the TypeScript SDK and of the Python SDK.
 const NAMES: [&str; 2] = ["sessionId", "session_id"];
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Follows the start of an event stream until the event has passed or something else has.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointWatch {
@@ -32,7 +34,11 @@ impl EndpointWatch {
         let room = LOOK_MAX - self.seen.len();
         self.seen.extend_from_slice(&bytes[..bytes.len().min(room)]);
         let mut is_endpoint = false;
-        let mut rest = &self.seen[..];
+        // WHATWG HTML §9.2.5: a stream may start with a byte order mark.
+        let mut rest = self
+            .seen
+            .strip_prefix(BYTE_ORDER_MARK)
+            .unwrap_or(&self.seen);
         while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
             let (line, after) = rest.split_at(end);
             rest = &after[1..];
@@ -76,19 +82,21 @@ mod tests {
     #[test]
     fn the_event_is_found_however_it_is_cut_and_ended() {
         for end in ["\n", "\r\n", "\r"] {
-            let stream = format!(
-                ": hello{end}event: endpoint{end}data: /messages/?session_id=ab12{end}{end}"
-            );
-            for cut in 1..stream.len() {
-                let mut watch = EndpointWatch::default();
-                let mut found = Endpoint::Waiting;
-                for piece in stream.as_bytes().chunks(cut) {
-                    found = watch.feed(piece);
-                    if found != Endpoint::Waiting {
-                        break;
+            for start in ["", "\u{feff}event: endpoint\n", ": hello\n"] {
+                let stream = format!(
+                    "{start}: hello{end}event: endpoint{end}data: /messages/?session_id=ab12{end}{end}"
+                );
+                for cut in 1..stream.len() {
+                    let mut watch = EndpointWatch::default();
+                    let mut found = Endpoint::Waiting;
+                    for piece in stream.as_bytes().chunks(cut) {
+                        found = watch.feed(piece);
+                        if found != Endpoint::Waiting {
+                            break;
+                        }
                     }
+                    assert_eq!(found, Endpoint::Session("ab12".into()), "{end:?} {cut}");
                 }
-                assert_eq!(found, Endpoint::Session("ab12".into()), "{end:?} {cut}");
             }
         }
     }
