@@ -153,6 +153,70 @@ fn five_hundred_sessions_none_misrouted_and_one_server_killed() {
     assert_eq!(count(&edge, "never-issued"), Err(404));
 }
 
+/// What a server that was taken away has issued is over; what the others have issued goes on.
+#[test]
+fn a_server_that_a_reload_takes_away_takes_its_sessions_along() {
+    let _machine = light();
+    let server = |number: usize| {
+        let head = |status: &str| {
+            let id = format!("Mcp-Session-Id: s{number}");
+            format!("HTTP/1.1 {status}\r\n{id}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+        };
+        let end = head("405 Method Not Allowed");
+        Upstream::start(Answer::Either("/end", end, head("200 OK")))
+    };
+    let servers: Vec<Upstream> = (0..3).map(server).collect();
+    let list = |numbers: &[usize]| {
+        let addresses = numbers.iter().map(|&number| servers[number].address);
+        let quoted: Vec<String> = addresses.map(|address| format!("\"{address}\"")).collect();
+        format!("servers = [{}]", quoted.join(", "))
+    };
+    let edge = Setup::new(servers[0].address)
+        .upstream(&list(&[0, 1, 2]))
+        .route("mcp = true")
+        .start();
+    let ask = |sessions: &[&str]| {
+        let lines: Vec<String> = sessions
+            .iter()
+            .map(|id| format!("Mcp-Session-Id: {id}"))
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let answer = edge
+            .plain()
+            .exchange(rpc("/mcp", &lines, &tool_call(1, "add")));
+        let by = answer.header("mcp-session-id").map(str::to_owned);
+        (answer.status, by.unwrap_or_default())
+    };
+    let by = |id: &str| (200, id.to_owned());
+    let all = wait_until(LIMIT, || {
+        ask(&[]);
+        edge.metrics().sum("edge_mcp_sessions", &[]) == 3.0
+    });
+    assert!(all, "each of them has issued one");
+    assert_eq!(
+        ["s0", "s1", "s2"].map(|id| ask(&[id])),
+        ["s0", "s1", "s2"].map(by)
+    );
+    // A server that ends no sessions at its clients' wish has not ended this one.
+    let end = "DELETE /end HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: s0\r\n\r\n";
+    assert_eq!(edge.plain().exchange(end).status, 405);
+    assert_eq!(ask(&["s0"]), by("s0"));
+    // Two are the server's to judge, and reach it as they came.
+    assert_eq!(ask(&["s0", "s1"]), by("s0"));
+    let received = servers[0].received().to_ascii_lowercase();
+    assert!(received.contains("mcp-session-id: s1\r\n"), "{received}");
+
+    let config = edge.config();
+    edge.rewrite(&config.replace(&list(&[0, 1, 2]), &list(&[1, 2])));
+    edge.reload();
+    assert_eq!(ask(&["s0"]).0, 404);
+    assert_eq!(["s1", "s2"].map(|id| ask(&[id])), ["s1", "s2"].map(by));
+    // One that is alone knows best what it knows.
+    edge.rewrite(&config.replace(&list(&[0, 1, 2]), &list(&[1])));
+    edge.reload();
+    assert_eq!(["s1", "s2"].map(|id| ask(&[id])), ["s1", "s1"].map(by));
+}
+
 #[test]
 fn edges_that_share_a_secret_share_sessions() {
     let _machine = light();
