@@ -82,7 +82,8 @@ impl HeadFacts<'_> {
             (Era::Legacy, &Method::POST) => return None,
             (Era::Legacy, &Method::GET) if self.accepts_events => Class::Stream,
             (Era::Legacy, &Method::DELETE) => Class::SessionEnd,
-            // Modern GET and DELETE are answered 405 by the server.
+            // Modern GET and DELETE are answered 405 by the server
+            // (<https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http>).
             _ => Class::Other,
         })
     }

@@ -1,7 +1,8 @@
 //! Error bodies of the edge's own that a client understands.
 //!
 //! A modern client takes a 400, 404 or 405 whose body is no JSON-RPC error for an old server, and
-//! goes on in an older protocol. So whatever the edge refuses on an MCP route carries a JSON-RPC
+//! goes on in an older protocol
+//! (<https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning>). So whatever the edge refuses on an MCP route carries a JSON-RPC
 //! error, with the request's id where it was read and `null` (JSON-RPC 2.0 §5) where it was not.
 
 use http::StatusCode;
@@ -64,7 +65,8 @@ impl Refusal {
     }
 
     /// The JSON-RPC code: those the specification assigns (-32020 HeaderMismatch), else one of
-    /// -32000 to -32019, which it leaves to implementations.
+    /// -32000 to -32019, which it leaves to implementations; with which status, too
+    /// (<https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http#server-validation>).
     const fn code(self) -> i32 {
         match self {
             Refusal::Header => -32020,

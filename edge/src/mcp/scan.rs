@@ -404,7 +404,8 @@ impl Default for BodyScan {
 }
 
 /// Methods whose name is limited, ruled or counted
-/// (the table of `Mcp-Name` in the specification's transport page).
+/// (the table of `Mcp-Name` in
+/// <https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http>).
 pub fn needs_name(method: &[u8]) -> bool {
     matches!(method, b"tools/call" | b"prompts/get" | b"resources/read")
 }
