@@ -36,7 +36,8 @@ enum Other {
     /// or when they have no result in common
     ///
     /// A change is one where the ratio to the same peer differs by more than 3 % and the ranges do not
-    /// overlap; where no peer was measured, where the values differ by more than both spreads.
+    /// overlap; where no peer was measured, where the values differ by more than both spreads. The memory of
+    /// a stream is compared beside it, and may differ by 10 %.
     Compare {
         /// The results before
         old: PathBuf,
