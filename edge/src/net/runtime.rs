@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::task::Poll;
 
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -35,7 +36,9 @@ pub fn spawn_held<F: Future<Output = ()> + 'static>(task: F) -> AbortHandle {
 
 /// What is ready comes from the ring, between two turns; a task that would not end its turn for any
 /// other reason is none of ours, and `tokio`'s budgets would hand it to an event loop that is not run.
+/// `tokio` moves a task when it starts and when it has ended, so it gets a pointer.
 fn start<F: Future<Output = ()> + 'static>(task: F) -> JoinHandle<()> {
+    let task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
     spawn_local(unconstrained(task))
 }
 

@@ -29,32 +29,28 @@ impl Proxy {
     /// Answers one request and writes its log line. Never fails: what goes wrong becomes an answer,
     /// or, where it is too late for one, the end of the connection or stream.
     pub async fn handle<D: Downstream>(&self, exchange: Exchange<'_, D>) {
-        let Exchange {
-            mut head,
-            client,
-            peer,
-        } = exchange;
+        let Exchange { head, client, peer } = exchange;
         let caller = Caller::of(&head.fields, peer, &self.forwarding);
         let tracing = self.tracing.as_ref();
         let trace = tracing.map(|tracing| Trace::of(&head.fields, peer, tracing, &self.forwarding));
         let peer = &caller.peer;
-        let found = self.router.find(&head);
+        let found = self.router.find(head);
         let (rules, when) = found.rules();
         let facts = Facts {
-            head: &head,
+            head,
             peer,
             request_id: &caller.request_id,
             when,
         };
         let rules = ResponseRules::new(rules, &facts);
-        let mut record = Record::start(self, &head, &caller, &rules);
+        let mut record = Record::start(self, head, &caller, &rules);
         record.trace = trace.map(Box::new);
         let mcp = found.mcp();
         record.speaks_rpc = mcp.is_some();
-        record.for_page = mcp.is_some_and(|mcp| mcp::is_for_page(&head, mcp));
+        record.for_page = mcp.is_some_and(|mcp| mcp::is_for_page(head, mcp));
         record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
-        match self.guard(&head, peer, found) {
+        match self.guard(head, peer, found) {
             Ok(Admitted {
                 number,
                 route,
@@ -67,13 +63,13 @@ impl Proxy {
                     true => Ok(None),
                     false => {
                         let trace = record.trace.as_deref();
-                        Box::pin(self.authenticate(number, route, &head, &caller, trace)).await
+                        Box::pin(self.authenticate(number, route, head, &caller, trace)).await
                     }
                 };
                 let consent = consent.and_then(|consent| {
                     if !route.auth.is_none() && !matches!(peer.proof(), Some(Err(_))) {
                         let limits = &route.limits;
-                        let more = self.check_limits(limits, number, &head, peer, When::After)?;
+                        let more = self.check_limits(limits, number, head, peer, When::After)?;
                         passed.and(more);
                     }
                     Ok(consent)
@@ -89,7 +85,7 @@ impl Proxy {
                     Ok(consent) => {
                         // Boxed: an idle connection does not hold the space of what it may do next,
                         // and a quiet one not that of what it will not do.
-                        let (head, record) = (&mut head, &mut record);
+                        let record = &mut record;
                         match &route.action {
                             Action::Proxy(action) if action.mcp.is_some() => {
                                 let acting =
@@ -103,12 +99,14 @@ impl Proxy {
                             }
                         }
                     }
-                    Err(refusal) => self.refuse(refusal, client, &head, &mut record).await,
+                    Err(refusal) => {
+                        Box::pin(self.refuse(refusal, client, head, &mut record)).await;
+                    }
                 }
             }
-            Err(refusal) => self.refuse(refusal, client, &head, &mut record).await,
+            Err(refusal) => Box::pin(self.refuse(refusal, client, head, &mut record)).await,
         }
-        record.finish(&head);
+        record.finish(head);
     }
 
     async fn refuse<D: Downstream>(

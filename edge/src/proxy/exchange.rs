@@ -14,10 +14,11 @@ use crate::auth::Claims;
 use crate::message::{Fields, Frame, RequestHead, ResponseHead};
 use crate::net::Timer;
 
-/// One exchange.
+/// One exchange. All of it stays where it is: what an async function is given and moves has its place
+/// in the task twice.
 pub struct Exchange<'a, D> {
     /// The request head.
-    pub head: RequestHead,
+    pub head: &'a mut RequestHead,
     /// The request body's source and the reply's sink: one object, because with HTTP/1.1 both are
     /// the same connection.
     pub client: &'a mut D,

@@ -133,13 +133,15 @@ impl Proxy {
         let group = way.group;
         let host = head.sent_host().as_str();
         let pin = call.as_deref().and_then(Call::pin);
-        let leased = match &pin {
-            Some(server) => Box::pin(group.lease_on(server, &way.sender)).await,
-            None => group.lease(&way.sender).await,
-        };
-        let mut lease = match leased {
-            Ok(lease) => lease,
-            Err(error) => return End::Upstream(error),
+        let mut lease = {
+            let leased = match &pin {
+                Some(server) => Box::pin(group.lease_on(server, &way.sender)).await,
+                None => group.lease(&way.sender).await,
+            };
+            match leased {
+                Ok(lease) => lease,
+                Err(error) => return End::Upstream(error),
+            }
         };
         record.leased(&lease);
         lease.conn().start(head, host);

@@ -23,14 +23,11 @@ pub enum Reply {
     Switched(ResponseHead),
 }
 
-/// What carries one exchange at a time.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "HTTP/1.1 is the usual case, and a box would be one more allocation for each exchange"
-)]
+/// What carries one exchange at a time. It is handed on often, and waits in tasks that are moved, so it
+/// is a pointer.
 pub enum Conn {
     /// A connection, which is kept for the next exchange.
-    H1(H1),
+    H1(Box<H1>),
     /// A stream beside others.
     H2(Box<Stream>),
 }

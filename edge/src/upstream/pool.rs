@@ -13,7 +13,7 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    conn: H1,
+    conn: Box<H1>,
     /// Whom it speaks for, where the server was told so when it was opened.
     client: Option<SocketAddr>,
     since_ns: u64,
@@ -30,7 +30,7 @@ impl Pool {
 
     /// The warmest connection that still stands, of those that speak for `client`. The server may have
     /// closed it in this very moment; nothing short of sending on it can tell.
-    pub(super) fn take(&mut self, client: Option<SocketAddr>, now_ns: u64) -> Option<H1> {
+    pub(super) fn take(&mut self, client: Option<SocketAddr>, now_ns: u64) -> Option<Box<H1>> {
         let fits = |idle: &Idle| idle.client == client;
         while let Some(at) = self.idle.iter().rposition(fits) {
             let mut idle = self.idle.remove(at).expect("found there");
@@ -42,7 +42,7 @@ impl Pool {
         None
     }
 
-    pub(super) fn put(&mut self, mut conn: H1, client: Option<SocketAddr>, now_ns: u64) {
+    pub(super) fn put(&mut self, mut conn: Box<H1>, client: Option<SocketAddr>, now_ns: u64) {
         if self.idle_max == 0 {
             return;
         }

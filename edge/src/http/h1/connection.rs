@@ -71,7 +71,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, service: &Service) {
     let mut served = 0;
     loop {
         match connection.next_head(service, served == 0).await {
-            Next::Request(head, keep_alive) => {
+            Next::Request(mut head, keep_alive) => {
                 served += 1;
                 let keep_alive = keep_alive && served < bounds.requests_per_connection;
                 connection.begin(&head, keep_alive);
@@ -79,7 +79,7 @@ pub async fn serve<T: Transport>(io: T, peer: &Peer, service: &Service) {
                 service
                     .current()
                     .handle(Exchange {
-                        head: *head,
+                        head: &mut head,
                         client,
                         peer,
                     })

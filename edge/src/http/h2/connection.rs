@@ -87,13 +87,10 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
                     seen.handed_over(respond.stream_id());
                     served += 1;
                     let guard = open.open();
-                    net::spawn(exchange(
-                        request,
-                        respond,
-                        Rc::clone(&peer),
-                        service.current(),
-                        guard,
-                    ));
+                    let proxy = service.current();
+                    if let Some(exchange) = exchange(request, respond, &peer, proxy, guard) {
+                        net::spawn(exchange);
+                    }
                     continue;
                 }
                 // An error of the protocol or of the connection: `h2` has said GOAWAY if it could.
@@ -140,33 +137,37 @@ pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     .await;
 }
 
-async fn exchange(
+/// One exchange, unless it is refused for its head.
+fn exchange(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
-    peer: Rc<Peer>,
+    peer: &Rc<Peer>,
     proxy: Rc<Proxy>,
     guard: OpenStream,
-) {
+) -> Option<impl Future<Output = ()> + use<>> {
     let (parts, body) = request.into_parts();
     let ended = body.is_end_stream();
     match request::request_head(&parts, ended, proxy.bounds()) {
-        Ok(head) => {
+        Ok(mut head) => {
             let is_head = head.method == Method::HEAD;
             let mut client = Stream::new(body, respond, is_head, head.expects_continue);
-            proxy
-                .handle(Exchange {
-                    head,
-                    client: &mut client,
-                    peer: &peer,
-                })
-                .await;
-            if client.was_given_up() {
-                guard.give_up();
-            }
-            client.linger().await;
+            let peer = Rc::clone(peer);
+            Some(async move {
+                proxy
+                    .handle(Exchange {
+                        head: &mut head,
+                        client: &mut client,
+                        peer: &peer,
+                    })
+                    .await;
+                if client.was_given_up() {
+                    guard.give_up();
+                }
+                client.linger().await;
+            })
         }
         Err(status) => {
-            proxy.refused(&peer, Protocol::H2, status, Offence::of_refusal(status));
+            proxy.refused(peer, Protocol::H2, status, Offence::of_refusal(status));
             let json = proxy.unreadable(status);
             let json = json.filter(|_| parts.method != Method::HEAD);
             let mut response = Response::new(());
@@ -181,6 +182,7 @@ async fn exchange(
             {
                 let _ = stream.send_data(json.into(), true);
             }
+            None
         }
     }
 }

@@ -75,7 +75,7 @@ impl Stream {
 
     /// Takes what is still on its way of a body that has been answered already. Reset at once, as RFC
     /// 9113 §8.1 allows, some clients throw away the answer that they have just received.
-    pub(super) async fn linger(mut self) {
+    pub(super) async fn linger(&mut self) {
         if self.failed || self.aborted || !self.outgoing.is_sent() {
             return;
         }

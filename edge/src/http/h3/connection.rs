@@ -119,7 +119,7 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
             stream.begin(&head);
             let client = &mut stream;
             let exchange = Exchange {
-                head,
+                head: &mut head,
                 client,
                 peer: &peer,
             };

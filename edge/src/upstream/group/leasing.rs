@@ -209,7 +209,7 @@ impl Group {
         let connecting = self.roster.open(&server.member, sender.client);
         let error = match net::timeout(settings.connect_timeout, connecting).await {
             Ok(Ok(channel)) => {
-                let conn = Conn::H1(H1::new(channel, &self.bounds));
+                let conn = Conn::H1(Box::new(H1::new(channel, &self.bounds)));
                 return Ok(self.lend(conn, false, server, sender, slot));
             }
             Ok(Err(error)) => error,
