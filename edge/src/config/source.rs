@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::report::{Diagnostic, Place};
 use crate::files::Files;
 
-/// Far above any hand-written file; a log or an image named by mistake is larger.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Above a file that a program writes for tens of thousands of hosts; a log or an image named by mistake
+/// is mostly larger.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Characters of a source line shown under an error; longer lines are cut around the mark.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -21,6 +22,8 @@ const SHOWN_CHARS_MAX: usize = 120;
 pub(super) struct Source {
     path: PathBuf,
     text: String,
+    /// Where the ends of lines stand: every host and route asks for its line.
+    line_ends: Vec<usize>,
 }
 
 impl Source {
@@ -28,9 +31,11 @@ impl Source {
     pub(super) fn new(text: &str, path: &Path) -> Self {
         // Editors on other systems put a byte order mark in front; it is not part of the text.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let ends = text.match_indices('\n').map(|(offset, _)| offset);
         Self {
             path: path.to_owned(),
             text: text.to_owned(),
+            line_ends: ends.collect(),
         }
     }
 
@@ -47,7 +52,7 @@ impl Source {
             })?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(whole(
-                "is larger than 1MiB, so it is not a configuration".to_owned(),
+                "is larger than 8MiB, so it is not a configuration".to_owned(),
             ));
         }
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -82,7 +87,7 @@ impl Source {
 
     /// The number of the line, from 1, that holds a byte.
     pub(super) fn line(&self, offset: usize) -> usize {
-        1 + self.before(offset).matches('\n').count()
+        1 + self.line_ends.partition_point(|end| *end < offset)
     }
 
     /// Line, column, and the marked piece of the line at `span`.

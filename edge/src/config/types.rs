@@ -174,7 +174,7 @@ pub enum HostName {
 }
 
 /// PEM files of one certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Certificate {
     /// The chain, leaf first.
     pub chain: PathBuf,
@@ -185,7 +185,7 @@ pub struct Certificate {
 }
 
 /// Where the authority's word comes from that a certificate is not revoked (OCSP, RFC 6960).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Ocsp {
     /// From the authority, for certificates that are refused without (RFC 7633).
     #[default]

@@ -1,5 +1,6 @@
 //! Everything wrong with the certificates of a configuration, at once, before anything is served.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -63,7 +64,7 @@ pub fn check(hosts: &[Host], disk: &dyn Files) -> (Vec<Error>, Vec<Warning>) {
 pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
     let provider = Arc::new(provider());
     let mut report = Report::default();
-    let mut seen: Vec<(&Certificate, Option<Loaded>)> = Vec::new();
+    let mut seen: HashMap<&Certificate, Option<Loaded>> = HashMap::new();
     for host in hosts {
         if let Some(settings) = &host.client_auth {
             report
@@ -73,9 +74,8 @@ pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
         let Some(files) = &host.certificate else {
             continue;
         };
-        let known = seen.iter().position(|(other, _)| *other == files);
-        let index = known.unwrap_or_else(|| {
-            let loaded = match load(files, disk, &provider, now, &Staples::default()) {
+        let loaded = seen.entry(files).or_insert_with(|| {
+            match load(files, disk, &provider, now, &Staples::default()) {
                 Ok(loaded) => {
                     report.warnings.extend(expires_soon(files, &loaded, now));
                     report.warnings.extend(loaded.stapling.warning.clone());
@@ -86,11 +86,9 @@ pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
                     report.errors.extend(errors);
                     None
                 }
-            };
-            seen.push((files, loaded));
-            seen.len() - 1
+            }
         });
-        let Some(loaded) = &seen[index].1 else {
+        let Some(loaded) = loaded else {
             continue;
         };
         report.warnings.extend(not_covered(host, files, loaded));

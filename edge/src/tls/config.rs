@@ -7,6 +7,8 @@
 //! workers and nothing is stored per client.
 //! No early data over TCP: a replayed `tools/call` would run twice.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -59,12 +61,20 @@ pub fn server_config(
     let provider = Arc::new(provider());
     let now = SystemTime::now();
     let mut certificates = ByName::default();
+    // Hosts share files, and what is made of them.
+    let mut loaded = HashMap::new();
     for host in hosts {
         let Some(files) = &host.certificate else {
             continue;
         };
-        let loaded = load(files, disk, &provider, now, staples).map_err(first)?;
-        certificates.add(&host.names, &Arc::new(loaded.key));
+        let key = match loaded.entry(files) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let loaded = load(files, disk, &provider, now, staples).map_err(first)?;
+                new.insert(Arc::new(loaded.key))
+            }
+        };
+        certificates.add(&host.names, key);
     }
     if certificates.is_empty() {
         return Err(Error::NoCertificates);

@@ -1,6 +1,8 @@
 //! The values all workers share, and the page made of them.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -198,29 +200,40 @@ impl fmt::Debug for Metrics {
 
 /// Histograms by label, in the order in which the labels first appeared. What a new configuration no
 /// longer names stays: counters that vanish look like a restart.
-pub(super) struct Histograms<L>(Mutex<Vec<(L, Arc<Histogram>)>>);
+pub(super) struct Histograms<L>(Mutex<Labelled<L>>);
+
+struct Labelled<L> {
+    list: Vec<(L, Arc<Histogram>)>,
+    /// Where each label is in the list.
+    places: HashMap<L, usize>,
+}
 
 impl<L> Default for Histograms<L> {
     fn default() -> Self {
-        Histograms(Mutex::default())
+        Histograms(Mutex::new(Labelled {
+            list: Vec::new(),
+            places: HashMap::new(),
+        }))
     }
 }
 
-impl<L: Clone + PartialEq> Histograms<L> {
-    /// The histogram of a label; a search, so never once per request.
+impl<L: Clone + Eq + Hash> Histograms<L> {
+    /// The histogram of a label; a lookup, so never once per request.
     pub(super) fn of(&self, label: &L) -> Arc<Histogram> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, known)) = all.iter().find(|(known, _)| known == label) {
-            return Arc::clone(known);
+        if let Some(&place) = all.places.get(label) {
+            return Arc::clone(&all.list[place].1);
         }
         let histogram = Arc::<Histogram>::default();
-        all.push((label.clone(), Arc::clone(&histogram)));
+        let place = all.list.len();
+        all.places.insert(label.clone(), place);
+        all.list.push((label.clone(), Arc::clone(&histogram)));
         histogram
     }
 
     fn all(&self) -> Vec<(L, Arc<Histogram>)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.clone()
+        all.list.clone()
     }
 }
 

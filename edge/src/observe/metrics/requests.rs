@@ -18,7 +18,7 @@ const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const SERIES: usize = 2 * Protocol::ALL.len() * STATUS_CLASSES.len();
 
 /// The labels that a route decides.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct RouteLabels {
     pub(super) host: String,
     pub(super) path: String,

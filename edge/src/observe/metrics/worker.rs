@@ -1,6 +1,7 @@
 //! What one worker counts.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -79,13 +80,17 @@ impl WorkerMetrics {
     /// well go on counting.
     pub fn series(&self, config: &Config) -> Series {
         let mut known = self.routes.borrow_mut();
+        let mut by_labels: HashMap<_, _> = known
+            .iter()
+            .map(|route| (route.labels.clone(), Rc::clone(route)))
+            .collect();
         let routes = route_labels(config).into_iter().map(|labels| {
-            let same = known.iter().find(|route| route.labels == labels).cloned();
-            same.unwrap_or_else(|| {
-                let new = Rc::new(RouteRequests::new(&self.shared, &labels));
+            let route = by_labels.entry(labels).or_insert_with_key(|labels| {
+                let new = Rc::new(RouteRequests::new(&self.shared, labels));
                 known.push(Rc::clone(&new));
                 new
-            })
+            });
+            Rc::clone(route)
         });
         let routes = routes.collect();
         let mut known = self.upstreams.borrow_mut();
