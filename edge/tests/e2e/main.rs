@@ -48,6 +48,7 @@ mod slow_readers;
 mod startup;
 mod streaming;
 mod streams;
+mod tickets;
 mod traces;
 mod upstream_h2;
 mod upstream_tls;
