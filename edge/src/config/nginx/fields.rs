@@ -29,6 +29,15 @@ impl Rules {
             "proxy_pass_header" => {}
             "proxy_hide_header" | "grpc_hide_header" => self.response.push(format!("-{name}")),
             "add_header" if is_default_answer(name, value) => {}
+            // nginx sends no field without a value, and drops what these two held.
+            "add_header" if value.is_empty() => {
+                if ["ETag", "Last-Modified"]
+                    .iter()
+                    .any(|own| name.eq_ignore_ascii_case(own))
+                {
+                    self.response.push(format!("-{name}"));
+                }
+            }
             "proxy_set_header" | "grpc_set_header" if is_default_request(name, value) => {}
             "proxy_set_header" | "grpc_set_header" if value.is_empty() => {
                 self.request.push(format!("-{name}"))

@@ -29,6 +29,8 @@ pub(super) struct Routes<'c> {
     lost: Vec<&'c Directive>,
     /// Routes that come before all others.
     first: Vec<Section>,
+    /// Routes for prefixes that nginx asks before any expression, by those.
+    ahead: Vec<(String, Section)>,
     /// Routes name networks themselves, for not all are those of the host.
     networks: bool,
 }
@@ -47,6 +49,7 @@ impl<'c> Routes<'c> {
             reach,
             lost,
             first: Vec::new(),
+            ahead: Vec::new(),
             networks,
             server_name,
             upstreams,
@@ -102,19 +105,15 @@ impl<'c> Routes<'c> {
                         None => self.push(section, location, &scope),
                     }
                 } else {
-                    // Where clients were kept out, no other route may let them in.
-                    let mut comments = match guards::asked(&scope).is_empty() {
-                        true => Section::default(),
-                        false => Section::new("[[host.route]]"),
-                    };
-                    if comments.is_table() {
-                        comments.text(key, &pattern);
-                        comments.raw("respond", "404");
-                        self.taken.push(id);
-                    }
-                    comments.comment(format!("no route for: {}", location.written()));
-                    comments.append_comments(section);
-                    self.sections.push(comments);
+                    // No other route takes its requests: nginx finds nothing, or looks elsewhere.
+                    let elsewhere = block.iter().any(|d| matches!(&*d.name, "rewrite" | "if"));
+                    let mut nothing = Section::new("[[host.route]]");
+                    nothing.text(key, &pattern);
+                    nothing.raw("respond", if elsewhere { "502" } else { "404" });
+                    nothing.comment(format!("no route for: {}", location.written()));
+                    nothing.append_comments(section);
+                    self.taken.push(id);
+                    self.push(nothing, location, &scope);
                     self.notes.left_out += 1;
                 }
             }
@@ -126,25 +125,38 @@ impl<'c> Routes<'c> {
     }
 
     /// All routes, in the order in which they are to stand.
-    pub(super) fn finish(self) -> Vec<Section> {
-        [self.first, self.sections].concat()
+    pub(super) fn finish(mut self) -> Vec<Section> {
+        // Of prefixes the longest is the one.
+        self.ahead.sort_by_key(|(path, _)| usize::MAX - path.len());
+        let ahead = self.ahead.into_iter().map(|(_, section)| section);
+        [self.first, ahead.collect(), self.sections].concat()
     }
 
-    /// Adds a route. A guarded `^~` comes before every expression, as it does in nginx.
+    /// Adds a route. A `^~`, and every prefix inside one, comes before every expression, as it does in
+    /// nginx.
     fn push(&mut self, mut section: Section, location: &Directive, scope: &Scope<'_>) {
-        let server = scope.blocks().get(1).copied().unwrap_or_default();
-        let is_regex = |d: &Directive| d.name == "location" && d.arg().starts_with('~');
-        let path = location.args.get(1).filter(|_| location.arg() == "^~");
-        let guarded = || server.iter().any(is_regex) && !guards::asked(scope).is_empty();
-        let Some(path) = path.filter(|_| guarded()) else {
+        let Some(path) = ahead_of_expressions(location, scope) else {
+            if location.arg() == "^~" && has_expressions(scope) {
+                self.notes.left_out += 1;
+                let reason = "expressions are asked before it, for it holds others";
+                section.comment(format!(
+                    "not carried over: {} ({reason})",
+                    location.written()
+                ));
+            }
             return self.sections.push(section);
         };
-        if section.needs_path() {
+        if section.needs_path() || hides_guards(location, path, scope) {
             let then = "nginx asks this before every expression: write it as the first `regex`";
+            if guards::asked(scope).is_empty() {
+                self.notes.left_out += 1;
+                section.comment(format!("not carried over: {} ({then})", location.written()));
+                return self.sections.push(section);
+            }
             self.notes.close(&mut section, &[], then);
         }
         section.replace_first("regex", &format!("^{}", regex::escape(path)));
-        self.first.push(section);
+        self.ahead.push((path.to_owned(), section));
     }
 
     fn leave(&mut self, location: &Directive, reason: &str) {
@@ -176,6 +188,63 @@ impl<'c> Routes<'c> {
         section.list("methods", &methods.names);
         self.sections.extend([section, others]);
     }
+}
+
+/// The prefix of a location that nginx asks before the expressions of its server, where there are some.
+fn ahead_of_expressions<'d>(location: &'d Directive, scope: &Scope<'_>) -> Option<&'d str> {
+    let server = scope.blocks().get(1).copied().unwrap_or_default();
+    let is_ahead = |d: &Directive| d.name == "location" && d.arg() == "^~";
+    let path = match (location.arg(), location.args.get(1)) {
+        ("^~", Some(path)) => path,
+        (path, None) if path.starts_with('/') => path,
+        _ => return None,
+    };
+    // A longer prefix that is no `^~` comes behind the expressions all the same.
+    let is_longer = |d: &Directive| {
+        d.name == "location" && d.args.len() == 1 && d.arg().starts_with(path) && d.arg() != path
+    };
+    let inside = |d: &Directive| {
+        let block = d.block.as_deref().unwrap_or_default();
+        is_ahead(d) && block.iter().any(|inner| std::ptr::eq(inner, location))
+    };
+    let guarded = || !guards::asked(scope).is_empty();
+    let is_it = match is_ahead(location) {
+        true => guarded() || !(server.iter().any(is_longer) || inner_expressions(location)),
+        false => server.iter().any(inside),
+    };
+    (is_it && has_expressions(scope)).then_some(path)
+}
+
+/// Whether something else is asked behind a prefix, by an expression inside or a longer prefix, which would
+/// not be asked if it came first.
+fn hides_guards(location: &Directive, path: &str, scope: &Scope<'_>) -> bool {
+    let server = scope.blocks().get(1).copied().unwrap_or_default();
+    let asked = guards::asked(scope);
+    let asks_otherwise = |d: &Directive| {
+        let block = d.block.as_deref().unwrap_or_default();
+        let outer = Scope::new(scope.blocks()[0]).inner(server);
+        d.name == "location"
+            && d.args.len() == 1
+            && d.arg() != path
+            && d.arg().starts_with(path)
+            && guards::asked(&outer.inner(block)) != asked
+    };
+    inner_expressions(location) || server.iter().any(asks_otherwise)
+}
+
+/// Whether a location for an expression is inside this one.
+fn inner_expressions(location: &Directive) -> bool {
+    let block = location.block.as_deref().unwrap_or_default();
+    let is_it =
+        |d: &Directive| d.name == "location" && (d.arg().starts_with('~') || inner_expressions(d));
+    block.iter().any(is_it)
+}
+
+/// Whether a location of the server is for an expression.
+fn has_expressions(scope: &Scope<'_>) -> bool {
+    let server = scope.blocks().get(1).copied().unwrap_or_default();
+    let is_regex = |d: &Directive| d.name == "location" && d.arg().starts_with('~');
+    server.iter().any(is_regex)
 }
 
 /// The key and the pattern of a route for a location, and whether it takes no more than that.

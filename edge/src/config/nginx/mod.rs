@@ -6,6 +6,7 @@
 
 mod access;
 mod auth;
+mod constants;
 mod content;
 mod document;
 mod expression;
@@ -28,6 +29,8 @@ mod values;
 mod variables;
 mod whole;
 
+#[cfg(test)]
+mod guides;
 #[cfg(test)]
 mod published;
 #[cfg(test)]

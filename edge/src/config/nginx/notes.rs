@@ -50,7 +50,7 @@ impl Notes {
             // Upgrades are spliced without it; to satisfy all is the only way there is.
             _ if matches!(
                 (&*directive.name, arg),
-                ("map", "$http_upgrade") | ("satisfy", "all")
+                ("map", "$http_upgrade") | ("satisfy", "all") | ("proxy_request_buffering", "off")
             ) => {}
             // What is not done here and was switched off there.
             Some(Fate::Missing(_)) if directive.args == ["off"] => {}

@@ -6,7 +6,7 @@ use super::import;
 use super::tests::{comments, converted, sample};
 use crate::config::{Action, Config, FilesAction, LimitKey, PathMatch, Policy, Rewrite, Route};
 
-fn route<'a>(config: &'a Config, path: &str) -> &'a Route {
+pub(super) fn route<'a>(config: &'a Config, path: &str) -> &'a Route {
     let mut routes = config.hosts.iter().flat_map(|host| &host.routes);
     let found = routes.find(|route| match &route.when.path {
         PathMatch::Prefix(known) | PathMatch::Exact(known) => known == path,
@@ -16,21 +16,21 @@ fn route<'a>(config: &'a Config, path: &str) -> &'a Route {
 }
 
 /// The status that the edge itself answers with.
-fn answer(route: &Route) -> Option<u16> {
+pub(super) fn answer(route: &Route) -> Option<u16> {
     match &route.action {
         Action::Respond(answer) => Some(answer.status.as_u16()),
         _ => None,
     }
 }
 
-fn files(route: &Route) -> Option<&FilesAction> {
+pub(super) fn files(route: &Route) -> Option<&FilesAction> {
     match &route.action {
         Action::Files(files) => Some(files),
         _ => None,
     }
 }
 
-fn rewrite(route: &Route) -> &Rewrite {
+pub(super) fn rewrite(route: &Route) -> &Rewrite {
     match &route.action {
         Action::Proxy(action) => &action.rewrite,
         action => panic!("{action:?}"),

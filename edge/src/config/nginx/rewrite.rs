@@ -187,7 +187,7 @@ pub(super) fn plain(
 }
 
 /// A variable replaced wherever it stands.
-fn replaced(text: &str, name: &str, by: &str) -> String {
+pub(super) fn replaced(text: &str, name: &str, by: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     let variable = format!("${name}");

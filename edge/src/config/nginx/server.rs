@@ -180,13 +180,13 @@ impl<'a> Server<'a> {
             return;
         };
         section.list("names", &names);
-        if names.contains(&"*") {
-            for name in self.scope.own().iter().filter(|d| d.name == "server_name") {
-                if name.args.iter().any(|arg| is_expression(arg)) {
-                    let reason =
-                        "expressions are no names; the host answers to all that no other has";
-                    notes.leave(&mut section, name, reason);
-                }
+        let reason = match names.contains(&"*") {
+            true => "expressions are no names; the host answers to all that no other has",
+            false => "expressions are no names; write those that it takes, as `*.example.com`",
+        };
+        for name in self.scope.own().iter().filter(|d| d.name == "server_name") {
+            if name.args.iter().any(|arg| is_expression(arg)) {
+                notes.leave(&mut section, name, reason);
             }
         }
         self.certificate(&mut section, notes);
@@ -267,6 +267,10 @@ impl<'a> Server<'a> {
         if let (Some(chain), Some(key)) = (chains.first(), keys.first()) {
             section.text("certificate", chain.arg());
             section.text("key", key.arg());
+        } else if let Some(listen) = self.scope.own().iter().find(|d| d.name == "listen") {
+            let reason =
+                "no file that is here names its certificate: write `certificate` and `key`";
+            notes.leave(section, listen, reason);
         }
         if let Some(verify) = self.scope.find("ssl_verify_client")
             && verify.arg() == "optional_no_ca"

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Imported;
 use super::auth;
+use super::constants::replaced_in_servers;
 use super::content;
 use super::document::Section;
 use super::guards;
@@ -25,7 +26,7 @@ const MAIN: &[&str] = &["worker_processes", "env", "stream", "mail"];
 pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing]) -> Imported {
     let mut http = Vec::new();
     let mut main = Vec::new();
-    for directive in &simplified(trees) {
+    for directive in &simplified(&replaced_in_servers(trees)) {
         match (&*directive.name, &directive.block) {
             ("http", Some(block)) => http.extend(block.iter().cloned()),
             (name, _) if MAIN.contains(&name) => main.push(directive.clone()),
