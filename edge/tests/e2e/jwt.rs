@@ -234,6 +234,15 @@ fn pages_of_other_origins_may_ask_whether_they_may_ask() {
         assert_eq!(readable(path, page), ("*".to_owned(), true), "{path}");
         assert_eq!(readable(path, ""), (String::new(), false), "{path}");
     }
+    // It is told where, and asks there with a field of its own.
+    let path = "/.well-known/oauth-protected-resource/mcp";
+    let wants = wants.replace("authorization", "mcp-protocol-version");
+    let answer = ask("OPTIONS", path, &format!("{page}{wants}"));
+    let allowed = answer.header("access-control-allow-headers");
+    assert_eq!((answer.status, allowed), (204, Some("*")));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(ask("POST", path, "").status, 405);
+
     let evil = "Origin: https://evil.example\r\n";
     assert_eq!(readable("/mcp", evil), (String::new(), false));
 }

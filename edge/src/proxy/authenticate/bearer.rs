@@ -241,18 +241,24 @@ impl Proxy {
         let tokens = found.site()?.candidates(head);
         let mut tokens = tokens.filter_map(|(_, route, _)| route.auth.jwt.as_deref());
         let jwt = tokens.find(|jwt| jwt.is_metadata(path))?;
-        let known = matches!(head.method, Method::GET | Method::HEAD);
-        let status = match known {
-            true => StatusCode::OK,
-            false => StatusCode::METHOD_NOT_ALLOWED,
+        let status = match head.method {
+            Method::GET | Method::HEAD => StatusCode::OK,
+            Method::OPTIONS => StatusCode::NO_CONTENT,
+            _ => StatusCode::METHOD_NOT_ALLOWED,
         };
-        let document = metadata(jwt.resource.as_deref()?, &jwt.issuer, &jwt.scopes);
-        let reply = Reply::new(status).content("application/json", document);
-        Some(
-            reply
-                .with("access-control-allow-origin", "*")
-                .with("allow", "GET, HEAD"),
-        )
+        let reply = Reply::new(status)
+            .with("access-control-allow-origin", "*")
+            .with("allow", "GET, HEAD, OPTIONS");
+        Some(match head.method {
+            // Clients ask for it with `MCP-Protocol-Version`, which browsers first ask about.
+            Method::OPTIONS => reply
+                .with("access-control-allow-methods", "GET, HEAD")
+                .with("access-control-allow-headers", "*"),
+            _ => {
+                let document = metadata(jwt.resource.as_deref()?, &jwt.issuer, &jwt.scopes);
+                reply.content("application/json", document)
+            }
+        })
     }
 }
 
