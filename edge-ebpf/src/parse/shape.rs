@@ -91,6 +91,8 @@ const INITIAL_MIN: u16 = 1200;
 fn udp(packet: Packet<'_>) -> Result<Opens, Verdict> {
     const HEADER: u16 = 8;
     const LONG_HEADER: u8 = 0x80;
+    /// In every version: the first byte, the version, two lengths of connection IDs (RFC 8999 §5.1).
+    const LONG_HEADER_MIN: u16 = 7;
     const TYPE: u8 = 0x30;
     /// What comes from servers only (RFC 9000 §17.2.1).
     const VERSION_NEGOTIATION: u32 = 0;
@@ -102,11 +104,19 @@ fn udp(packet: Packet<'_>) -> Result<Opens, Verdict> {
     if length < HEADER {
         return Err(Verdict::Malformed);
     }
-    let Some(&[first, a, b, c, d]) = packet.skip(8).peek::<5>() else {
-        return Ok(Opens::Nothing);
+    let data = packet.skip(8);
+    let Some(&[first, a, b, c, d]) = data.peek::<5>() else {
+        return match data.peek::<1>() {
+            Some([first]) if first & LONG_HEADER != 0 => Err(Verdict::Malformed),
+            _ => Ok(Opens::Nothing),
+        };
     };
     if first & LONG_HEADER == 0 {
         return Ok(Opens::Nothing);
+    }
+    // A frame may be filled up behind the datagram.
+    if length < HEADER + LONG_HEADER_MIN {
+        return Err(Verdict::Malformed);
     }
     let opens = match u32::from_be_bytes([a, b, c, d]) {
         VERSION_NEGOTIATION => Opens::Nothing,

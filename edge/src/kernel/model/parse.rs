@@ -198,8 +198,11 @@ fn udp(bytes: &[u8]) -> Result<Opening, Verdict> {
     }
     let datagram = number(&bytes[4..6]) - 8;
     let data = &bytes[8..];
-    if data.len() < 5 || data[0] < 0x80 {
+    if data.first().is_none_or(|&first| first < 0x80) {
         return Ok(Opening::Nothing);
+    }
+    if data.len() < 5 || datagram < 7 {
+        return Err(Verdict::Malformed);
     }
     let kind = data[0] / 16 % 4;
     let opening = match (number(&data[1..5]), kind) {
