@@ -174,15 +174,18 @@ fn import(file: &Path, care: &CareOptions, socket: &Socket) -> Result<(), Failur
         all.taken += some.taken;
         all.left.extend(some.left);
     }
-    output::result(&format!("took in {} bans, {over} had ended", all.taken));
+    output::result(&format!(
+        "took in {}, {over} had ended",
+        output::bans(all.taken)
+    ));
     if all.left.is_empty() {
         return Ok(());
     }
     for left in &all.left {
         output::error(&format!("{}: {}", left.what, left.why));
     }
-    let count = all.left.len();
-    Err(anyhow::anyhow!("{count} bans were not taken in").into())
+    let bans = output::bans(all.left.len());
+    Err(anyhow::anyhow!("not taken in: {bans}").into())
 }
 
 fn read(file: &Path) -> io::Result<String> {

@@ -8,6 +8,14 @@ pub(super) fn result(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
+/// So many bans, in words.
+pub(super) fn bans(count: usize) -> String {
+    match count {
+        1 => "1 ban".to_owned(),
+        count => format!("{count} bans"),
+    }
+}
+
 /// A line, or several, on standard error.
 pub(super) fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

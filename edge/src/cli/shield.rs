@@ -131,7 +131,7 @@ fn describe(pinned: &PinnedShield) -> String {
         };
         lines.push(format!("{}: {mode}", link.interface));
     }
-    lines.push(format!("{} bans in force", pinned.bans));
+    lines.push(format!("{} in force", output::bans(pinned.bans)));
     if pinned.is_foreign {
         lines.push("left by another version of edge; the next start takes the bans over".into());
     }

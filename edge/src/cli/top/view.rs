@@ -1,6 +1,7 @@
 //! A snapshot as lines of a screen.
 
 use crate::cli::bans::address;
+use crate::cli::output;
 use crate::cli::table::{remaining, table};
 use crate::observe::admin::{Ban, Source, Top, Verdicts};
 
@@ -38,7 +39,11 @@ fn headline(now: &Top) -> String {
             (false, _) => format!("{} NOT ATTACHED", link.interface),
         });
     let links: Vec<String> = links.collect();
-    format!("edge  {}  {} bans", links.join(", "), now.bans_total)
+    format!(
+        "edge  {}  {}",
+        links.join(", "),
+        output::bans(now.bans_total)
+    )
 }
 
 /// Rows for what has happened at all, so that the screen is not full of zeros.
@@ -193,7 +198,7 @@ mod tests {
     fn a_screen_shows_rates_sources_and_bans() {
         let (before, now) = (snapshot(1000, 500), snapshot(3000, 2500));
         insta::assert_snapshot!(lines(&now, Some(&before), 80, 14).join("\n"), @"
-        edge  eth0 native  1 bans
+        edge  eth0 native  1 ban
 
         VERDICT             /S  PACKETS
         passed   passed      0     1000

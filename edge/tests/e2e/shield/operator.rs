@@ -98,7 +98,7 @@ fn nobody_locks_himself_out_unless_he_insists() {
         .map(|addr| format!("{{\"addr\":\"{addr}\",\"until_ms\":9999999999999}}"));
     std::fs::write(&file, format!("[{}]", bans.join(","))).expect("our own directory");
     let file = file.display().to_string();
-    refused(&["bans", "import", &file], "4 bans were not taken in");
+    refused(&["bans", "import", &file], "not taken in: 4 bans");
     let bans = json(&scene, &["bans", "--json"]);
     let bans = bans.as_array().expect("a list");
     assert!(
