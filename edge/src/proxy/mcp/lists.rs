@@ -1,6 +1,7 @@
 //! Lists on routes that keep them (`list_cache`).
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use http::Method;
 
@@ -31,16 +32,14 @@ impl Proxy {
         &'a self,
         head: &RequestHead,
         client: &mut D,
+        most: Duration,
         mcp: &Mcp,
         call: &Call,
         record: &mut Record<'a>,
     ) -> bool {
-        let (Some(most), Some(tables)) = (mcp.list_cache, &self.mcp) else {
+        let Some(tables) = self.mcp.as_ref().filter(|_| call.asks_for_list(head, mcp)) else {
             return false;
         };
-        if !call.asks_for_list(head, mcp) {
-            return false;
-        }
         let upstream = self.upstreams.group(call.upstream()).name();
         let terms = ListTerms {
             most,

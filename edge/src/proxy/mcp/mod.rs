@@ -93,7 +93,15 @@ impl Proxy {
                 // Only now: what clients send is judged as they send it, and it is known who they are.
                 let (rules, request_id) = (&route.request_rules, &caller.request_id);
                 apply_to_request(rules, head, peer, request_id, &route.when);
-                if !self.answer_list(head, client, mcp, &call, record).await {
+                let is_answered = match mcp.list_cache {
+                    // Apart, for it would make every exchange larger.
+                    Some(most) => {
+                        let answering = self.answer_list(head, client, most, mcp, &call, record);
+                        Box::pin(answering).await
+                    }
+                    None => false,
+                };
+                if !is_answered {
                     self.pass(head, client, peer, action, Some(&mut call), record)
                         .await;
                 }
