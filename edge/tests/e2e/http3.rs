@@ -8,10 +8,11 @@ mod path;
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    ALPN_H1, Answer, Client, Demo, Edge, McpServer, Setup, Upstream, is_soak, light, peer,
+    ALPN_H1, Answer, Client, Demo, Edge, McpServer, Process, Setup, Upstream, is_soak, light, peer,
     run_driver, wait_until,
 };
 
@@ -30,6 +31,22 @@ fn run(script: &str, edge: &Edge, name: &str, more: &[&str]) -> Value {
     let arguments = [&[name, &url, &ca], more].concat();
     let limit = if is_soak() { 5 * LIMIT } else { LIMIT };
     run_driver(name, peer(script, &arguments), limit)
+}
+
+/// What a client says that is connected when the edge is killed, and goes on when it is back.
+fn over_a_death(edge: &mut Edge, script: &str, name: &str) -> String {
+    let (url, ca, ready) = (edge.url(), edge.file("ca.pem"), edge.file("ready"));
+    let files = [&ca, &ready].map(|file| file.display().to_string());
+    let arguments = [name, &url, &files[0], &files[1]];
+    let mut client = Process::start(name, peer(script, &arguments));
+    client.wait_for("connected", LIMIT);
+    edge.process.signal(Signal::SIGKILL);
+    edge.process.wait(Duration::from_secs(5));
+    edge.start_again();
+    std::fs::write(&ready, "").expect("our own directory is writable");
+    let (code, stdout, stderr) = client.finish(LIMIT);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    stdout
 }
 
 fn scenario(edge: &Edge, name: &str, more: &[&str]) -> Value {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{LIMIT, run, scenario, start};
+use super::{LIMIT, over_a_death, run, scenario, start};
 use crate::support::{Answer, Demo, Process, Setup, Upstream, free_port, light, peer, run_driver};
 
 /// With two workers the kernel's hash would choose the wrong one for half of the ports.
@@ -106,21 +106,7 @@ fn early_data_of_before_a_restart_is_not_taken_after_it() {
         .section("quic", "early_data = true")
         .route("early_data = true")
         .start();
-    let (url, ca, ready) = (edge.url(), edge.file("ca.pem"), edge.file("ready"));
-    let arguments = [
-        "restarted",
-        &url,
-        &ca.display().to_string(),
-        &ready.display().to_string(),
-    ];
-    let mut client = Process::start("restarted", peer("h3_moving.py", &arguments));
-    client.wait_for("connected", LIMIT);
-    edge.process.signal(Signal::SIGKILL);
-    edge.process.wait(Duration::from_secs(5));
-    edge.start_again();
-    std::fs::write(&ready, "").expect("our own directory is writable");
-    let (code, stdout, stderr) = client.finish(LIMIT);
-    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let stdout = over_a_death(&mut edge, "h3_moving.py", "restarted");
     let seen: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(seen, serde_json::json!([[200, true], [200, false], true]));
     let received = upstream.received();

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-
-use super::{LIMIT, run, scenario};
-use crate::support::{Demo, Process, Setup, light, peer};
+use super::{over_a_death, run, scenario};
+use crate::support::{Demo, Setup, light};
 
 #[test]
 fn unknown_versions_and_forged_addresses() {
@@ -85,20 +83,5 @@ fn a_connection_that_died_with_its_process_is_reset() {
     let _machine = light();
     let demo = Demo::start();
     let mut edge = Setup::new(demo.address).top("workers = 2").start();
-    let (ca, url) = (edge.file("ca.pem"), edge.url());
-    let ready = edge.file("ready");
-    let arguments = [
-        "forgotten",
-        &url,
-        &ca.display().to_string(),
-        &ready.display().to_string(),
-    ];
-    let mut client = Process::start("forgotten", peer("h3_packets.py", &arguments));
-    client.wait_for("connected", LIMIT);
-    edge.process.signal(Signal::SIGKILL);
-    edge.process.wait(Duration::from_secs(5));
-    edge.start_again();
-    std::fs::write(&ready, "").expect("our own directory is writable");
-    let (code, stdout, stderr) = client.finish(LIMIT);
-    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    over_a_death(&mut edge, "h3_packets.py", "forgotten");
 }
