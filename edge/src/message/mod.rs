@@ -4,6 +4,7 @@
 //! a message by the same rules.
 
 mod authority;
+mod coding;
 mod fields;
 pub mod h1;
 pub mod h2;

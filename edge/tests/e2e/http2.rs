@@ -87,7 +87,7 @@ fn slow_streams_do_not_hold_up_others() {
     drop(quiet);
 }
 
-/// A goodbye waits for an answer (a PING that `h2` sends with it), but not forever.
+/// A goodbye waits for an answer (to the PING that comes with it), but not forever.
 #[test]
 fn an_idle_client_that_answers_nothing_is_closed() {
     let _machine = light();

@@ -1,270 +1,350 @@
-//! A client connection: accepts streams, watches for idleness and for the end.
+//! A client connection: reads, writes, watches for idleness and for the end.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::Bytes;
-use h2::server::{Builder, SendResponse};
-use h2::{Reason, RecvStream};
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::StatusCode;
+use tokio::sync::futures::Notified;
 
-use super::metered::{Metered, Seen};
-use super::refusals::Refusal;
-use super::request;
+use super::core::{CONNECTION_WINDOW, Core, STREAM_WINDOW};
+use super::receiver::{Fault, GOODBYE, Receiver, Request};
+use super::settings::{Ours, WINDOW_DEFAULT};
 use super::stream::Stream;
-use crate::clock::monotonic_ns;
+use crate::clock::{coarse_ns, monotonic_ns};
+use crate::config::Timeouts;
 use crate::limit::Offence;
-use crate::net::{self, PollIo, Timer, Transport};
+use crate::message::SectionError;
+use crate::message::h2::Code;
+use crate::message::h2::frames::{PING, SETTINGS, WINDOW_UPDATE};
+use crate::net::{self, Expect, Timer, Transport};
 use crate::observe::Protocol;
-use crate::proxy::{Exchange, Peer, Proxy, Service};
+use crate::proxy::{Drain, Exchange, Peer, Service};
 
-/// Window for request content per stream: a JSON-RPC message arrives in one go.
-const STREAM_WINDOW: u32 = 256 * 1024;
-/// Window for request content of the whole connection.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Heads so many times as long as may be are still taken in, to be refused by us with a line in the
-/// log that says more: beyond that `h2` answers 431 by itself.
-const OVERSIZE_SEEN: usize = 2;
-/// Streams a client may reset before the answers to them were begun (CVE-2023-44487).
-const RESET_STREAMS_MAX: usize = 32;
-/// Requests a client may reset before their answers, but after they were begun with.
+/// Heads so many times as long as may be are what a client is told that we take: it is better told by
+/// an answer.
+const OVERSIZE_TAKEN: usize = 2;
+/// Requests a client may reset before their answers.
 const GIVEN_UP_MAX: u64 = 100;
+/// A client that has been told of the end is listened to for so long, and so much: closed with unread
+/// bytes in it, a socket takes back what it was about to send (RFC 9113 §5.4.1).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 256 * 1024;
+/// The highest number of a stream: no request is refused yet (§6.8).
+const ANY_STREAM: u32 = (1 << 31) - 1;
 
 /// Serves a client until either side is done with the connection.
 pub async fn serve<T: Transport>(io: T, peer: Peer, service: Rc<Service>) {
     let bounds = *service.current().bounds();
     let timeouts = *service.current().timeouts();
-    let mut builder = Builder::new();
-    builder
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        // RFC 8441: WebSocket over a stream.
-        .enable_connect_protocol()
-        .max_concurrent_streams(bounds.streams)
-        .max_header_list_size(u32::try_from(bounds.head_bytes * OVERSIZE_SEEN).unwrap_or(u32::MAX))
-        .max_send_buffer_size(bounds.buffer_bytes)
-        .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
-        .max_concurrent_reset_streams(RESET_STREAMS_MAX);
-    let io = Metered::new(io);
-    let seen = io.seen();
-    let preface = builder.handshake::<_, Bytes>(PollIo::new(io));
-    let Ok(Ok(mut connection)) = net::timeout(timeouts.head, preface).await else {
-        return;
+    let now_ns = monotonic_ns();
+    let mut connection = Connection {
+        io,
+        core: Core::new(),
+        receiver: Receiver::new(&bounds),
+        service: Rc::clone(&service),
+        peer: Rc::new(peer),
+        timeouts,
+        requests_max: bounds.requests_per_connection,
+        served: 0,
+        phase: Phase::Beginning,
+        since_ns: now_ns,
+        within_since_ns: None,
+        has_left: false,
+        discarded: 0,
+        timer: Timer::default(),
     };
-
-    let peer = Rc::new(peer);
-    let open = Rc::new(OpenStreams::default());
-    let mut served = 0u64;
-    let mut timer = Timer::default();
-    let mut active_ns = monotonic_ns();
-    // When a client that has been told of the end must have gone.
-    let mut closing = None;
-    // Whether what ends the connection has been counted.
-    let mut is_told = false;
-    let end_after = |since_ns: u64| Some(since_ns + timeouts.head.as_nanos() as u64);
-    let mut draining = pin!(service.drain().dismissed());
-    poll_fn(|cx| {
-        loop {
-            let accepted = connection.poll_accept(cx);
-            is_told |= account(&service, &peer, &seen);
-            match accepted {
-                Poll::Ready(Some(Ok(_))) if service.current().is_banned(&peer) => {
-                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                    closing = end_after(monotonic_ns());
-                    continue;
-                }
-                Poll::Ready(Some(Ok(_))) if gives_up(served, open.given_up.get()) => {
-                    service.current().offence_of(&peer, Offence::Resets);
-                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                    closing = end_after(monotonic_ns());
-                    continue;
-                }
-                Poll::Ready(Some(Ok((request, respond)))) => {
-                    seen.handed_over(respond.stream_id());
-                    served += 1;
-                    let guard = open.open();
-                    let proxy = service.current();
-                    if let Some(exchange) = exchange(request, respond, &peer, proxy, guard) {
-                        net::spawn(exchange);
-                    }
-                    continue;
-                }
-                // An error of the protocol or of the connection: `h2` has said GOAWAY if it could.
-                Poll::Ready(Some(Err(error))) => {
-                    if let Some(offence) = blame(&error).filter(|_| !is_told) {
-                        service.current().offence_of(&peer, offence);
-                    }
-                    return Poll::Ready(());
-                }
-                Poll::Ready(None) => return Poll::Ready(()),
-                Poll::Pending => {}
-            }
-            if let Some(reason) = seen.fault().filter(|_| closing.is_none()) {
-                let offence = offence(reason).unwrap_or(Offence::Malformed);
-                service.current().offence_of(&peer, offence);
-                connection.abrupt_shutdown(reason);
-                closing = end_after(monotonic_ns());
-                continue;
-            }
-            let streams = open.count.get();
-            if streams > 0 {
-                active_ns = monotonic_ns();
-                open.wake_when_idle(cx.waker());
-            }
-            let drained = service.drain().poll_leave(draining.as_mut(), cx, active_ns);
-            let worn = served >= bounds.requests_per_connection;
-            // A GOAWAY while streams are open makes some clients drop them all, so it waits.
-            let idle_deadline_ns = active_ns + timeouts.idle.as_nanos() as u64;
-            let leave = match (closing, streams) {
-                (None, 0) => drained || worn || timer.poll(cx, idle_deadline_ns).is_ready(),
-                // `h2` waits for as long as it takes a client to answer or to read, so we do not.
-                (Some(deadline_ns), 0) if timer.poll(cx, deadline_ns).is_ready() => {
-                    return Poll::Ready(());
-                }
-                _ => false,
-            };
-            if !leave {
-                return Poll::Pending;
-            }
-            closing = end_after(monotonic_ns());
-            connection.graceful_shutdown();
-        }
-    })
-    .await;
+    let ours = Ours {
+        streams: bounds.streams,
+        stream_window: STREAM_WINDOW,
+        head_bytes: u32::try_from(bounds.head_bytes * OVERSIZE_TAKEN).unwrap_or(u32::MAX),
+    };
+    {
+        let core = &mut *connection.core.borrow_mut();
+        core.frame(SETTINGS, 0, 0, &ours.payload());
+        let more = CONNECTION_WINDOW - WINDOW_DEFAULT as u32;
+        core.frame(WINDOW_UPDATE, 0, 0, &more.to_be_bytes());
+    }
+    let drain = service.drain();
+    let mut draining = pin!(drain.dismissed());
+    poll_fn(|cx| connection.poll(cx, drain, draining.as_mut())).await;
 }
 
-/// One exchange, unless it is refused for its head.
-fn exchange(
-    request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
-    peer: &Rc<Peer>,
-    proxy: Rc<Proxy>,
-    guard: OpenStream,
-) -> Option<impl Future<Output = ()> + use<>> {
-    let (parts, body) = request.into_parts();
-    let ended = body.is_end_stream();
-    match request::request_head(&parts, ended, proxy.bounds()) {
-        Ok(mut head) => {
-            let is_head = head.method == Method::HEAD;
-            let mut client = Stream::new(body, respond, is_head, head.expects_continue);
-            let peer = Rc::clone(peer);
-            Some(async move {
-                proxy
-                    .handle(Exchange {
+struct Connection<T> {
+    io: T,
+    core: Rc<RefCell<Core>>,
+    receiver: Receiver,
+    service: Rc<Service>,
+    peer: Rc<Peer>,
+    timeouts: Timeouts,
+    requests_max: u64,
+    served: u64,
+    phase: Phase,
+    /// When the phase began; of an idle connection, when it became idle.
+    since_ns: u64,
+    /// Since when a frame or a head has begun that is not whole.
+    within_since_ns: Option<u64>,
+    /// The last word has left.
+    has_left: bool,
+    /// Bytes that nobody listens to any more.
+    discarded: usize,
+    timer: Timer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The client has not said anything that is HTTP/2.
+    Beginning,
+    Serving,
+    /// The client was told that the end is near, and opens no stream once it knows (§6.8).
+    Leaving {
+        is_known: bool,
+    },
+    /// Everything is said; what is still on its way from the client means nothing.
+    Ending,
+}
+
+impl<T> Drop for Connection<T> {
+    fn drop(&mut self) {
+        self.core.borrow_mut().end();
+    }
+}
+
+impl<T: Transport> Connection<T> {
+    fn poll<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        drain: &'a Drain,
+        draining: Pin<&mut Notified<'a>>,
+    ) -> Poll<()> {
+        self.core.borrow_mut().unwatch();
+        if self.phase != Phase::Ending {
+            if self.poll_input(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let drained = drain.poll_leave(draining, cx, self.since_ns);
+            if self.poll_leave(cx, drained).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        let core = Rc::clone(&self.core);
+        let core = &mut *core.borrow_mut();
+        let (bytes, flushed) = core.poll_flush(&mut self.io, cx);
+        self.receiver.sent(bytes);
+        core.watch(cx);
+        match flushed {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            _ if self.phase != Phase::Ending => Poll::Pending,
+            flushed => self.poll_ending(cx, flushed.is_ready()),
+        }
+    }
+
+    /// Takes what comes; ready when nothing more can.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let core = Rc::clone(&self.core);
+        // Who reads no answers is not asked for more to answer.
+        while !core.borrow().is_behind() {
+            let next = self.receiver.next(&mut core.borrow_mut());
+            let may_have_more = matches!(next, Ok(Some(_)));
+            match next {
+                Ok(Some(request)) => self.admit(request),
+                Ok(None) => {}
+                Err(Fault::NoPreface) => return Poll::Ready(()),
+                Err(fault) => self.fail(fault),
+            }
+            let given_up = core.borrow().given_up;
+            // A habit: as many as a person's programs have no reason to give up, and most of all.
+            if given_up >= GIVEN_UP_MAX && given_up * 2 > self.served {
+                self.fail(Fault::Code(Code::EnhanceYourCalm));
+            }
+            if self.phase == Phase::Ending {
+                break;
+            }
+            if may_have_more {
+                continue;
+            }
+            match self.io.poll_recv(cx, Expect::Message) {
+                Poll::Ready(Ok(bytes)) if !bytes.is_empty() => self.receiver.push(bytes),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        Poll::Pending
+    }
+
+    /// A request has come, or what should have been one.
+    fn admit(&mut self, request: Request) {
+        let proxy = self.service.current();
+        self.served += 1;
+        let admitted = request.head.map(|(key, head)| {
+            let stream = Stream::new(Rc::clone(&self.core), key, &head);
+            (stream, head)
+        });
+        if proxy.is_banned(&self.peer) {
+            return self.end(Code::EnhanceYourCalm);
+        }
+        let error = match admitted {
+            Ok((mut client, mut head)) => {
+                let peer = Rc::clone(&self.peer);
+                return net::spawn(async move {
+                    let exchange = Exchange {
                         head: &mut head,
                         client: &mut client,
                         peer: &peer,
-                    })
-                    .await;
-                if client.was_given_up() {
-                    guard.give_up();
+                    };
+                    proxy.handle(exchange).await;
+                    client.linger().await;
+                });
+            }
+            Err(error) => error,
+        };
+        let status = match error {
+            SectionError::Malformed => StatusCode::BAD_REQUEST,
+            SectionError::Refused(status) => status,
+        };
+        let offence = Offence::of_refusal(status);
+        proxy.refused(&self.peer, Protocol::H2, status, offence);
+        if let SectionError::Refused(status) = error {
+            let json = proxy.unreadable(status).filter(|_| !request.is_head);
+            let core = &mut *self.core.borrow_mut();
+            core.answer(request.stream, status, json.as_deref());
+            if !request.ends_stream {
+                core.refuse(request.stream, Code::NoError);
+            }
+        }
+    }
+
+    /// Watches the clock, and what was said about the end; ready when the connection is to be closed
+    /// without another word.
+    fn poll_leave(&mut self, cx: &mut Context<'_>, drained: bool) -> Poll<()> {
+        let is_idle = self.core.borrow().is_idle();
+        if !is_idle {
+            self.since_ns = coarse_ns();
+        }
+        if self.phase == Phase::Beginning && self.receiver.has_begun() {
+            self.phase = Phase::Serving;
+        }
+        let is_known = self.receiver.has_answered() || self.receiver.has_left();
+        match self.phase {
+            Phase::Serving if is_idle && is_known => self.say_goodbye(),
+            Phase::Serving if is_idle && (drained || self.served >= self.requests_max) => {
+                self.announce();
+            }
+            Phase::Leaving { is_known: false } if is_known => self.say_goodbye(),
+            _ => {}
+        }
+        if is_idle && matches!(self.phase, Phase::Leaving { is_known: true }) {
+            self.finish();
+            return Poll::Pending;
+        }
+        let Some(deadline_ns) = self.deadline_ns(is_idle) else {
+            return Poll::Pending;
+        };
+        if self.timer.poll(cx, deadline_ns).is_pending() {
+            return Poll::Pending;
+        }
+        match self.phase {
+            Phase::Beginning => return Poll::Ready(()),
+            // Half a frame, for longer than a head may take.
+            Phase::Serving if self.receiver.is_within_head() => self.end(Code::NoError),
+            Phase::Serving => {
+                self.announce();
+                cx.waker().wake_by_ref();
+            }
+            Phase::Leaving { .. } => self.finish(),
+            Phase::Ending => {}
+        }
+        Poll::Pending
+    }
+
+    /// When something has to happen, if nothing else does.
+    fn deadline_ns(&mut self, is_idle: bool) -> Option<u64> {
+        let head_ns = self.timeouts.head.as_nanos() as u64;
+        let within = self.receiver.is_within_head();
+        let within_since_ns = within.then(|| *self.within_since_ns.get_or_insert_with(coarse_ns));
+        self.within_since_ns = within_since_ns;
+        match self.phase {
+            Phase::Beginning => Some(self.since_ns + head_ns),
+            Phase::Serving if within => within_since_ns.map(|since_ns| since_ns + head_ns),
+            Phase::Serving if is_idle => Some(self.since_ns + self.timeouts.idle.as_nanos() as u64),
+            Phase::Leaving { .. } if is_idle => Some(self.since_ns + head_ns),
+            _ => None,
+        }
+    }
+
+    /// Tells the client that the end is near. What it has sent before it knows is still answered
+    /// (§6.8), and the answer to a PING tells when it knows.
+    fn announce(&mut self) {
+        let core = &mut *self.core.borrow_mut();
+        core.goaway(ANY_STREAM, Code::NoError);
+        core.frame(PING, 0, 0, GOODBYE);
+        self.phase = Phase::Leaving { is_known: false };
+        self.since_ns = monotonic_ns();
+    }
+
+    /// Takes no more requests.
+    fn say_goodbye(&mut self) {
+        let last = self.receiver.close();
+        self.core.borrow_mut().goaway(last, Code::NoError);
+        self.phase = Phase::Leaving { is_known: true };
+        self.since_ns = monotonic_ns();
+    }
+
+    /// The client has done what it must not.
+    fn fail(&mut self, fault: Fault) {
+        let (code, offence) = match fault {
+            Fault::NoPreface => (Code::ProtocolError, Offence::Malformed),
+            Fault::Endless => (Code::EnhanceYourCalm, Offence::Oversize),
+            Fault::Code(code @ Code::EnhanceYourCalm) => (code, Offence::Resets),
+            Fault::Code(code) => (code, Offence::Malformed),
+        };
+        self.service.current().offence_of(&self.peer, offence);
+        self.end(code);
+    }
+
+    /// Ends the connection, and all streams with it.
+    fn end(&mut self, code: Code) {
+        let last = self.receiver.close();
+        {
+            let core = &mut *self.core.borrow_mut();
+            core.goaway(last, code);
+            core.end();
+        }
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        self.io.finish();
+        self.phase = Phase::Ending;
+        self.since_ns = monotonic_ns();
+        self.has_left = false;
+    }
+
+    /// Waits until the client has read what was said; ready when it has closed, or had its time.
+    fn poll_ending(&mut self, cx: &mut Context<'_>, flushed: bool) -> Poll<()> {
+        if flushed && !std::mem::replace(&mut self.has_left, true) {
+            self.since_ns = monotonic_ns();
+        }
+        loop {
+            match self.io.poll_recv(cx, Expect::Message) {
+                Poll::Ready(Ok(bytes)) if !bytes.is_empty() => {
+                    self.discarded += bytes.len();
+                    if self.discarded > LINGER_BYTES_MAX {
+                        return Poll::Ready(());
+                    }
                 }
-                client.linger().await;
-            })
-        }
-        Err(status) => {
-            proxy.refused(peer, Protocol::H2, status, Offence::of_refusal(status));
-            let json = proxy.unreadable(status);
-            let json = json.filter(|_| parts.method != Method::HEAD);
-            let mut response = Response::new(());
-            *response.status_mut() = status;
-            if json.is_some() {
-                let content_type = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(CONTENT_TYPE, content_type);
-            }
-            // Either fails only if the client has reset the stream.
-            if let (Ok(mut stream), Some(json)) =
-                (respond.send_response(response, json.is_none()), json)
-            {
-                let _ = stream.send_data(json.into(), true);
-            }
-            None
-        }
-    }
-}
-
-/// Counts what `h2` has refused by itself; whether the connection ends for it.
-fn account(service: &Service, peer: &Peer, seen: &Seen) -> bool {
-    let mut ends = false;
-    for refusal in seen.refused() {
-        let (proxy, offence) = (service.current(), refusal.offence());
-        match refusal {
-            Refusal::Oversize => {
-                let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-                proxy.refused(peer, Protocol::H2, too_large, Some(offence));
-            }
-            Refusal::Malformed | Refusal::Endless => {
-                proxy.offence_of(peer, offence);
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
             }
         }
-        ends |= refusal == Refusal::Endless;
-    }
-    ends
-}
-
-/// Whether a client resets its requests as a habit, each of them work for an upstream: as many as a
-/// person's programs have no reason to, and most of all.
-fn gives_up(served: u64, given_up: u64) -> bool {
-    given_up >= GIVEN_UP_MAX && given_up * 2 > served
-}
-
-/// What counts against the client: what `h2` found wrong with its side of the connection.
-fn blame(error: &h2::Error) -> Option<Offence> {
-    let found_here = error.is_library();
-    error.reason().filter(|_| found_here).and_then(offence)
-}
-
-fn offence(reason: Reason) -> Option<Offence> {
-    match reason {
-        Reason::NO_ERROR | Reason::INTERNAL_ERROR | Reason::CANCEL => None,
-        Reason::ENHANCE_YOUR_CALM => Some(Offence::Resets),
-        _ => Some(Offence::Malformed),
-    }
-}
-
-/// How many streams are open, and who wants to know when none is.
-#[derive(Default)]
-struct OpenStreams {
-    count: Cell<usize>,
-    /// Streams that the client has reset before the answer.
-    given_up: Cell<u64>,
-    connection: RefCell<Option<Waker>>,
-}
-
-impl OpenStreams {
-    fn open(self: &Rc<Self>) -> OpenStream {
-        self.count.set(self.count.get() + 1);
-        OpenStream(Rc::clone(self))
-    }
-
-    fn wake_when_idle(&self, waker: &Waker) {
-        let mut connection = self.connection.borrow_mut();
-        match &mut *connection {
-            Some(known) => known.clone_from(waker),
-            None => *connection = Some(waker.clone()),
-        }
-    }
-}
-
-/// Counts a stream as open until it is dropped, a panic included.
-struct OpenStream(Rc<OpenStreams>);
-
-impl OpenStream {
-    fn give_up(&self) {
-        self.0.given_up.set(self.0.given_up.get() + 1);
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        let count = self.0.count.get() - 1;
-        self.0.count.set(count);
-        if let (0, Some(waker)) = (count, self.0.connection.take()) {
-            waker.wake();
-        }
+        let patience = match flushed {
+            true => LINGER,
+            false => self.timeouts.head,
+        };
+        self.timer
+            .poll(cx, self.since_ns + patience.as_nanos() as u64)
     }
 }

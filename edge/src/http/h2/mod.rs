@@ -1,12 +1,19 @@
-//! The HTTP/2 front (RFC 9113) over the `h2` crate: one task per stream.
+//! The HTTP/2 front (RFC 9113): one task per connection, which reads and writes, and one per stream.
+//!
+//! Bytes come in through [`input`] as frames, [`receiver`] judges them, and [`core`] holds what the
+//! tasks share: the state of each stream, the windows of both sides and the frames that go out.
 
-mod blocks;
-mod budget;
 mod connection;
-mod faults;
-mod metered;
-mod refusals;
-mod request;
+mod content;
+mod core;
+mod heads;
+mod input;
+mod judge;
+mod outgoing;
+mod receiver;
+mod response;
+mod sending;
+mod settings;
 mod stream;
 mod streams;
 

@@ -3,17 +3,20 @@
 //! Flow control carries the back-pressure both ways: window is given back to the client for content
 //! that has moved on, and content waits here until the client's window has room for it.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use http::{Method, StatusCode};
 
-use super::request;
-use crate::message::h2::{Outgoing, fields, header_map};
-use crate::message::{BodyLength, Fields, Frame, ResponseHead};
+use super::core::Core;
+use super::outgoing::Outgoing;
+use super::response;
+use crate::message::h2::Code;
+use crate::message::{BodyLength, Fields, Frame, RequestHead, ResponseHead};
 use crate::net::{self, Timer};
 use crate::proxy::{ClientError, Downstream};
 
@@ -22,73 +25,75 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How much of it.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
-/// One stream.
+/// One stream. Dropped, it is over: what has not ended is reset.
 pub(super) struct Stream {
-    body: RecvStream,
+    core: Rc<RefCell<Core>>,
+    key: usize,
     is_head: bool,
     expects_continue: bool,
-    data_ended: bool,
-    /// Content handed out whose window has not been given back.
-    unreleased: usize,
-    respond: SendResponse<Bytes>,
-    send: Option<SendStream<Bytes>>,
+    /// Content handed out that has not moved on yet.
+    unclaimed: usize,
     outgoing: Outgoing,
-    failed: bool,
-    aborted: bool,
     timer: Timer,
 }
 
 impl Stream {
-    pub(super) fn new(
-        body: RecvStream,
-        respond: SendResponse<Bytes>,
-        is_head: bool,
-        expects_continue: bool,
-    ) -> Stream {
+    pub(super) fn new(core: Rc<RefCell<Core>>, key: usize, head: &RequestHead) -> Stream {
         Stream {
-            body,
-            is_head,
-            expects_continue,
-            data_ended: false,
-            unreleased: 0,
-            respond,
-            send: None,
+            core,
+            key,
+            is_head: head.method == Method::HEAD,
+            expects_continue: head.expects_continue,
+            unclaimed: 0,
             outgoing: Outgoing::default(),
-            failed: false,
-            aborted: false,
             timer: Timer::default(),
         }
     }
 
-    fn release(&mut self) {
-        let bytes = std::mem::take(&mut self.unreleased);
+    fn claim(&mut self, core: &mut Core) {
+        let bytes = std::mem::take(&mut self.unclaimed);
         if bytes > 0 {
-            // Fails only on a stream that is gone, which the next read reports.
-            let _ = self.body.flow_control().release_capacity(bytes);
+            core.claim_of(self.key, bytes);
         }
     }
 
-    /// Whether it ended before an answer began: the client has gone.
-    pub(super) fn was_given_up(&self) -> bool {
-        self.send.is_none()
+    fn poll_content(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
+        let core = Rc::clone(&self.core);
+        let core = &mut *core.borrow_mut();
+        self.claim(core);
+        let half = core.half(self.key);
+        if half.is_reset {
+            return Poll::Ready(Err(ClientError::Gone));
+        }
+        match half.content.next() {
+            Some(frame) => {
+                if let Some(Frame::Data(data)) = &frame {
+                    self.unclaimed = data.len();
+                }
+                Poll::Ready(Ok(frame))
+            }
+            None => {
+                half.watch(cx);
+                Poll::Pending
+            }
+        }
     }
 
     /// Takes what is still on its way of a body that has been answered already. Reset at once, as RFC
     /// 9113 §8.1 allows, some clients throw away the answer that they have just received.
     pub(super) async fn linger(&mut self) {
-        if self.failed || self.aborted || !self.outgoing.is_sent() {
+        if !self.outgoing.is_sent() || self.core.borrow_mut().half(self.key).content.has_ended() {
             return;
         }
         let mut left = LINGER_BYTES_MAX;
         let ended = poll_fn(|cx| {
             loop {
-                self.release();
-                match ready!(self.body.poll_data(cx)) {
-                    Some(Ok(data)) if data.len() <= left => {
+                match self.poll_content(cx) {
+                    Poll::Ready(Ok(Some(Frame::Data(data)))) if data.len() <= left => {
                         left -= data.len();
-                        self.unreleased = data.len();
                     }
-                    _ => return Poll::Ready(()),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
                 }
             }
         });
@@ -96,60 +101,60 @@ impl Stream {
     }
 }
 
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut core = self.core.borrow_mut();
+        core.claim(self.unclaimed);
+        core.remove(self.key);
+    }
+}
+
 impl Downstream for Stream {
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>, ClientError>> {
-        self.release();
-        if std::mem::take(&mut self.expects_continue) && self.send.is_none() {
-            let mut response = http::Response::new(());
-            *response.status_mut() = http::StatusCode::CONTINUE;
-            let _ = self.respond.send_informational(response);
+        let continues = std::mem::take(&mut self.expects_continue);
+        if continues && !self.core.borrow_mut().half(self.key).has_head {
+            self.send_interim(&ResponseHead {
+                status: StatusCode::CONTINUE,
+                fields: Fields::default(),
+                length: BodyLength::Empty,
+            });
         }
-        if !self.data_ended {
-            match ready!(self.body.poll_data(cx)) {
-                Some(Ok(data)) => {
-                    self.unreleased = data.len();
-                    return Poll::Ready(Ok(Some(Frame::Data(data))));
-                }
-                Some(Err(_)) => return Poll::Ready(Err(ClientError::Gone)),
-                None => self.data_ended = true,
-            }
-        }
-        match ready!(self.body.poll_trailers(cx)) {
-            Ok(Some(trailers)) => Poll::Ready(Ok(Some(Frame::Trailers(fields(&trailers))))),
-            Ok(None) => Poll::Ready(Ok(None)),
-            Err(_) => Poll::Ready(Err(ClientError::Gone)),
-        }
+        self.poll_content(cx)
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let reset = match &mut self.send {
-            Some(_) if self.outgoing.is_sent() => return Poll::Pending,
-            Some(send) => send.poll_reset(cx),
-            None => self.respond.poll_reset(cx),
-        };
-        reset.map(|_| ())
+        if self.outgoing.is_sent() {
+            return Poll::Pending;
+        }
+        let mut core = self.core.borrow_mut();
+        let half = core.half(self.key);
+        if half.is_reset {
+            return Poll::Ready(());
+        }
+        half.watch(cx);
+        Poll::Pending
     }
 
     /// A stream of its own is in nobody's way.
     fn drop_body(&mut self) {}
 
     fn send_interim(&mut self, head: &ResponseHead) {
+        let mut core = self.core.borrow_mut();
         // The client may have gone meanwhile; the final head will tell.
-        let _ = self
-            .respond
-            .send_informational(request::response(head, false));
+        let _ = core.send_block(self.key, false, |encoder, out| {
+            response::head(head, false, encoder, out);
+        });
     }
 
     fn send_head(&mut self, head: &ResponseHead) {
-        let ended = head.length == BodyLength::Empty || self.is_head;
-        match self
-            .respond
-            .send_response(request::response(head, self.is_head), ended)
-        {
-            Ok(send) => self.send = Some(send),
-            Err(_) => self.failed = true,
-        }
-        if ended {
+        let ends = head.length == BodyLength::Empty || self.is_head;
+        let mut core = self.core.borrow_mut();
+        core.half(self.key).has_head = true;
+        // Of a client that has gone meanwhile the next flush tells.
+        let _ = core.send_block(self.key, ends, |encoder, out| {
+            response::head(head, self.is_head, encoder, out);
+        });
+        if ends {
             self.outgoing.close();
         }
     }
@@ -159,19 +164,16 @@ impl Downstream for Stream {
     }
 
     fn send_end(&mut self, trailers: Option<&Fields>) {
-        self.outgoing.finish(trailers.map(header_map));
+        self.outgoing.finish(trailers);
     }
 
     fn abort(&mut self) {
-        let reason = match self.send {
-            Some(_) => Reason::INTERNAL_ERROR,
-            None => Reason::CANCEL,
+        let mut core = self.core.borrow_mut();
+        let code = match core.half(self.key).has_head {
+            true => Code::InternalError,
+            false => Code::Cancel,
         };
-        match &mut self.send {
-            Some(send) => send.send_reset(reason),
-            None => self.respond.send_reset(reason),
-        }
-        self.aborted = true;
+        core.reset(self.key, code);
         self.outgoing.close();
     }
 
@@ -180,16 +182,9 @@ impl Downstream for Stream {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
-        if self.failed {
-            return Poll::Ready(Err(ClientError::Gone));
-        }
-        match &mut self.send {
-            Some(send) => {
-                let sent = self.outgoing.poll_send(send, cx);
-                sent.map_err(|_| ClientError::Gone)
-            }
-            None => Poll::Ready(Ok(())),
-        }
+        let mut core = self.core.borrow_mut();
+        let sent = core.poll_send(self.key, &mut self.outgoing, cx);
+        sent.map_err(|_| ClientError::Gone)
     }
 
     fn timer(&mut self) -> &mut Timer {

@@ -1,10 +1,11 @@
 //! Which streams a client may still send on (RFC 9113 §5.1).
 //!
-//! `h2` takes a frame behind the last of its stream for an error without a name of its own.
+//! What is known of a stream here outlives our side of it: a client that has not heard yet that its
+//! stream was reset may go on, and one that has ended it itself may not.
 
 use std::collections::VecDeque;
 
-use h2::Reason;
+use crate::message::h2::Code;
 
 /// Streams remembered on which something may come: more than a client may have open, but for those
 /// that were refused. Of older ones nothing is said.
@@ -31,15 +32,15 @@ pub(super) enum Headers {
 
 impl ClientStreams {
     /// A HEADERS frame: what it is, or why the connection has to end.
-    pub(super) fn headers(&mut self, stream: u32, ends: bool) -> Result<Headers, Reason> {
+    pub(super) fn headers(&mut self, stream: u32, ends: bool) -> Result<Headers, Code> {
         if stream.is_multiple_of(2) {
-            return Err(Reason::PROTOCOL_ERROR); // §5.1.1: zero, or a number of ours.
+            return Err(Code::ProtocolError); // §5.1.1: zero, or a number of ours.
         }
         if stream <= self.newest {
             // §5.1.1: a number that was passed over cannot be used any more.
             let is_gap = |&(first, end): &(u32, u32)| (first..end).contains(&stream);
             if self.gaps.iter().any(is_gap) {
-                return Err(Reason::PROTOCOL_ERROR);
+                return Err(Code::ProtocolError);
             }
             self.content(stream, ends)?;
             return Ok(Headers::Trailers);
@@ -59,16 +60,16 @@ impl ClientStreams {
 
     /// A frame of content; why the connection has to end. An error of a stream may be one of the
     /// connection (§5.4.2): who goes on behind his own end has lost count.
-    pub(super) fn content(&mut self, stream: u32, ends: bool) -> Result<(), Reason> {
+    pub(super) fn content(&mut self, stream: u32, ends: bool) -> Result<(), Code> {
         if stream > self.newest {
-            return Ok(()); // For `h2`, to which it is a fault of the protocol.
+            return Err(Code::ProtocolError); // §5.1: idle.
         }
         match self.open.iter().rposition(|id| *id == stream) {
             Some(at) if ends => {
                 self.open.remove(at);
                 Ok(())
             }
-            None if stream >= self.forgotten => Err(Reason::STREAM_CLOSED),
+            None if stream >= self.forgotten => Err(Code::StreamClosed),
             _ => Ok(()),
         }
     }
@@ -76,6 +77,16 @@ impl ClientStreams {
     /// The client has reset a stream.
     pub(super) fn reset(&mut self, stream: u32) {
         self.open.retain(|id| *id != stream);
+    }
+
+    /// Whether a stream was never opened: it is above all others, or it would be one of ours.
+    pub(super) fn is_idle(&self, stream: u32) -> bool {
+        stream > self.newest || stream.is_multiple_of(2)
+    }
+
+    /// The newest stream of the client.
+    pub(super) fn newest(&self) -> u32 {
+        self.newest
     }
 }
 
@@ -86,10 +97,10 @@ mod tests {
     #[test]
     fn behind_the_end_there_is_nothing() {
         let mut streams = ClientStreams::default();
-        let closed = Err(Reason::STREAM_CLOSED);
+        let closed = Err(Code::StreamClosed);
         assert_eq!(streams.headers(1, true), Ok(Headers::Request));
         assert_eq!(streams.content(1, true), closed);
-        assert_eq!(streams.headers(1, true), Err(Reason::STREAM_CLOSED));
+        assert_eq!(streams.headers(1, true), Err(Code::StreamClosed));
         assert_eq!(streams.headers(3, false), Ok(Headers::Request));
         assert_eq!(streams.content(3, false), Ok(()));
         assert_eq!(streams.headers(3, true), Ok(Headers::Trailers));
@@ -103,12 +114,11 @@ mod tests {
     #[test]
     fn numbers_only_grow() {
         let mut streams = ClientStreams::default();
-        assert_eq!(streams.headers(2, true), Err(Reason::PROTOCOL_ERROR));
-        assert_eq!(streams.headers(0, true), Err(Reason::PROTOCOL_ERROR));
+        assert_eq!(streams.headers(2, true), Err(Code::ProtocolError));
+        assert_eq!(streams.headers(0, true), Err(Code::ProtocolError));
         assert_eq!(streams.headers(7, false), Ok(Headers::Request));
-        assert_eq!(streams.headers(5, false), Err(Reason::PROTOCOL_ERROR));
-        // One that does not exist yet is not judged here.
-        assert_eq!(streams.content(9, false), Ok(()));
+        assert_eq!(streams.headers(5, false), Err(Code::ProtocolError));
+        assert_eq!(streams.content(9, false), Err(Code::ProtocolError));
     }
 
     #[test]

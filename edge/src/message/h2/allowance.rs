@@ -1,10 +1,10 @@
 //! Frames that make work and carry nothing: how many a peer may send (CVE-2019-9511 to -9518).
 //!
-//! `h2` bounds what it keeps for them, but a peer that sends PING, SETTINGS, PRIORITY or WINDOW_UPDATE as
+//! What they make a connection keep is bounded, but a peer that sends PING, SETTINGS, PRIORITY or WINDOW_UPDATE as
 //! fast as its line allows still keeps a worker from everybody else. So they are counted as they come
 //! in, against what the connection does otherwise.
 
-use super::frames::{CONTINUATION, DATA, Frame, HEADERS};
+use super::frames::{CONTINUATION, DATA, HEADERS};
 
 /// Empty frames in one go.
 pub const FRAMES_MAX: u64 = 4096;
@@ -50,12 +50,12 @@ impl Allowance {
         }
     }
 
-    /// Whether the peer may send this frame.
-    pub fn take(&mut self, frame: &Frame<'_>) -> bool {
-        match frame.kind {
-            DATA if frame.length > 0 => self.earn(FRAMES_PER_CONTENT),
+    /// Whether the peer may send this frame, of a payload of that length.
+    pub fn take(&mut self, kind: u8, length: usize) -> bool {
+        match kind {
+            DATA if length > 0 => self.earn(FRAMES_PER_CONTENT),
             HEADERS => self.earn(FRAMES_PER_HEAD),
-            // `h2` counts them.
+            // They are bounded by their block.
             CONTINUATION => {}
             _ => match self.left.checked_sub(1) {
                 Some(left) => self.left = left,

@@ -15,6 +15,8 @@ pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 /// What its sender wishes.
 pub const SETTINGS: u8 = 4;
+/// The announcement of a request that the client has not made.
+pub const PUSH_PROMISE: u8 = 5;
 /// A question whether anybody is there.
 pub const PING: u8 = 6;
 /// The end of a connection.

@@ -1,13 +1,11 @@
-//! What HTTP/2 needs beside the `h2` crate: fields, content that waits for a window, and an eye on
-//! frames and compression.
+//! HTTP/2 on the wire (RFC 9113): frames, field blocks, and a bound on frames that carry nothing. Pure:
+//! bytes in, values out.
 
 mod allowance;
-mod fields;
+mod code;
 pub mod frames;
 mod hpack;
-mod outgoing;
 
 pub use allowance::{Allowance, FRAMES_MAX};
-pub use fields::{fields, header_map};
-pub use hpack::{Hpack, Progress};
-pub use outgoing::Outgoing;
+pub use code::Code;
+pub use hpack::{Decoder, Encoder, Undecodable};

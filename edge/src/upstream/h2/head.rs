@@ -5,8 +5,8 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TE};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{Method, Request, StatusCode, Uri};
 
+use super::fields::{fields, header_map};
 use crate::message::h1::ResponseError;
-use crate::message::h2::{fields, header_map};
 use crate::message::{BodyLength, Fields, Name, RequestHead, ResponseHead, Upgrade};
 use crate::upstream::UpstreamError;
 

@@ -30,7 +30,7 @@ impl Metered {
     fn is_within(&mut self, mut received: &[u8]) -> bool {
         self.allowance.passed(coarse_ns());
         while let Some(frame) = self.frames.next(&mut received) {
-            if !self.allowance.take(&frame) {
+            if !self.allowance.take(frame.kind, frame.length) {
                 return false;
             }
         }

@@ -6,10 +6,12 @@
 //! something else has not been sent any request.
 
 mod connect;
+mod fields;
 mod head;
 mod link;
 mod links;
 mod metered;
+mod outgoing;
 mod stream;
 
 pub(super) use connect::connect;

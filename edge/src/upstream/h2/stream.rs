@@ -11,11 +11,12 @@ use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, StatusCode};
 
+use super::fields::header_map;
 use super::head;
 use super::link::Hold;
+use super::outgoing::Outgoing;
 use crate::config::Bounds;
 use crate::message::h1::BodyError;
-use crate::message::h2::{Outgoing, header_map};
 use crate::message::{
     BodyLength, Fields, Frame, Name, RequestHead, ResponseHead, Upgrade, trailer_line,
     websocket_accept,

@@ -1,8 +1,7 @@
 //! A field section to its lines (RFC 9204 §4.5).
 
-use super::huffman;
-use super::integer;
 use super::static_table::STATIC_TABLE;
+use crate::message::coding::{Undecodable, decode_huffman, take};
 
 /// Why a field section cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +11,12 @@ pub enum DecodeError {
     Malformed,
     /// Its lines are larger than was allowed: the request is answered 431.
     TooLarge,
+}
+
+impl From<Undecodable> for DecodeError {
+    fn from(_: Undecodable) -> DecodeError {
+        DecodeError::Malformed
+    }
 }
 
 /// What each line counts beyond its text (RFC 9114 §4.2.2).
@@ -27,14 +32,14 @@ pub fn decode<E: From<DecodeError>>(
     let input = &mut section;
     // The required insert count and the base: without a dynamic table both mean nothing, and any
     // other count than zero refers to entries that were never made.
-    if integer::take(input, 8)? != 0 {
+    if integer(input, 8)? != 0 {
         return Err(DecodeError::Malformed.into());
     }
     // With a count of zero a base below it would be negative (RFC 9204 §4.5.1.2).
     if input.first().is_some_and(|sign| sign & 0x80 != 0) {
         return Err(DecodeError::Malformed.into());
     }
-    integer::take(input, 7)?;
+    integer(input, 7)?;
     let (mut name, mut value) = (Vec::new(), Vec::new());
     let mut room = bytes_max;
     while let Some(&first) = input.first() {
@@ -43,12 +48,12 @@ pub fn decode<E: From<DecodeError>>(
         // What the pattern of the first byte means, in the order of §4.5.2 to §4.5.6.
         match first {
             0b1100_0000.. => {
-                let (known, text) = entry(integer::take(input, 6)?)?;
+                let (known, text) = entry(integer(input, 6)?)?;
                 name.extend_from_slice(known);
                 value.extend_from_slice(text);
             }
             0b0101_0000..=0b0101_1111 | 0b0111_0000..=0b0111_1111 => {
-                let (known, _) = entry(integer::take(input, 4)?)?;
+                let (known, _) = entry(integer(input, 4)?)?;
                 name.extend_from_slice(known);
                 string(input, 7, room, &mut value)?;
             }
@@ -67,6 +72,10 @@ pub fn decode<E: From<DecodeError>>(
     Ok(())
 }
 
+fn integer(input: &mut &[u8], bits: u32) -> Result<u64, DecodeError> {
+    Ok(take(input, bits)?)
+}
+
 fn entry(index: u64) -> Result<(&'static [u8], &'static [u8]), DecodeError> {
     usize::try_from(index)
         .ok()
@@ -79,7 +88,7 @@ fn entry(index: u64) -> Result<(&'static [u8], &'static [u8]), DecodeError> {
 fn string(input: &mut &[u8], bits: u32, room: usize, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let first = *input.first().ok_or(DecodeError::Malformed)?;
     let is_coded = first >> bits & 1 == 1;
-    let len = usize::try_from(integer::take(input, bits)?).map_err(|_| DecodeError::Malformed)?;
+    let len = usize::try_from(integer(input, bits)?).map_err(|_| DecodeError::Malformed)?;
     let (text, rest) = input.split_at_checked(len).ok_or(DecodeError::Malformed)?;
     *input = rest;
     // No code is shorter than five bits.
@@ -87,7 +96,7 @@ fn string(input: &mut &[u8], bits: u32, room: usize, out: &mut Vec<u8>) -> Resul
         return Err(DecodeError::TooLarge);
     }
     match is_coded {
-        true => huffman::decode(text, out)?,
+        true => decode_huffman(text, out)?,
         false => out.extend_from_slice(text),
     }
     Ok(())

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::integer;
 use super::static_table::STATIC_TABLE;
+use crate::message::coding::put;
 
 /// The first entry of each name, for names are looked up without their values.
 static NAMES: LazyLock<HashMap<&'static [u8], usize>> = LazyLock::new(|| {
@@ -40,9 +40,9 @@ impl Encoder {
     pub fn line(&mut self, name: &[u8], value: &[u8]) {
         let out = &mut self.section;
         let Some(&first) = NAMES.get(name) else {
-            integer::put(0b0010_0000, 3, name.len() as u64, out);
+            put(0b0010_0000, 3, name.len() as u64, out);
             out.extend_from_slice(name);
-            integer::put(0, 7, value.len() as u64, out);
+            put(0, 7, value.len() as u64, out);
             out.extend_from_slice(value);
             return;
         };
@@ -51,10 +51,10 @@ impl Encoder {
             .iter()
             .take_while(|(other, _)| *other == name);
         match same.into_iter().position(|(_, known)| *known == value) {
-            Some(position) => integer::put(0b1100_0000, 6, (first + position) as u64, out),
+            Some(position) => put(0b1100_0000, 6, (first + position) as u64, out),
             None => {
-                integer::put(0b0101_0000, 4, first as u64, out);
-                integer::put(0, 7, value.len() as u64, out);
+                put(0b0101_0000, 4, first as u64, out);
+                put(0, 7, value.len() as u64, out);
                 out.extend_from_slice(value);
             }
         }
@@ -71,7 +71,7 @@ impl Encoder {
             .iter()
             .position(|entry| *entry == (&b":status"[..], &digits[..]))
         {
-            Some(index) => integer::put(0b1100_0000, 6, index as u64, &mut self.section),
+            Some(index) => put(0b1100_0000, 6, index as u64, &mut self.section),
             None => self.line(b":status", &digits),
         }
     }

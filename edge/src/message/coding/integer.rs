@@ -1,20 +1,20 @@
 //! Integers that start inside a byte (RFC 7541 §5.1).
 
-use super::DecodeError;
+use super::Undecodable;
 
 /// Takes an integer with a prefix of `bits` bits off the front of `input`.
-pub(super) fn take(input: &mut &[u8], bits: u32) -> Result<u64, DecodeError> {
-    let (&first, mut rest) = input.split_first().ok_or(DecodeError::Malformed)?;
+pub(in crate::message) fn take(input: &mut &[u8], bits: u32) -> Result<u64, Undecodable> {
+    let (&first, mut rest) = input.split_first().ok_or(Undecodable)?;
     let prefix_max = (1u64 << bits) - 1;
     let mut value = u64::from(first) & prefix_max;
     if value == prefix_max {
         let mut shift = 0;
         loop {
-            let (&byte, tail) = rest.split_first().ok_or(DecodeError::Malformed)?;
+            let (&byte, tail) = rest.split_first().ok_or(Undecodable)?;
             rest = tail;
             // 62 bits is what QPACK asks for (RFC 9204 §4.1.1).
             if shift > 56 {
-                return Err(DecodeError::Malformed);
+                return Err(Undecodable);
             }
             value += u64::from(byte & 0x7f) << shift;
             shift += 7;
@@ -28,7 +28,7 @@ pub(super) fn take(input: &mut &[u8], bits: u32) -> Result<u64, DecodeError> {
 }
 
 /// Appends an integer behind the flags above its prefix.
-pub(super) fn put(flags: u8, bits: u32, value: u64, out: &mut Vec<u8>) {
+pub(in crate::message) fn put(flags: u8, bits: u32, value: u64, out: &mut Vec<u8>) {
     let prefix_max = (1u64 << bits) - 1;
     if value < prefix_max {
         out.push(flags | value as u8);
@@ -57,11 +57,11 @@ mod tests {
                 assert_eq!(take(&mut input, bits), Ok(value), "{value} in {bits}");
                 assert!(input.is_empty());
                 for end in 0..out.len() {
-                    assert_eq!(take(&mut &out[..end], bits), Err(DecodeError::Malformed));
+                    assert_eq!(take(&mut &out[..end], bits), Err(Undecodable));
                 }
             }
         }
         let endless = [0xff; 64];
-        assert_eq!(take(&mut &endless[..], 5), Err(DecodeError::Malformed));
+        assert_eq!(take(&mut &endless[..], 5), Err(Undecodable));
     }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::DecodeError;
+use super::Undecodable;
 
 /// Bits of each symbol's code; the last is the end of the string, which never appears in one.
 #[rustfmt::skip]
@@ -74,7 +74,7 @@ static CODE: LazyLock<Code> = LazyLock::new(|| {
 });
 
 /// Appends what `input` decodes to.
-pub(in crate::message) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+pub(in crate::message) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
     let code = &*CODE;
     let mut bits = 0u64;
     let mut held = 0usize;
@@ -102,7 +102,7 @@ pub(in crate::message) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), 
             let padding = window >> (64 - held.min(8)) == (1 << held.min(8)) - 1;
             return match held < 8 && padding {
                 true => Ok(()),
-                false => Err(DecodeError::Malformed),
+                false => Err(Undecodable),
             };
         }
         out.push(symbol as u8);
@@ -111,7 +111,7 @@ pub(in crate::message) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), 
     }
 }
 
-fn long(code: &Code, window: u64) -> Result<(u16, usize), DecodeError> {
+fn long(code: &Code, window: u64) -> Result<(u16, usize), Undecodable> {
     for length in SHORT_BITS + 1..=LENGTH_MAX {
         let prefix = (window >> (64 - length)) as u32;
         let (first, at) = code.first[length];
@@ -120,7 +120,7 @@ fn long(code: &Code, window: u64) -> Result<(u16, usize), DecodeError> {
             return Ok((symbol, length));
         }
     }
-    Err(DecodeError::Malformed)
+    Err(Undecodable)
 }
 
 #[cfg(test)]
@@ -176,7 +176,7 @@ mod tests {
         ] {
             assert_eq!(
                 decode(coded, &mut Vec::new()),
-                Err(DecodeError::Malformed),
+                Err(Undecodable),
                 "{coded:x?}"
             );
         }

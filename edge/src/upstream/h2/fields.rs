@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::message::Fields;
 
 /// A field section that `h2` has checked: nothing in it is connection-specific.
-pub fn fields(headers: &HeaderMap) -> Fields {
+pub(super) fn fields(headers: &HeaderMap) -> Fields {
     let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     let mut fields = Fields::with_capacity(headers.len(), headers.iter().map(bytes).sum());
     for (name, value) in headers {
@@ -16,7 +16,7 @@ pub fn fields(headers: &HeaderMap) -> Fields {
 
 /// Fields as `h2` wants them. A value that should never have been sent is left out rather than
 /// failing the message.
-pub fn header_map(fields: &Fields) -> HeaderMap {
+pub(super) fn header_map(fields: &Fields) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(fields.len() + 1);
     for (_, name, value) in fields.iter() {
         if let (Ok(name), Ok(value)) =

@@ -9,7 +9,7 @@ use http::HeaderMap;
 
 /// Content and end of one direction of a stream.
 #[derive(Default)]
-pub struct Outgoing {
+pub(super) struct Outgoing {
     waiting: VecDeque<Bytes>,
     bytes: usize,
     end: End,
@@ -25,7 +25,7 @@ enum End {
 
 impl Outgoing {
     /// Queues content; behind the end there is none.
-    pub fn push(&mut self, data: Bytes) {
+    pub(super) fn push(&mut self, data: Bytes) {
         if !data.is_empty() && matches!(self.end, End::Open) {
             self.bytes += data.len();
             self.waiting.push_back(data);
@@ -33,31 +33,26 @@ impl Outgoing {
     }
 
     /// Queues the end, once.
-    pub fn finish(&mut self, trailers: Option<HeaderMap>) {
+    pub(super) fn finish(&mut self, trailers: Option<HeaderMap>) {
         if matches!(self.end, End::Open) {
             self.end = End::Queued(trailers);
         }
     }
 
     /// The direction has ended in another way: nothing that waits will be sent.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.end = End::Sent;
         self.waiting.clear();
         self.bytes = 0;
     }
 
     /// Bytes that wait for room.
-    pub fn queued(&self) -> usize {
+    pub(super) fn queued(&self) -> usize {
         self.bytes
     }
 
-    /// Whether the end has been handed on.
-    pub fn is_sent(&self) -> bool {
-        matches!(self.end, End::Sent)
-    }
-
     /// Moves what the window allows into the connection's send buffer; ready when nothing waits.
-    pub fn poll_send(
+    pub(super) fn poll_send(
         &mut self,
         send: &mut SendStream<Bytes>,
         cx: &mut Context<'_>,
