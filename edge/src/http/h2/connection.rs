@@ -24,8 +24,8 @@ use crate::net::{self, Expect, Timer, Transport};
 use crate::observe::Protocol;
 use crate::proxy::{Drain, Exchange, Peer, Service};
 
-/// Heads so many times as long as may be are what a client is told that we take: it is better told by
-/// an answer.
+/// A client is told that heads of so many times the bytes they may have are taken: what is too large
+/// is better refused by an answer, which says so.
 const OVERSIZE_TAKEN: usize = 2;
 /// Requests a client may reset before their answers.
 const GIVEN_UP_MAX: u64 = 100;
@@ -249,7 +249,7 @@ impl<T: Transport> Connection<T> {
         match self.phase {
             Phase::Beginning => return Poll::Ready(()),
             // Half a frame, for longer than a head may take.
-            Phase::Serving if self.receiver.is_within_head() => self.end(Code::NoError),
+            Phase::Serving if self.within_since_ns.is_some() => self.end(Code::NoError),
             Phase::Serving => {
                 self.announce();
                 cx.waker().wake_by_ref();
@@ -263,7 +263,8 @@ impl<T: Transport> Connection<T> {
     /// When something has to happen, if nothing else does.
     fn deadline_ns(&mut self, is_idle: bool) -> Option<u64> {
         let head_ns = self.timeouts.head.as_nanos() as u64;
-        let within = self.receiver.is_within_head();
+        // What nobody has looked at yet is not the client's fault.
+        let within = self.receiver.is_within_head() && !self.core.borrow().is_behind();
         let within_since_ns = within.then(|| *self.within_since_ns.get_or_insert_with(coarse_ns));
         self.within_since_ns = within_since_ns;
         match self.phase {

@@ -9,8 +9,10 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use super::content::Content;
+use super::input::ACK;
+use super::sending::OUT_KEPT;
 use super::settings::{Setting, WINDOW_DEFAULT, WINDOW_MAX};
-use crate::message::h2::frames::{GOAWAY, HEAD_BYTES, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE};
+use crate::message::h2::frames::{FrameHead, GOAWAY, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE};
 use crate::message::h2::{Code, Encoder};
 use crate::net::Transport;
 
@@ -292,8 +294,13 @@ impl Core {
 
     /// Appends a frame and has it sent.
     pub(super) fn frame(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        self.out
-            .extend_from_slice(&head(kind, flags, stream, payload.len()));
+        let head = FrameHead {
+            kind,
+            flags,
+            stream,
+            length: payload.len(),
+        };
+        self.out.extend_from_slice(&head.bytes());
         self.out.extend_from_slice(payload);
         self.wake();
     }
@@ -304,11 +311,11 @@ impl Core {
     }
 
     pub(super) fn pong(&mut self, payload: &[u8]) {
-        self.frame(PING, super::input::ACK, 0, payload);
+        self.frame(PING, ACK, 0, payload);
     }
 
     pub(super) fn acknowledge_settings(&mut self) {
-        self.frame(SETTINGS, super::input::ACK, 0, &[]);
+        self.frame(SETTINGS, ACK, 0, &[]);
     }
 
     // The connection's task.
@@ -340,19 +347,14 @@ impl Core {
         if bytes > 0 {
             io.send(&self.out);
             self.out.clear();
-            self.out.shrink_to(super::sending::OUT_KEPT);
+            // A large answer may be followed by more of it.
+            if bytes <= OUT_KEPT {
+                self.out.shrink_to(OUT_KEPT);
+            }
         }
         let flushed = io.poll_flush(cx);
         self.beneath = io.queued();
         self.offer();
         (bytes, flushed)
     }
-}
-
-/// The head of a frame (§4.1).
-pub(super) fn head(kind: u8, flags: u8, stream: u32, length: usize) -> [u8; HEAD_BYTES] {
-    // Frames are bounded to 2^24 bytes.
-    let [_, a, b, c] = (length as u32).to_be_bytes();
-    let [d, e, f, g] = stream.to_be_bytes();
-    [a, b, c, kind, flags, d, e, f, g]
 }

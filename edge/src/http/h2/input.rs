@@ -5,7 +5,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::message::h2::Code;
 use crate::message::h2::frames::{
-    DATA, GOAWAY, HEAD_BYTES, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+    DATA, FrameHead, GOAWAY, HEAD_BYTES, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
 };
 
 /// The most that a frame may carry: we do not let clients send more (§4.2).
@@ -19,21 +19,11 @@ pub(super) const END_HEADERS: u8 = 0x4;
 pub(super) const PADDED: u8 = 0x8;
 pub(super) const HAS_PRIORITY: u8 = 0x20;
 
-/// The head of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    /// 0 is the connection.
-    pub(super) stream: u32,
-    pub(super) length: usize,
-}
-
 /// What has come next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     /// A frame of content begins.
-    Content(Head),
+    Content(FrameHead),
     /// Bytes of it.
     Data { stream: u32, data: Bytes },
     /// Its end. So many bytes were content, and so many were not.
@@ -44,7 +34,7 @@ pub(super) enum Piece<'a> {
         ends_stream: bool,
     },
     /// Any other frame, whole.
-    Frame(Head, &'a [u8]),
+    Frame(FrameHead, &'a [u8]),
 }
 
 /// Bytes that have come and were not looked at yet.
@@ -59,7 +49,7 @@ pub(super) struct Input {
 /// A frame of content that is under way.
 #[derive(Debug)]
 struct Content {
-    head: Head,
+    head: FrameHead,
     has_pad_length: bool,
     data: usize,
     padding: usize,
@@ -97,7 +87,7 @@ impl Input {
         if self.content.is_some() {
             return self.content();
         }
-        let Some(head) = head(&self.bytes) else {
+        let Some(head) = self.bytes.first_chunk().copied().map(FrameHead::read) else {
             self.let_go();
             return Ok(None);
         };
@@ -151,7 +141,7 @@ impl Input {
             self.let_go();
             return Ok(None);
         }
-        let Head { length, flags, .. } = content.head;
+        let FrameHead { length, flags, .. } = content.head;
         let (unused, ends_stream) = (content.unused, flags & END_STREAM != 0);
         self.content = None;
         Ok(Some(Piece::End {
@@ -175,7 +165,7 @@ impl Input {
 }
 
 impl Content {
-    fn new(head: Head) -> Content {
+    fn new(head: FrameHead) -> Content {
         let has_pad_length = head.flags & PADDED != 0;
         Content {
             head,
@@ -188,18 +178,8 @@ impl Content {
     }
 }
 
-fn head(bytes: &[u8]) -> Option<Head> {
-    let [a, b, c, kind, flags, d, e, f, g] = *bytes.first_chunk()?;
-    Some(Head {
-        kind,
-        flags,
-        stream: u32::from_be_bytes([d, e, f, g]) & 0x7fff_ffff,
-        length: u32::from_be_bytes([0, a, b, c]) as usize,
-    })
-}
-
 /// Whether a frame is of a size that it may have (§4.2, §6).
-fn judge(head: &Head) -> Result<(), Code> {
+fn judge(head: &FrameHead) -> Result<(), Code> {
     let length = head.length;
     let fits = match head.kind {
         _ if length > FRAME_BYTES_MAX => false,
@@ -240,7 +220,7 @@ mod tests {
                     }
                     Piece::Content(_) => {}
                     Piece::Frame(head, payload) => {
-                        let Head {
+                        let FrameHead {
                             kind,
                             flags,
                             stream,

@@ -6,7 +6,7 @@
 use super::content::Content;
 use super::core::Core;
 use super::heads::{Block, Heads, Said};
-use super::input::{ACK, END_HEADERS, END_STREAM, HAS_PRIORITY, Head, PADDED, Piece};
+use super::input::{ACK, END_HEADERS, END_STREAM, HAS_PRIORITY, PADDED, Piece};
 use super::receiver::{Fault, GOODBYE, Request};
 use super::settings;
 use super::streams::{ClientStreams, Headers};
@@ -14,7 +14,7 @@ use crate::config::Bounds;
 use crate::http::opening;
 use crate::message::h2::Code;
 use crate::message::h2::frames::{
-    CONTINUATION, GOAWAY, HEADERS, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
+    CONTINUATION, FrameHead, GOAWAY, HEADERS, PING, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS,
     WINDOW_UPDATE,
 };
 use crate::message::{BodyLength, Fields, RequestHead, RequestSection, SectionError, Version};
@@ -111,7 +111,7 @@ impl Judge {
         Ok(None)
     }
 
-    fn content(&mut self, head: &Head, core: &mut Core) -> Result<(), Fault> {
+    fn content(&mut self, head: &FrameHead, core: &mut Core) -> Result<(), Fault> {
         if !self.has_begun || self.heads.open().is_some() || head.stream == 0 {
             return Err(Code::ProtocolError.into());
         }
@@ -156,7 +156,7 @@ impl Judge {
 
     fn frame(
         &mut self,
-        head: &Head,
+        head: &FrameHead,
         payload: &[u8],
         core: &mut Core,
     ) -> Result<Option<Request>, Fault> {
@@ -315,7 +315,7 @@ fn due(head: &RequestHead) -> Option<u64> {
 }
 
 /// What of a HEADERS frame belongs to its block, and on which stream it says that it depends (§6.2).
-fn fragment<'a>(head: &Head, mut payload: &'a [u8]) -> Result<(&'a [u8], Option<u32>), Code> {
+fn fragment<'a>(head: &FrameHead, mut payload: &'a [u8]) -> Result<(&'a [u8], Option<u32>), Code> {
     let mut padding = 0;
     if head.flags & PADDED != 0 {
         let (length, rest) = payload.split_first().ok_or(Code::FrameSizeError)?;

@@ -4,12 +4,12 @@ use std::task::{Context, Poll};
 
 use http::StatusCode;
 
-use super::core::{Core, head};
+use super::core::Core;
 use super::input::{END_HEADERS, END_STREAM};
 use super::outgoing::{End, Outgoing};
 use super::response;
 use crate::message::h2::Encoder;
-use crate::message::h2::frames::{CONTINUATION, DATA, HEAD_BYTES, HEADERS};
+use crate::message::h2::frames::{CONTINUATION, DATA, FrameHead, HEAD_BYTES, HEADERS};
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// Bytes that may wait for the kernel before streams do: large enough for a busy connection to have the
@@ -84,8 +84,13 @@ impl Core {
         let length = self.out.len() - start - HEAD_BYTES;
         let flags = if ends { END_STREAM } else { 0 };
         if length <= self.frame_bytes_max {
-            let head = head(HEADERS, flags | END_HEADERS, id, length);
-            self.out[start..start + HEAD_BYTES].copy_from_slice(&head);
+            let head = FrameHead {
+                kind: HEADERS,
+                flags: flags | END_HEADERS,
+                stream: id,
+                length,
+            };
+            self.out[start..start + HEAD_BYTES].copy_from_slice(&head.bytes());
         } else {
             let block = self.out.split_off(start + HEAD_BYTES);
             self.out.truncate(start);

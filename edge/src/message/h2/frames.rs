@@ -1,9 +1,7 @@
-//! The heads of frames in a stream of bytes that comes in any pieces (RFC 9113 §4.1).
+//! The heads of frames (RFC 9113 §4.1).
 
 /// The head of a frame.
 pub const HEAD_BYTES: usize = 9;
-/// How much of a payload is kept where that is asked for.
-const KEPT_BYTES: usize = 40;
 
 /// Content.
 pub const DATA: u8 = 0;
@@ -26,89 +24,65 @@ pub const WINDOW_UPDATE: u8 = 8;
 /// More of a field block.
 pub const CONTINUATION: u8 = 9;
 
-/// Finds one frame after the other.
-#[derive(Debug)]
-pub struct Frames {
-    /// Bytes still to come that are passed over.
-    skip: usize,
-    kept: [u8; HEAD_BYTES + KEPT_BYTES],
-    kept_len: usize,
-}
-
-/// What is known of a frame when it is found.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
     /// One of the constants, or unknown.
     pub kind: u8,
     /// What they mean depends on the kind.
     pub flags: u8,
     /// 0 is the connection.
     pub stream: u32,
-    /// Bytes of the whole payload.
+    /// Bytes of the payload, fewer than 2^24.
     pub length: usize,
-    /// How those of RST_STREAM, SETTINGS and GOAWAY begin.
-    pub payload: &'a [u8],
 }
 
-impl Frames {
-    /// Before the first frame there are so many bytes of something else.
-    pub fn after(skip: usize) -> Frames {
-        Frames {
-            skip,
-            kept: [0; HEAD_BYTES + KEPT_BYTES],
-            kept_len: 0,
-        }
-    }
-
-    /// Bytes still to come that belong to no other frame.
-    pub fn skips(&self) -> usize {
-        self.skip
-    }
-
-    /// Takes what is there of the payload of the frame that was found last, but for its beginning where
-    /// that is kept.
-    pub fn payload<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
-        let (payload, rest) = bytes.split_at(self.skip.min(bytes.len()));
-        self.skip -= payload.len();
-        *bytes = rest;
-        payload
-    }
-
-    /// Takes bytes up to the end of the next head, or all of them.
-    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
-        let passed = self.skip.min(bytes.len());
-        self.skip -= passed;
-        *bytes = &bytes[passed..];
-        if self.kept_len < HEAD_BYTES && !self.keep(bytes, HEAD_BYTES) {
-            return None;
-        }
-        let [a, b, c, kind, flags, d, e, f, g, ..] = self.kept;
-        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let kept = match kind {
-            RST_STREAM | SETTINGS | GOAWAY => length.min(KEPT_BYTES),
-            _ => 0,
-        };
-        if !self.keep(bytes, HEAD_BYTES + kept) {
-            return None;
-        }
-        self.kept_len = 0;
-        self.skip = length - kept;
-        Some(Frame {
+impl FrameHead {
+    /// From the wire. A reserved bit is passed over.
+    pub fn read(bytes: [u8; HEAD_BYTES]) -> FrameHead {
+        let [a, b, c, kind, flags, d, e, f, g] = bytes;
+        FrameHead {
             kind,
             flags,
             stream: u32::from_be_bytes([d, e, f, g]) & 0x7fff_ffff,
-            length,
-            payload: &self.kept[HEAD_BYTES..HEAD_BYTES + kept],
-        })
+            length: u32::from_be_bytes([0, a, b, c]) as usize,
+        }
     }
 
-    /// Whether so many bytes are there.
-    fn keep(&mut self, bytes: &mut &[u8], wanted: usize) -> bool {
-        let n = (wanted - self.kept_len).min(bytes.len());
-        self.kept[self.kept_len..self.kept_len + n].copy_from_slice(&bytes[..n]);
-        self.kept_len += n;
-        *bytes = &bytes[n..];
-        self.kept_len == wanted
+    /// For the wire.
+    pub fn bytes(self) -> [u8; HEAD_BYTES] {
+        let [_, a, b, c] = (self.length as u32).to_be_bytes();
+        let [d, e, f, g] = self.stream.to_be_bytes();
+        [a, b, c, self.kind, self.flags, d, e, f, g]
+    }
+}
+
+/// Finds one frame after the other in bytes that pass by, in any pieces.
+#[derive(Debug, Default)]
+pub struct Frames {
+    /// Bytes of a payload still to come.
+    skip: usize,
+    kept: [u8; HEAD_BYTES],
+    kept_len: usize,
+}
+
+impl Frames {
+    /// Takes bytes up to the end of the next head, or all of them.
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<FrameHead> {
+        let passed = self.skip.min(bytes.len());
+        self.skip -= passed;
+        let kept = (HEAD_BYTES - self.kept_len).min(bytes.len() - passed);
+        let (head, rest) = bytes[passed..].split_at(kept);
+        *bytes = rest;
+        self.kept[self.kept_len..self.kept_len + kept].copy_from_slice(head);
+        self.kept_len += kept;
+        if self.kept_len < HEAD_BYTES {
+            return None;
+        }
+        self.kept_len = 0;
+        let head = FrameHead::read(self.kept);
+        self.skip = head.length;
+        Some(head)
     }
 }
 
@@ -118,28 +92,31 @@ mod tests {
 
     #[test]
     fn frames_are_found_in_any_pieces() {
-        let goaway = [&[0, 0, 3, 1], &[b'x'; 70][..]].concat();
-        let mut wire = b"\0\0\x02\0\x01\x80\0\0\x05hi\0\0\x04\x03\0\0\0\0\x07\0\0\0\x01".to_vec();
-        wire.extend(b"\0\0\x4a\x07\0\0\0\0\0");
-        wire.extend(&goaway);
-        wire.extend(b"\0\0\0\x01\x05\0\0\0\x09");
+        let wire = b"\0\0\x02\0\x01\x80\0\0\x05hi\0\0\x04\x03\0\0\0\0\x07\0\0\0\x01\0\0\0\x01\x05\0\0\0\x09";
+        let head = |kind, flags, stream, length| FrameHead {
+            kind,
+            flags,
+            stream,
+            length,
+        };
+        let expected = [
+            head(DATA, 1, 5, 2),
+            head(RST_STREAM, 0, 7, 4),
+            head(HEADERS, 5, 9, 0),
+        ];
         for step in 1..wire.len() {
-            let mut frames = Frames::after(3);
+            let mut frames = Frames::default();
             let mut found = Vec::new();
-            for mut piece in [&b"pre"[..], &wire].concat().chunks(step) {
+            for mut piece in wire.chunks(step) {
                 while let Some(frame) = frames.next(&mut piece) {
-                    let payload = frame.payload.to_vec();
-                    found.push((frame.kind, frame.flags, frame.stream, frame.length, payload));
+                    found.push(frame);
                 }
                 assert!(piece.is_empty());
             }
-            let expected = [
-                (DATA, 1, 5, 2, vec![]),
-                (RST_STREAM, 0, 7, 4, vec![0, 0, 0, 1]),
-                (GOAWAY, 0, 0, 74, goaway[..KEPT_BYTES].to_vec()),
-                (HEADERS, 5, 9, 0, vec![]),
-            ];
             assert_eq!(found, expected, "in pieces of {step}");
+        }
+        for head in expected {
+            assert_eq!(FrameHead::read(head.bytes()), head);
         }
     }
 }

@@ -22,7 +22,7 @@ impl Metered {
     pub(super) fn new(channel: Channel) -> Metered {
         Metered {
             channel,
-            frames: Frames::after(0),
+            frames: Frames::default(),
             allowance: Allowance::new(coarse_ns()),
         }
     }
