@@ -42,6 +42,8 @@ pub(super) struct Core {
     unclaimed: u32,
     /// Streams that wait for room in `out` or in the window of the connection, in order.
     pub(super) waiting: VecDeque<usize>,
+    /// How many of those were told that there is some, and have not looked yet.
+    pub(super) offered: usize,
     /// Requests that were reset before an answer to them had begun.
     pub(super) given_up: u64,
     is_over: bool,
@@ -59,6 +61,7 @@ pub(super) struct Half {
     /// Reset by either side, or its connection is over.
     pub(super) is_reset: bool,
     pub(super) is_waiting: bool,
+    pub(super) is_offered: bool,
     is_open: bool,
     task: Option<Waker>,
 }
@@ -100,6 +103,7 @@ impl Core {
             room: CONNECTION_WINDOW.into(),
             unclaimed: 0,
             waiting: VecDeque::new(),
+            offered: 0,
             given_up: 0,
             is_over: false,
             task: None,
@@ -128,6 +132,7 @@ impl Core {
             has_ended: false,
             is_reset: self.is_over,
             is_waiting: false,
+            is_offered: false,
             is_open: true,
             task: None,
         });
@@ -164,6 +169,7 @@ impl Core {
             (false, _) => self.reset(key, Code::InternalError),
         }
         self.settle(key);
+        self.accept(key);
         let half = self.streams.remove(key);
         if let Ok(place) = self.places.binary_search_by_key(&half.id, |(id, _)| *id) {
             self.places.remove(place);

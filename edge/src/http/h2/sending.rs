@@ -45,10 +45,25 @@ impl Core {
                 return;
             };
             // Whose place was taken by another stream since is woken in vain.
-            if let Some(half) = self.try_half(key) {
-                half.is_waiting = false;
+            if let Some(half) = self.try_half(key)
+                && std::mem::take(&mut half.is_waiting)
+            {
+                half.is_offered = true;
                 half.wake();
+                self.offered += 1;
             }
+        }
+    }
+
+    /// Whether other streams wait for their turn, or have it.
+    fn has_others(&self) -> bool {
+        self.offered > 0 || !self.waiting.is_empty()
+    }
+
+    /// A stream has taken the turn that it was offered, or does not need it any more.
+    pub(super) fn accept(&mut self, key: usize) {
+        if std::mem::take(&mut self.half(key).is_offered) {
+            self.offered -= 1;
         }
     }
 
@@ -141,6 +156,7 @@ impl Core {
         outgoing: &mut Outgoing,
         cx: &Context<'_>,
     ) -> Poll<Result<(), Gone>> {
+        self.accept(key);
         loop {
             let half = self.half(key);
             if half.is_reset {
@@ -177,7 +193,7 @@ impl Core {
             if ends {
                 outgoing.close();
                 self.settle(key);
-            } else if outgoing.front().is_some() && !self.waiting.is_empty() {
+            } else if outgoing.front().is_some() && self.has_others() {
                 self.wait(key, cx);
                 return Poll::Pending;
             }
