@@ -353,12 +353,12 @@ impl Core {
         if bytes > 0 {
             io.send(&self.out);
             self.out.clear();
-            // A large answer may be followed by more of it.
-            if bytes <= OUT_KEPT {
-                self.out.shrink_to(OUT_KEPT);
-            }
         }
         let flushed = io.poll_flush(cx);
+        // Of a client that does not read this would be all that has happened for long.
+        if flushed.is_pending() || bytes <= OUT_KEPT {
+            self.out.shrink_to(OUT_KEPT);
+        }
         self.beneath = io.queued();
         self.offer();
         (bytes, flushed)
