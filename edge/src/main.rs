@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Many small allocations of short life on many threads are what mimalloc is made for.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: edge::allocator::Allocator = edge::allocator::Allocator;
 
 fn main() -> ExitCode {
     edge::cli::main()
