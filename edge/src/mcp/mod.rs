@@ -18,6 +18,7 @@ mod rpc_error;
 mod scan;
 mod sealed;
 mod session;
+mod subject;
 mod text;
 
 pub use boundary::SseBoundary;
@@ -34,4 +35,5 @@ pub use rpc_error::{Refusal, error_body};
 pub use scan::{BodyScan, ID_MAX, METHOD_MAX, NAME_MAX, Scanned, needs_name};
 pub use sealed::Sealer;
 pub use session::{ServerTag, SessionKey, Sessions};
+pub use subject::Subject;
 pub use text::Text;

@@ -13,6 +13,6 @@ mod protocol;
 pub(crate) mod testing;
 
 pub use cache::CacheResult;
-pub use mcp::{McpFacts, TOOL_MAX};
+pub use mcp::McpFacts;
 pub use page::{Page, PageError, Reader};
 pub use protocol::Protocol;

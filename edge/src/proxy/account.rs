@@ -110,7 +110,7 @@ pub(super) struct Record<'a> {
     /// Where traces are kept.
     pub(super) trace: Option<Box<Trace>>,
     /// On a route with `mcp`.
-    pub(super) mcp: Option<Box<McpFacts>>,
+    pub(super) mcp: Option<McpFacts>,
     /// What the cache of the route did.
     pub(super) cache: Option<CacheResult>,
     /// Watches the answer for the cache.
@@ -260,7 +260,7 @@ impl<'a> Record<'a> {
             request_id: Some(self.request_id.as_bytes()),
             user: self.peer.user(),
             cache: self.cache,
-            mcp: self.mcp.as_deref(),
+            mcp: self.mcp.as_ref(),
             error: self.error,
         };
         self.proxy.log.borrow_mut().record(&access);
@@ -268,6 +268,9 @@ impl<'a> Record<'a> {
             let trace_state = ids.parent.and_then(|_| trace::state(&head.fields));
             let span = Span::new(ids, trace_state, &access, unix_ns());
             self.proxy.spans.borrow_mut().record(span);
+        }
+        if let Some(facts) = self.mcp {
+            self.proxy.subjects.keep(facts.subject);
         }
     }
 }

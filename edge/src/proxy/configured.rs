@@ -12,7 +12,7 @@ use super::cache::Store;
 use super::drain::Drain;
 use super::identities::Identities;
 use super::limits;
-use super::mcp::{Scans, Sealers, Tables};
+use super::mcp::{Sealers, Spares, Tables};
 use super::router::Router;
 use super::service::{BanSender, Lasting};
 use super::snapshot::{Limits, Snapshot};
@@ -20,6 +20,7 @@ use super::switches::Switches;
 use crate::auth::Passwords;
 use crate::config::{Bounds, Config, Forwarding, Timeouts, Tracing};
 use crate::limit::{Penalties, Spared};
+use crate::mcp::{BodyScan, Subject};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{Series, WorkerMetrics};
 use crate::observe::trace::SpanLog;
@@ -34,7 +35,8 @@ pub struct Proxy {
     pub(super) limits: Option<Arc<Limits>>,
     pub(super) named_limits: Option<Arc<limits::Tables>>,
     pub(super) mcp: Option<Arc<Tables>>,
-    pub(super) scans: Scans,
+    pub(super) scans: Spares<BodyScan>,
+    pub(super) subjects: Spares<Subject>,
     pub(super) sealers: Arc<Sealers>,
     pub(super) penalties: Option<Arc<Penalties>>,
     pub(super) gates: Arc<Gates>,
@@ -100,7 +102,8 @@ impl Proxy {
             limits: snapshot.limits.clone(),
             named_limits: snapshot.named_limits.clone(),
             mcp: snapshot.mcp.clone(),
-            scans: Scans::default(),
+            scans: Spares::default(),
+            subjects: Spares::default(),
             sealers: Arc::clone(&snapshot.sealers),
             penalties: snapshot.penalties.clone(),
             gates: Arc::clone(&snapshot.gates),

@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use super::value::{NAME_MAX, bytes, ip, millis, number, text};
+use super::value::{NAME_MAX, bytes, ip, millis, number, text, word};
 use crate::config::{LogField, LogFields};
 use crate::observe::{CacheResult, McpFacts, Protocol};
 
@@ -171,13 +171,13 @@ impl Access<'_> {
 }
 
 fn write_mcp(out: &mut Vec<u8>, mcp: &McpFacts) {
-    text(out, ",\"mcp_era\":\"", Some(mcp.era.as_str()));
-    text(out, ",\"mcp_class\":\"", Some(mcp.class.as_str()));
-    let method = mcp.method.start();
+    word(out, ",\"mcp_era\":\"", mcp.era.as_str());
+    word(out, ",\"mcp_class\":\"", mcp.class.as_str());
+    let method = mcp.subject.method.start();
     if !method.is_empty() {
         bytes(out, ",\"mcp_method\":\"", method, NAME_MAX);
     }
-    let tool = mcp.tool.start();
+    let tool = mcp.subject.tool();
     if !tool.is_empty() {
         bytes(out, ",\"mcp_tool\":\"", tool, NAME_MAX);
     }

@@ -21,6 +21,13 @@ pub(super) fn text(out: &mut Vec<u8>, open: &str, value: Option<&str>) {
     }
 }
 
+/// One of the words that stand for themselves in JSON.
+pub(super) fn word(out: &mut Vec<u8>, open: &str, value: &'static str) {
+    out.extend_from_slice(open.as_bytes());
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'"');
+}
+
 pub(super) fn number(out: &mut Vec<u8>, open: &str, value: u64) {
     out.extend_from_slice(open.as_bytes());
     decimal(out, value);

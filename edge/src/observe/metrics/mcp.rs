@@ -187,7 +187,7 @@ impl McpMetrics {
         let kind = (
             facts.era == crate::mcp::Era::Modern,
             facts.class as u8,
-            method_index(facts.method.get()),
+            method_index(facts.subject.method.get()),
             status as u8,
         );
         let mut requests = self.requests.borrow_mut();
@@ -199,8 +199,8 @@ impl McpMetrics {
             requests.len() - 1
         });
         requests[at].1.count(kind);
-        if facts.method.get() == Some(b"tools/call") && facts.refusal.is_none() {
-            self.record_tool(facts.tool.start(), status, sample.duration_us, shared);
+        if facts.subject.method.get() == Some(b"tools/call") && facts.refusal.is_none() {
+            self.record_tool(facts.subject.tool(), status, sample.duration_us, shared);
         }
         if let Some(refusal) = facts.refusal {
             self.refused[refusal as usize].add(1);
@@ -291,7 +291,7 @@ fn method_index(method: Option<&[u8]>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mcp::Era;
+    use crate::mcp::{Era, Subject};
     use crate::observe::metrics::{Metrics, Scrape};
     use crate::observe::testing;
 
@@ -299,8 +299,10 @@ mod tests {
         McpFacts {
             era: Era::Modern,
             class: Class::Call,
-            method: method.as_bytes().into(),
-            tool: tool.as_bytes().into(),
+            subject: Box::new(Subject {
+                method: method.as_bytes().into(),
+                name: tool.as_bytes().into(),
+            }),
             session: None,
             events: 0,
             is_stream: false,

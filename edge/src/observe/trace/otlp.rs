@@ -114,8 +114,11 @@ fn attributes(span: &Span) -> Vec<KeyValue> {
             let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
             Some(String::from_utf8_lossy(bytes).into_owned())
         };
-        also("mcp.method.name", read(mcp.method.get()).as_deref());
-        also("gen_ai.tool.name", read(Some(mcp.tool.start())).as_deref());
+        also("mcp.method.name", read(mcp.subject.method.get()).as_deref());
+        also(
+            "gen_ai.tool.name",
+            read(Some(mcp.subject.tool())).as_deref(),
+        );
         also("edge.mcp.class", Some(mcp.class.as_str()));
         let is_modern = mcp.era == Era::Modern;
         also(

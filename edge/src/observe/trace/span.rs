@@ -77,7 +77,7 @@ impl Span {
             status: access.status,
             bytes_in: access.bytes_in,
             bytes_out: access.bytes_out,
-            mcp: access.mcp.copied().map(Box::new),
+            mcp: access.mcp.cloned().map(Box::new),
             error: access.error,
         }
     }

@@ -62,7 +62,7 @@ impl Proxy {
         let (Some(jwt), Some(claims)) = (self.jwt(call), &call.claims) else {
             return Ok(());
         };
-        let (method, name) = (call.method.start(), call.name.start());
+        let (method, name) = (call.subject.method.start(), call.subject.name.start());
         let limits = [mcp.method_limit(method), mcp.tool_limit(method, name)];
         let wanted = || limits.iter().flatten().flat_map(|(_, limit)| &limit.scopes);
         if claims.lacks(wanted()).is_none() {

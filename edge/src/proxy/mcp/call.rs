@@ -11,8 +11,8 @@ use crate::auth::Claims;
 use crate::config::{Mcp, UpstreamId};
 use crate::limit::Held;
 use crate::mcp::{
-    BodyScan, ChangeWatch, Class, Endpoint, EndpointWatch, Era, EventCount, METHOD_MAX, Refusal,
-    Scanned, ServerTag, SessionKey, Text, VALUE_MAX,
+    BodyScan, ChangeWatch, Class, Endpoint, EndpointWatch, Era, EventCount, Refusal, Scanned,
+    ServerTag, SessionKey, Subject,
 };
 use crate::message::{Name, ResponseHead};
 use crate::observe::McpFacts;
@@ -41,8 +41,7 @@ pub(in crate::proxy) struct Call {
     pub(super) posts: bool,
     pub(super) era: Era,
     pub(super) class: Class,
-    pub(super) method: Text<METHOD_MAX>,
-    pub(super) name: Text<VALUE_MAX>,
+    pub(super) subject: Box<Subject>,
     /// What the body says, where it is looked at: most modern ones are not.
     pub(super) scan: Option<Box<BodyScan>>,
     pub(super) prefix: Prefix,
@@ -68,7 +67,12 @@ pub(in crate::proxy) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(upstream: UpstreamId, route: usize, mcp: &Mcp) -> Call {
+    pub(super) fn new(
+        upstream: UpstreamId,
+        route: usize,
+        mcp: &Mcp,
+        subject: Box<Subject>,
+    ) -> Call {
         Call {
             upstream,
             route,
@@ -78,8 +82,7 @@ impl Call {
             posts: false,
             era: Era::Legacy,
             class: Class::Other,
-            method: Text::new(),
-            name: Text::new(),
+            subject,
             scan: None,
             prefix: Prefix::default(),
             session: None,
@@ -168,7 +171,7 @@ impl Call {
         if is_events {
             self.events = Some(EventCount::default());
         }
-        let encoded = head.fields.value(Name::ContentEncoding).is_some();
+        let encoded = is_events && head.fields.value(Name::ContentEncoding).is_some();
         // Whichever era's client it goes to: the lists are the same.
         if is_events && self.keeps_lists {
             self.changes = Some(match encoded {
@@ -181,15 +184,20 @@ impl Call {
             return;
         }
         let ok = head.status.is_success();
-        match head.fields.value(Name::McpSessionId).map(<[u8]>::to_vec) {
-            Some(id) if ok && !self.ends_session && self.seals => self.seal(&id, head, proxy),
-            Some(id) if ok && !self.ends_session => self.remember(&id, proxy),
+        let id = head.fields.value(Name::McpSessionId);
+        let has_id = id.is_some();
+        match id {
+            Some(id) if ok && !self.ends_session && self.seals => {
+                let id = id.to_vec();
+                self.seal(&id, head, proxy);
+            }
+            Some(id) if ok && !self.ends_session => self.remember(id, proxy),
             _ => {}
         }
         if self.ends_session && ok || head.status == StatusCode::NOT_FOUND {
             self.forget_session(proxy);
         }
-        let has_session = head.fields.value(Name::McpSessionId).is_some() || self.session.is_some();
+        let has_session = has_id || self.session.is_some();
         if is_events && ok && self.class == Class::Stream && !has_session && !encoded {
             self.watch = Some(EndpointWatch::default());
         }
@@ -277,15 +285,11 @@ impl Call {
     }
 
     /// What log and metrics are told.
-    pub(super) fn facts(&self) -> McpFacts {
+    pub(super) fn facts(self) -> McpFacts {
         McpFacts {
             era: self.era,
             class: self.class,
-            method: self.method,
-            tool: match self.method.get() {
-                Some(b"tools/call") => self.name.start().into(),
-                _ => Text::new(),
-            },
+            subject: self.subject,
             session: self.session.map(SessionKey::hash),
             events: self.events.map_or(0, |events| events.events()),
             is_stream: self.events.is_some(),
@@ -306,6 +310,6 @@ mod tests {
     /// Every request has one, and it is moved about: what only some need is in boxes.
     #[test]
     fn a_call_is_small() {
-        assert!(size_of::<Call>() <= 720, "{}", size_of::<Call>());
+        assert!(size_of::<Call>() <= 384, "{}", size_of::<Call>());
     }
 }

@@ -183,19 +183,19 @@ impl Call {
             is_bad |= match known {
                 Name::McpMethod => {
                     methods += 1;
-                    decode_into(value, &mut self.method).is_err()
+                    decode_into(value, &mut self.subject.method).is_err()
                 }
                 Name::McpName => {
                     names += 1;
-                    decode_into(value, &mut self.name).is_err()
+                    decode_into(value, &mut self.subject.name).is_err()
                 }
                 _ => continue,
             };
         }
         is_bad |= methods > 1 || names > 1;
         if is_bad {
-            self.method.clear();
-            self.name.clear();
+            self.subject.method.clear();
+            self.subject.name.clear();
         }
         let is_missing = self.posts && methods == 0;
         match self.strict && (is_bad || is_missing) {
@@ -212,9 +212,9 @@ impl Call {
         };
         if let Some(method) = scan.method() {
             self.class = class_of(method);
-            self.method.set(method);
+            self.subject.method.set(method);
             if needs_name(method) {
-                self.name.set(scan.name().unwrap_or_default());
+                self.subject.name.set(scan.name().unwrap_or_default());
             }
         } else if scan.is_answer() {
             self.class = Class::Notification;
@@ -229,9 +229,9 @@ impl Call {
         let method = scan.and_then(|scan| scan.method()).unwrap_or_default();
         let named = match needs_name(method) {
             true => scan.and_then(|scan| scan.name()).unwrap_or_default(),
-            false => self.name.get().unwrap_or_default(),
+            false => self.subject.name.get().unwrap_or_default(),
         };
-        match self.method.get() == Some(method) && self.name.get() == Some(named) {
+        match self.subject.method.get() == Some(method) && self.subject.name.get() == Some(named) {
             true => Ok(()),
             false => Err(Refusal::Header.into()),
         }
@@ -258,7 +258,7 @@ impl Call {
     }
 
     fn apply_rules(&self, mcp: &Mcp) -> Result<(), Stop> {
-        let method = self.method.start();
+        let method = self.subject.method.start();
         if method.is_empty() {
             return Ok(());
         }
@@ -266,7 +266,7 @@ impl Call {
         if denied || !(mcp.methods.allows(method) || is_handshake(method)) {
             return Err(Refusal::Method.into());
         }
-        if method == b"tools/call" && !mcp.tools.allows(self.name.start()) {
+        if method == b"tools/call" && !mcp.tools.allows(self.subject.name.start()) {
             return Err(Refusal::Tool.into());
         }
         Ok(())

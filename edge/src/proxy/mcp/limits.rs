@@ -73,7 +73,7 @@ impl Proxy {
         let limit = &mcp.limit;
         let address = ClientKey::from_ip(peer.addr.ip(), self.ipv6_prefix);
         let who = |key: &McpKey| self.who(key, head, call, &address).key();
-        let (method, name) = (call.method.start(), call.name.start());
+        let (method, name) = (call.subject.method.start(), call.subject.name.start());
         let (of_method, of_tool) = (mcp.method_limit(method), mcp.tool_limit(method, name));
         let limited = |retry_after| Stop::Refused(Refusal::Limited, Some(retry_after));
         let admit = |table: Option<(usize, &NameLimit)>, of: fn(usize) -> Of, name: &[u8]| {
@@ -123,7 +123,7 @@ impl Proxy {
             Class::Discovery | Class::SessionEnd | Class::Health => {}
         }
         // Whom a session is counted for that the answer issues: to the first call, or on an old stream.
-        let begins = call.method.get() == Some(b"initialize");
+        let begins = call.subject.method.get() == Some(b"initialize");
         let counts = begins || call.class == Class::Stream || limit.sessions.is_some();
         if call.era == Era::Legacy && counts && matches!(call.class, Class::Call | Class::Stream) {
             let who = self.who(&limit.key, head, call, &address).key();

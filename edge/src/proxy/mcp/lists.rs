@@ -22,7 +22,7 @@ impl Call {
             && self.era == Era::Modern
             && head.method == Method::POST
             && head.upgrade.is_none()
-            && self.method.get().is_some_and(is_list)
+            && self.subject.method.get().is_some_and(is_list)
     }
 }
 

@@ -9,7 +9,7 @@ mod limits;
 mod lists;
 mod mirrored;
 mod prefix;
-mod scans;
+mod spares;
 mod tables;
 
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use http::{Method, StatusCode};
 
 pub(super) use authorize::is_open;
 pub(super) use call::Call;
-pub(super) use scans::Scans;
+pub(super) use spares::Spares;
 pub(super) use tables::{Sealers, Tables};
 
 use super::account::Record;
@@ -73,7 +73,8 @@ impl Proxy {
         if let Err(reply) = self.prepare(route, action, head, caller, consent, record) {
             return self.reply(reply, client, &head.method, record).await;
         }
-        let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp);
+        let subject = self.subjects.take();
+        let mut call = Call::new(action.upstream, record.route.unwrap_or(0), mcp, subject);
         let judged = self.judge(head, client, peer, mcp, &mut call).await;
         // The relay counts on from there, and sees no more of a body that has come whole.
         let too_large = record
@@ -121,8 +122,10 @@ impl Proxy {
                     .await;
             }
         }
-        record.mcp = Some(Box::new(call.facts()));
-        self.scans.keep(call.scan.take());
+        if let Some(scan) = call.scan.take() {
+            self.scans.keep(scan);
+        }
+        record.mcp = Some(call.facts());
     }
 
     /// The client is to blame: an answer if it still waits for one.

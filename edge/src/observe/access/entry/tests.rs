@@ -2,7 +2,7 @@
 
 use super::Access;
 use crate::config::{LogField, LogFields};
-use crate::mcp::{Class, Era};
+use crate::mcp::{Class, Era, Subject};
 use crate::observe::{McpFacts, Protocol};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -50,8 +50,10 @@ fn a_tool_call() {
     let facts = McpFacts {
         era: Era::Legacy,
         class: Class::Call,
-        method: (&b"tools/call"[..]).into(),
-        tool: (&b"se\"arch"[..]).into(),
+        subject: Box::new(Subject {
+            method: (&b"tools/call"[..]).into(),
+            name: (&b"se\"arch"[..]).into(),
+        }),
         session: Some(0x00ab_cdef_0123_4567),
         events: 3,
         is_stream: true,
