@@ -21,8 +21,10 @@ const TOOLS_MAX: usize = 200;
 const OTHER: &str = "other";
 const NONE: &str = "none";
 
-/// The methods of the specification, both generations.
+/// The methods of the specification, both generations; what most requests are about comes first.
 const METHODS: [&str; 28] = [
+    "tools/call",
+    "tools/list",
     "completion/complete",
     "elicitation/create",
     "initialize",
@@ -48,8 +50,6 @@ const METHODS: [&str; 28] = [
     "tasks/list",
     "tasks/result",
     "tasks/update",
-    "tools/call",
-    "tools/list",
     NONE,
 ];
 
