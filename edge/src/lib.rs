@@ -29,8 +29,6 @@ pub mod tls;
 pub mod config;
 pub mod observe;
 
-#[allow(unsafe_code, reason = "memory as it comes from the system")]
-pub mod allocator;
 pub mod cidr;
 pub mod clock;
 pub mod files;

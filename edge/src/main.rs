@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+/// Many small allocations of short life on many threads are what mimalloc is made for.
 #[global_allocator]
-static ALLOCATOR: edge::allocator::Allocator = edge::allocator::Allocator;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     edge::cli::main()

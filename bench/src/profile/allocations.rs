@@ -17,12 +17,9 @@ const PROBES: &str = "/sys/kernel/tracing/uprobe_events";
 /// What is counted, and the functions it goes through: those of mimalloc, which all Rust code uses,
 /// and those of the C library, for C code and for other proxies.
 const FUNCTIONS: &[(&str, &str)] = &[
-    ("allocations", "mi_malloc"),
-    ("allocations_zeroed", "mi_zalloc"),
-    ("reallocations", "mi_realloc"),
-    ("allocations_aligned", "mi_malloc_aligned"),
-    ("allocations_zeroed_aligned", "mi_zalloc_aligned"),
-    ("reallocations_aligned", "mi_realloc_aligned"),
+    ("allocations", "mi_malloc_aligned"),
+    ("allocations_zeroed", "mi_zalloc_aligned"),
+    ("reallocations", "mi_realloc_aligned"),
 ];
 const C_FUNCTIONS: &[(&str, &str)] = &[
     ("allocations_in_C", "malloc"),
