@@ -18,8 +18,9 @@ use super::session::ServerTag;
 const PREFIX: &str = "e1.";
 const SALT: &[u8] = b"edge mcp session e1";
 const TAG_LEN: usize = 4;
-/// Ids of servers are short; a longer one is not sealed, and then not known when it comes back.
-const ID_MAX: usize = 1024;
+/// Ids of servers are short, or a signed token at most; a longer one is not sealed, and then not known
+/// when it comes back.
+const ID_MAX: usize = 4096;
 
 /// Seals and opens session ids.
 pub struct Sealer {
@@ -108,6 +109,13 @@ mod tests {
             Some((server, b"abc-123".to_vec()))
         );
         assert_eq!(open(sealer(&["new"]), "tools"), None);
+        let longest = sealer(&["one"])
+            .seal("tools", server, &[b'x'; ID_MAX])
+            .expect("short enough");
+        assert_eq!(
+            sealer(&["one"]).open("tools", longest.as_bytes()),
+            Some((server, vec![b'x'; ID_MAX]))
+        );
         assert_eq!(open(sealer(&["one"]), "other"), None);
     }
 
@@ -130,7 +138,7 @@ mod tests {
             Some(sealed)
         );
         assert_eq!(
-            sealer.seal("tools", ServerTag::of("a"), &[b'x'; 2000]),
+            sealer.seal("tools", ServerTag::of("a"), &[b'x'; ID_MAX + 1]),
             None
         );
         assert!(Sealer::new(&[]).is_none());
