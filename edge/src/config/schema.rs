@@ -73,11 +73,23 @@ pub(super) const SECTIONS: &[Schema] = &[
 ];
 
 /// Keys that look like others than those in whose place they were written.
-const MOVED: &[(&str, &str, &str)] = &[(
-    "[host.route.mcp]",
-    "auth",
-    "tokens are asked for by [host.route.jwt], with `issuer` and `resource`",
-)];
+const MOVED: &[(&str, &str, &str)] = &[
+    (
+        "[host.route.mcp]",
+        "auth",
+        "tokens are asked for by [host.route.jwt], with `issuer` and `resource`",
+    ),
+    (
+        "[metrics]",
+        "address",
+        "where the page is served is `listen`",
+    ),
+    (
+        "[metrics]",
+        "port",
+        "where the page is served is `listen`, an address and a port",
+    ),
+];
 
 impl Schema {
     /// A key by its name.

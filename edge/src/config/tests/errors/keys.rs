@@ -49,6 +49,11 @@ fn what_is_wrong_beside_a_bad_upstream() {
 
 #[test]
 fn keys_in_the_wrong_place() {
+    insta::assert_snapshot!(after("[metrics]\naddress = \"127.0.0.1:9\""), @r#"
+    edge.toml:6:1: unknown key `address` in [metrics]; where the page is served is `listen`
+       6 | address = "127.0.0.1:9"
+         | ^^^^^^^
+    "#);
     insta::assert_snapshot!(after("[listen]\nuser = \"edge\""), @r#"
     edge.toml:6:1: unknown key `user` in [listen]; it belongs at the top, before the first [section]
        6 | user = "edge"
