@@ -123,10 +123,16 @@ fn told(config: &Config, head: &RequestHead, secure: bool) -> Explanation {
             number: number + 1,
             route: conditions(route),
             action: action(config, route),
-            takes: taken == Taken::Yes,
+            takes: matches!(taken, Taken::Yes | Taken::Announced),
             why: match taken {
                 Taken::Yes if chosen == Some(number) => "chosen".to_owned(),
+                Taken::Announced if chosen == Some(number) => {
+                    "chosen: may take the request that this asks about".to_owned()
+                }
                 Taken::Yes => "would take it, but comes later".to_owned(),
+                Taken::Announced => {
+                    "may take what this asks about, but another is asked".to_owned()
+                }
                 Taken::OtherPath => "another path".to_owned(),
                 Taken::OtherMethod => format!("not for {}", head.method),
                 Taken::OtherField(field) => format!("wants {field}"),

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::preflight::is_preflight;
 use crate::config::{FieldMatch, FieldWant, PathMatch, RouteMatch};
 use crate::mcp::decode;
 use crate::message::{Fields, RequestHead};
@@ -17,6 +18,8 @@ pub enum Taken<'a> {
     OtherMethod,
     /// This field is not as the route wants it.
     OtherField(&'a FieldMatch),
+    /// It is a preflight for a request that the route may take.
+    Announced,
 }
 
 impl RouteMatch {
@@ -32,15 +35,35 @@ impl RouteMatch {
             return Taken::OtherPath;
         }
         // Fields come before the method, so that a wrong method is said of the right route.
-        match self
+        let other = self
             .fields
             .iter()
-            .find(|wanted| !fits(wanted, &head.fields))
-        {
-            Some(other) => Taken::OtherField(other),
+            .find(|wanted| !fits(wanted, &head.fields));
+        match other {
             None if self.takes_method(&head.method) => Taken::Yes,
+            _ if is_preflight(head) && self.takes_announced(&head.fields) => Taken::Announced,
+            Some(other) => Taken::OtherField(other),
             None => Taken::OtherMethod,
         }
+    }
+
+    /// Whether the route may take the request that a preflight asks about: its method is said, and of
+    /// fields that pages add their names (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>).
+    fn takes_announced(&self, fields: &Fields) -> bool {
+        let announced = fields.values_of("access-control-request-method").next();
+        let method = announced.and_then(|method| Method::from_bytes(method).ok());
+        let fits = |wanted: &FieldMatch| match wanted.want {
+            FieldWant::Present | FieldWant::Value(_) => {
+                fits(wanted, fields) || names(fields, &wanted.name)
+            }
+            FieldWant::Absent => fits(wanted, fields) && !names(fields, &wanted.name),
+        };
+        method.is_some_and(|method| self.takes_method(&method)) && self.fields.iter().all(fits)
+    }
+
+    /// Whether the route says by itself what becomes of preflights.
+    pub(super) fn answers_preflights(&self) -> bool {
+        self.methods.contains(&Method::OPTIONS)
     }
 
     /// HEAD goes where GET goes (RFC 9110 §9.3.2).
@@ -77,6 +100,14 @@ fn covers(route: &str, path: &str) -> bool {
         // `*` addresses the server as a whole.
         None => path == "*" && route == "/",
     }
+}
+
+/// Whether a preflight says that the request will have such a field.
+fn names(fields: &Fields, name: &str) -> bool {
+    fields
+        .values_of("access-control-request-headers")
+        .flat_map(|list| list.split(|&b| b == b','))
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
 fn fits(wanted: &FieldMatch, fields: &Fields) -> bool {

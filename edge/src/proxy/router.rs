@@ -165,22 +165,28 @@ impl Router {
             return Match::UnknownHost;
         };
         let mut other_method = false;
+        let mut announced = None;
         for Numbered { number, route } in &site.routes {
+            let found = Match::Route {
+                site,
+                number: *number,
+                route,
+            };
             match route.when.takes(head) {
-                Taken::Yes => {
-                    return Match::Route {
-                        site,
-                        number: *number,
-                        route,
-                    };
+                Taken::Yes if route.when.answers_preflights() => return found,
+                // The server that gets the request knows who may ask it.
+                Taken::Yes => return announced.unwrap_or(found),
+                Taken::Announced => {
+                    announced.get_or_insert(found);
                 }
                 Taken::OtherMethod => other_method = true,
                 Taken::OtherPath | Taken::OtherField(_) => {}
             }
         }
-        match other_method {
-            true => Match::OtherMethod(site),
-            false => Match::NoRoute(site),
+        match (announced, other_method) {
+            (Some(found), _) => found,
+            (None, true) => Match::OtherMethod(site),
+            (None, false) => Match::NoRoute(site),
         }
     }
 

@@ -121,3 +121,40 @@ fn a_host_may_redirect_without_routes() {
     let r = router("[[host]]\nnames = [\"*\"]\nredirect = \"https://new.example{uri}\"\n");
     assert_eq!(found(&r, "GET /any/where"), Some(0));
 }
+
+/// A preflight is no request of its own: the server that gets the request knows who may ask.
+#[test]
+fn preflights_go_where_the_request_would_go() {
+    let r = routes(&[
+        "path = \"/mcp\"\nmethods = [\"POST\"]\nheaders = [\"Mcp-Param-Region: eu\"]",
+        "path = \"/mcp\"\nmethods = [\"POST\"]\nheaders = [\"!X-Old\"]",
+        "path = \"/mcp\"\nmethods = [\"DELETE\"]",
+        "path = \"/api\"\nmethods = [\"POST\"]",
+        "path = \"/api\"\nmethods = [\"OPTIONS\"]",
+        "path = \"/closed\"\nmethods = [\"POST\"]",
+        "path = \"/mcp\"",
+    ]);
+    let asks = |path: &str, method: &str, names: &str| {
+        let mut text =
+            format!("OPTIONS {path} HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n");
+        text += &format!(
+            "Access-Control-Request-Method: {method}\r\nAccess-Control-Request-Headers: {names}"
+        );
+        found(&r, &text)
+    };
+    assert_eq!(
+        asks("/mcp", "POST", "content-type,mcp-param-region"),
+        Some(0)
+    );
+    assert_eq!(asks("/mcp", "POST", "content-type"), Some(1));
+    assert_eq!(asks("/mcp", "POST", "X-Old"), Some(6));
+    assert_eq!(asks("/mcp", "DELETE", "x-old"), Some(2));
+    assert_eq!(asks("/mcp", "GET", "x"), Some(6));
+    // One that says by itself what becomes of them.
+    assert_eq!(asks("/api", "POST", "x"), Some(4));
+    assert_eq!(asks("/closed", "POST", "x"), Some(5));
+    assert_eq!(asks("/closed", "PUT", "x"), None);
+    // Any other OPTIONS is what it is.
+    assert_eq!(found(&r, "OPTIONS /mcp"), Some(6));
+    assert_eq!(found(&r, "OPTIONS /closed"), None);
+}
