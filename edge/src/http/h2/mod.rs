@@ -9,7 +9,6 @@ mod core;
 mod heads;
 mod input;
 mod judge;
-mod outgoing;
 mod receiver;
 mod response;
 mod sending;

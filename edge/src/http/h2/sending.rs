@@ -6,10 +6,9 @@ use http::StatusCode;
 
 use super::core::Core;
 use super::input::{END_HEADERS, END_STREAM};
-use super::outgoing::{End, Outgoing};
 use super::response;
-use crate::message::h2::Encoder;
 use crate::message::h2::frames::{CONTINUATION, DATA, FrameHead, HEAD_BYTES, HEADERS};
+use crate::message::h2::{Encoder, End, Outgoing};
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// Bytes that may wait for the kernel before streams do: large enough for a busy connection to have the

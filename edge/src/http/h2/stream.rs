@@ -13,9 +13,8 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use super::core::Core;
-use super::outgoing::Outgoing;
 use super::response;
-use crate::message::h2::Code;
+use crate::message::h2::{Code, Outgoing};
 use crate::message::{BodyLength, Fields, Frame, RequestHead, ResponseHead};
 use crate::net::{self, Timer};
 use crate::proxy::{ClientError, Downstream};

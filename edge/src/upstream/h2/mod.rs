@@ -11,7 +11,7 @@ mod head;
 mod link;
 mod links;
 mod metered;
-mod outgoing;
+mod sending;
 mod stream;
 
 pub(super) use connect::connect;

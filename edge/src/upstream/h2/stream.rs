@@ -11,12 +11,12 @@ use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, StatusCode};
 
-use super::fields::header_map;
 use super::head;
 use super::link::Hold;
-use super::outgoing::Outgoing;
+use super::sending::poll_send;
 use crate::config::Bounds;
 use crate::message::h1::BodyError;
+use crate::message::h2::Outgoing;
 use crate::message::{
     BodyLength, Fields, Frame, Name, RequestHead, ResponseHead, Upgrade, trailer_line,
     websocket_accept,
@@ -124,7 +124,7 @@ impl Stream {
     }
 
     pub(in crate::upstream) fn send_end(&mut self, trailers: Option<&Fields>) {
-        self.outgoing.finish(trailers.map(header_map));
+        self.outgoing.finish(trailers);
         Replay::finish(&mut self.replay, trailers);
     }
 
@@ -138,7 +138,7 @@ impl Stream {
 
     pub(in crate::upstream) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.send {
-            Some(send) => self.outgoing.poll_send(send, cx).map_err(io::Error::other),
+            Some(send) => poll_send(&mut self.outgoing, send, cx).map_err(io::Error::other),
             // What went wrong is told in place of the response.
             None => Poll::Ready(Ok(())),
         }

@@ -1,4 +1,4 @@
-//! What of an answer waits for the client to have room for it.
+//! What of a message waits for the other side to have room for it.
 
 use std::collections::VecDeque;
 
@@ -6,9 +6,9 @@ use bytes::{Buf as _, Bytes};
 
 use crate::message::Fields;
 
-/// Content and end of one answer.
+/// Content and end of one direction of a stream.
 #[derive(Default)]
-pub(super) struct Outgoing {
+pub struct Outgoing {
     waiting: VecDeque<Bytes>,
     bytes: usize,
     end: End,
@@ -16,16 +16,19 @@ pub(super) struct Outgoing {
 
 /// How far the end is.
 #[derive(Default)]
-pub(super) enum End {
+pub enum End {
+    /// More may come.
     #[default]
     Open,
+    /// Nothing more comes but these trailers.
     Queued(Option<Box<Fields>>),
+    /// It was handed on, or there is none any more.
     Sent,
 }
 
 impl Outgoing {
     /// Queues content; behind the end there is none.
-    pub(super) fn push(&mut self, data: Bytes) {
+    pub fn push(&mut self, data: Bytes) {
         if !data.is_empty() && matches!(self.end, End::Open) {
             self.bytes += data.len();
             self.waiting.push_back(data);
@@ -33,41 +36,41 @@ impl Outgoing {
     }
 
     /// Queues the end, once.
-    pub(super) fn finish(&mut self, trailers: Option<&Fields>) {
+    pub fn finish(&mut self, trailers: Option<&Fields>) {
         if matches!(self.end, End::Open) {
             self.end = End::Queued(trailers.map(|trailers| Box::new(trailers.clone())));
         }
     }
 
     /// It has ended in another way: nothing that waits will be sent.
-    pub(super) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.end = End::Sent;
         self.waiting.clear();
         self.bytes = 0;
     }
 
     /// Bytes that wait.
-    pub(super) fn queued(&self) -> usize {
+    pub fn queued(&self) -> usize {
         self.bytes
     }
 
     /// Whether the end was handed on.
-    pub(super) fn is_sent(&self) -> bool {
+    pub fn is_sent(&self) -> bool {
         matches!(self.end, End::Sent)
     }
 
     /// What is to go next.
-    pub(super) fn front(&self) -> Option<&Bytes> {
+    pub fn front(&self) -> Option<&Bytes> {
         self.waiting.front()
     }
 
     /// Whether so many bytes are the last.
-    pub(super) fn ends_with(&self, length: usize) -> bool {
+    pub fn ends_with(&self, length: usize) -> bool {
         self.bytes == length && matches!(self.end, End::Queued(None))
     }
 
     /// So much of the front has gone.
-    pub(super) fn sent(&mut self, length: usize) {
+    pub fn sent(&mut self, length: usize) {
         self.bytes -= length;
         if let Some(front) = self.waiting.front_mut() {
             front.advance(length);
@@ -78,7 +81,7 @@ impl Outgoing {
     }
 
     /// The end, if it is due: it is sent then.
-    pub(super) fn take_end(&mut self) -> End {
+    pub fn take_end(&mut self) -> End {
         match self.end {
             End::Queued(_) => std::mem::replace(&mut self.end, End::Sent),
             End::Open => End::Open,
