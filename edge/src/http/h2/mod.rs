@@ -1,6 +1,6 @@
 //! The HTTP/2 front (RFC 9113): one task per connection, which reads and writes, and one per stream.
 //!
-//! Bytes come in through [`input`] as frames, [`receiver`] judges them, and [`core`] holds what the
+//! Bytes come in through `input` as frames, `judge` applies the rules, and `core` holds what the
 //! tasks share: the state of each stream, the windows of both sides and the frames that go out.
 
 mod connection;
