@@ -150,12 +150,11 @@ impl BodyScan {
     }
 
     fn follow<'a>(&mut self, mut bytes: &'a [u8], until_enough: bool) -> &'a [u8] {
+        if matches!(self.scanned, Scanned::Batch | Scanned::Malformed) {
+            return &[];
+        }
         let mut seen = self.seen;
         while let Some((&byte, rest)) = bytes.split_first() {
-            match self.scanned {
-                Scanned::Batch | Scanned::Malformed => return &[],
-                Scanned::Partly | Scanned::Whole => {}
-            }
             if until_enough && self.seen != seen {
                 seen = self.seen;
                 if self.has_enough() {
@@ -163,43 +162,49 @@ impl BodyScan {
                 }
             }
             bytes = match self.lex {
-                Lex::String { .. } => self.string(bytes),
-                Lex::Number if is_number(byte) => {
-                    self.take(&[byte]);
-                    rest
-                }
-                Lex::Number => {
-                    self.lex = Lex::Between;
-                    self.end_value();
-                    bytes
-                }
-                Lex::Literal(expected) => {
-                    match expected.split_first() {
-                        Some((&first, [])) if first == byte => {
-                            self.lex = Lex::Between;
-                            self.end_value();
-                        }
-                        Some((&first, expected)) if first == byte => {
-                            self.lex = Lex::Literal(expected);
-                        }
-                        _ => self.scanned = Scanned::Malformed,
-                    }
-                    rest
-                }
                 Lex::Between => match byte {
                     b' ' | b'\t' | b'\r' | b'\n' => rest,
-                    b'"' => self.plain_string(rest).unwrap_or_else(|| {
-                        self.step(byte);
-                        rest
-                    }),
-                    _ => {
-                        self.step(byte);
-                        rest
-                    }
+                    b'"' => match self.plain_string(rest) {
+                        Some(rest) => rest,
+                        None => self.step(byte, rest),
+                    },
+                    _ => self.step(byte, rest),
                 },
+                Lex::String { .. } => self.string(bytes),
+                Lex::Number => self.number(bytes),
+                Lex::Literal(expected) => self.literal(expected, byte, rest),
             };
         }
         bytes
+    }
+
+    fn number<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let end = bytes.iter().position(|&byte| !is_number(byte));
+        let (number, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+        self.take(number);
+        if !rest.is_empty() {
+            self.lex = Lex::Between;
+            self.end_value();
+        }
+        rest
+    }
+
+    fn literal<'a>(&mut self, expected: &'static [u8], byte: u8, rest: &'a [u8]) -> &'a [u8] {
+        match expected.split_first() {
+            Some((&first, [])) if first == byte => {
+                self.lex = Lex::Between;
+                self.end_value();
+            }
+            Some((&first, expected)) if first == byte => self.lex = Lex::Literal(expected),
+            _ => return self.malformed(),
+        }
+        rest
+    }
+
+    /// Nothing is left to follow.
+    fn malformed(&mut self) -> &'static [u8] {
+        self.scanned = Scanned::Malformed;
+        &[]
     }
 
     /// How far it has come.
@@ -242,6 +247,11 @@ impl BodyScan {
         (is_json_number(id) || is_json_string(id)).then_some(id)
     }
 
+    /// Whether there was an id, of whatever kind.
+    pub fn has_id(&self) -> bool {
+        self.has(Slot::Id)
+    }
+
     /// Whether it answers a request of the server: it has a result or an error, and so far no method.
     pub fn is_answer(&self) -> bool {
         self.has(Slot::Answer) && !self.has(Slot::Method)
@@ -261,7 +271,7 @@ impl BodyScan {
         self.objects & 1 == 1
     }
 
-    fn step(&mut self, byte: u8) {
+    fn step<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
         match (self.expect, byte) {
             (Expect::ValueOrEnd, b']') => self.close(),
             (Expect::KeyOrEnd, b'}') => self.close(),
@@ -284,6 +294,10 @@ impl BodyScan {
             (Expect::CommaOrEnd, b'}') if self.in_object() => self.close(),
             (Expect::CommaOrEnd, b']') if !self.in_object() => self.close(),
             _ => self.scanned = Scanned::Malformed,
+        }
+        match self.scanned {
+            Scanned::Partly | Scanned::Whole => rest,
+            Scanned::Batch | Scanned::Malformed => &[],
         }
     }
 

@@ -17,10 +17,32 @@ impl BodyScan {
         })
     }
 
+    /// Whether keys here are looked at.
+    fn has_members(&self) -> bool {
+        self.depth == 1 || (self.depth == 2 && self.member == Slot::Params)
+    }
+
+    /// A key that is there whole and stands for itself.
+    pub(super) fn plain_key(&mut self, key: &[u8]) {
+        self.expect = Expect::Colon;
+        if !self.has_members() {
+            return;
+        }
+        match self.member(key) {
+            Some(slot) => self.begin_member(slot),
+            // Nobody takes it for another.
+            None if key.iter().all(u8::is_ascii_lowercase) => {}
+            None => {
+                self.key.set(key);
+                self.end_key();
+            }
+        }
+    }
+
     /// A key has ended: which value is to come.
     pub(super) fn end_key(&mut self) {
         self.expect = Expect::Colon;
-        if self.depth > 2 || (self.depth == 2 && self.member != Slot::Params) {
+        if !self.has_members() {
             return;
         }
         let key = self.key;

@@ -1,21 +1,28 @@
 //! Strings, however they are cut: escapes become what they mean, and what is looked for is kept.
 
-use super::{BodyScan, Escape, Expect, Lex, Scanned, Slot};
+use super::{BodyScan, Escape, Expect, Lex, Slot};
+
+/// Words of eight bytes that are looked through before a search for longer texts begins.
+const SHORT_WORDS: usize = 3;
+/// A member that says nothing, and that nearly every message has, after its first quote.
+const VERSION: &[u8] = br#"jsonrpc":"2.0""#;
 
 impl BodyScan {
     /// Takes a string whose first quote was the byte before, if it is there whole and stands for
     /// itself, as nearly all are and do; returns what comes after it.
     pub(super) fn plain_string<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let is_key = matches!(self.expect, Expect::Key | Expect::KeyOrEnd);
-        let (text, _) = plain_run(bytes, is_key || self.keeps());
+        if is_key && let Some(after) = bytes.strip_prefix(VERSION) {
+            self.expect = Expect::CommaOrEnd;
+            return Some(after);
+        }
+        let (text, _) = plain_run(bytes);
         let [b'"', after @ ..] = &bytes[text.len()..] else {
             return None;
         };
         match self.expect {
             _ if is_key => {
-                self.key.clear();
-                self.key.extend(text);
-                self.end_string(true);
+                self.plain_key(text);
                 if let [b':', after @ ..] = after {
                     self.expect = Expect::Value;
                     return Some(after);
@@ -47,11 +54,10 @@ impl BodyScan {
             return bytes;
         };
         let raw = !is_key && self.slot == Slot::Id;
-        let keeps = is_key || self.keeps();
         let mut at = 0;
         while at < bytes.len() {
             if matches!(escape, Escape::No) && high == 0 {
-                let (run, ends) = plain_run(&bytes[at..], keeps);
+                let (run, ends) = plain_run(&bytes[at..]);
                 self.keep_run(is_key, run);
                 at += run.len();
                 if !ends {
@@ -82,8 +88,7 @@ impl BodyScan {
                 }
                 (Escape::Backslash, byte) => {
                     let Some(meant) = unescaped(byte) else {
-                        self.scanned = Scanned::Malformed;
-                        return &[];
+                        return self.malformed();
                     };
                     self.lone(is_key, raw, &mut high);
                     self.keep(is_key, raw, &[meant]);
@@ -91,8 +96,7 @@ impl BodyScan {
                 }
                 (Escape::Hex { digits, value }, byte) => {
                     let Some(digit) = char::from(byte).to_digit(16) else {
-                        self.scanned = Scanned::Malformed;
-                        return &[];
+                        return self.malformed();
                     };
                     let value = value << 4 | digit as u16;
                     escape = match digits {
@@ -114,11 +118,6 @@ impl BodyScan {
             high,
         };
         &[]
-    }
-
-    /// Whether the value that is under way is looked at.
-    fn keeps(&self) -> bool {
-        !matches!(self.slot, Slot::Params | Slot::Answer | Slot::Other)
     }
 
     /// A UTF-16 unit that was written as `\uXXXX`.
@@ -169,13 +168,27 @@ impl BodyScan {
     }
 }
 
-/// The bytes before the next quote or backslash, and whether there is one. What is kept is short.
-fn plain_run(bytes: &[u8], keeps: bool) -> (&[u8], bool) {
-    let end = match keeps {
-        true => bytes.iter().position(|&byte| matches!(byte, b'"' | b'\\')),
-        false => memchr::memchr2(b'"', b'\\', bytes),
-    };
+/// The bytes before the next quote or backslash, and whether there is one.
+fn plain_run(bytes: &[u8]) -> (&[u8], bool) {
+    // Keys, methods and names are short, and found out about before a search has begun.
+    let (words, _) = bytes.as_chunks();
+    for (at, word) in words.iter().take(SHORT_WORDS).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let ends = places(word, b'"') | places(word, b'\\');
+        if ends != 0 {
+            return (&bytes[..at * 8 + ends.trailing_zeros() as usize / 8], true);
+        }
+    }
+    let from = words.len().min(SHORT_WORDS) * 8;
+    let end = memchr::memchr2(b'"', b'\\', &bytes[from..]).map(|end| from + end);
     (&bytes[..end.unwrap_or(bytes.len())], end.is_some())
+}
+
+/// Where a byte is in eight: the highest bit of its first place, and perhaps of places after that.
+fn places(word: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    let zeros = word ^ (ONES * u64::from(byte));
+    zeros.wrapping_sub(ONES) & !zeros & (ONES << 7)
 }
 
 fn unescaped(byte: u8) -> Option<u8> {

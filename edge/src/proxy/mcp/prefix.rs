@@ -151,7 +151,13 @@ impl Call {
                 let scan = self.scan.get_or_insert_default();
                 match whole {
                     true => scan.feed(&data),
-                    false => self.prefix.unscanned = data.slice_ref(scan.feed_enough(&data)),
+                    false => {
+                        let rest = scan.feed_enough(&data);
+                        // Only the id is looked for there, for an answer of the edge's own.
+                        if !scan.has_id() {
+                            self.prefix.unscanned = data.slice_ref(rest);
+                        }
+                    }
                 }
                 self.prefix.push(data);
             }
