@@ -1,12 +1,10 @@
 //! `edge check`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::failure::Failure;
+use super::file::ConfigFile;
 use super::output;
-use crate::config::DEFAULT_PATH;
 use crate::files::Disk;
 use crate::server::load;
 
@@ -20,23 +18,19 @@ Examples:
   edge check
   edge check edge.toml && systemctl restart edge")]
 pub(super) struct Check {
-    /// The configuration
-    #[arg(value_name = "FILE", default_value = DEFAULT_PATH)]
-    file: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let file = self.file.path();
         let (config, warnings) =
-            load(&self.file, &Disk).map_err(|errors| Failure::invalid(&self.file, &errors))?;
+            load(file, &Disk).map_err(|errors| Failure::invalid(file, &errors))?;
         for warning in warnings {
             output::error(&warning.to_string());
         }
-        output::result(&format!(
-            "{}: ok ({})",
-            self.file.display(),
-            config.summary()
-        ));
+        output::result(&format!("{}: ok ({})", file.display(), config.summary()));
         Ok(())
     }
 }

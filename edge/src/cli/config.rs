@@ -1,12 +1,11 @@
 //! `edge config`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+use super::file::ConfigFile;
 use super::output;
-use crate::config::{DEFAULT_PATH, Loaded, json_schema};
+use crate::config::{Loaded, json_schema};
 
 /// Show a configuration as it is understood, or what one may hold
 #[derive(Debug, Args)]
@@ -33,17 +32,17 @@ Examples:
   edge config show
   edge config show edge.toml | diff - <(edge config show edge.toml.new)")]
 struct Show {
-    /// The configuration
-    #[arg(value_name = "FILE", default_value = DEFAULT_PATH)]
-    file: PathBuf,
+    #[command(flatten)]
+    file: ConfigFile,
 }
 
 impl Config {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.what {
             What::Show(Show { file }) => {
+                let file = file.path();
                 let loaded =
-                    Loaded::load(&file).map_err(|errors| Failure::invalid(&file, &errors))?;
+                    Loaded::load(file).map_err(|errors| Failure::invalid(file, &errors))?;
                 output::result(loaded.show().trim_end());
             }
             What::Schema => {

@@ -11,6 +11,7 @@ mod care;
 mod check;
 mod config;
 mod failure;
+mod file;
 mod import;
 mod keeper;
 mod lists;

@@ -51,6 +51,8 @@ fn the_schema_takes_every_example_and_nothing_else() {
         let file = write(&format!("{index}.toml"), block);
         let (code, shown, said) = edge(&["config", "show", &file]);
         assert_eq!(code, 0, "{said}");
+        // Said as it is said to `edge run`.
+        assert_eq!(edge(&["config", "show", "--config", &file]).1, shown);
         good.push(write(&format!("shown-{index}.toml"), &shown));
     }
     let whole = std::fs::read_to_string(&good[4]).expect("written above");
