@@ -24,11 +24,13 @@ pub(super) enum Setting {
     FrameBytes(usize),
 }
 
-/// Reads a frame's payload, whose length is a multiple of a setting's.
+/// Reads a frame's payload, whose length is a multiple of a setting's. Of many initial windows the last
+/// counts, for each means work for every stream.
 pub(super) fn each(
     payload: &[u8],
     mut setting: impl FnMut(Setting) -> Result<(), Code>,
 ) -> Result<(), Code> {
+    let mut initial_window = None;
     for one in payload.chunks_exact(6) {
         let [a, b, c, d, e, f] = *one.first_chunk().expect("chunks of six");
         let value = u32::from_be_bytes([c, d, e, f]);
@@ -40,7 +42,7 @@ pub(super) fn each(
             INITIAL_WINDOW_SIZE if i64::from(value) > WINDOW_MAX => {
                 return Err(Code::FlowControlError);
             }
-            INITIAL_WINDOW_SIZE => setting(Setting::InitialWindow(value.into()))?,
+            INITIAL_WINDOW_SIZE => initial_window = Some(Setting::InitialWindow(value.into())),
             MAX_FRAME_SIZE if !(1 << 14..1 << 24).contains(&value) => {
                 return Err(Code::ProtocolError);
             }
@@ -49,7 +51,7 @@ pub(super) fn each(
             _ => {}
         }
     }
-    Ok(())
+    initial_window.map_or(Ok(()), setting)
 }
 
 /// What we tell a client.
@@ -105,8 +107,8 @@ mod tests {
         ];
         let expected = [
             Setting::HeaderTable(0),
-            Setting::InitialWindow(5),
             Setting::FrameBytes(16_384),
+            Setting::InitialWindow(5),
         ];
         assert_eq!(read(&good), Ok(expected.to_vec()));
         for (id, value, code) in [
@@ -118,6 +120,13 @@ mod tests {
         ] {
             assert_eq!(read(&[(id, value)]), Err(code), "{id} {value}");
         }
+    }
+
+    #[test]
+    fn a_window_is_set_once_a_frame() {
+        let windows = [(4, 7), (4, 1), (1, 0), (4, 9)];
+        let last = [Setting::HeaderTable(0), Setting::InitialWindow(9)];
+        assert_eq!(read(&windows), Ok(last.to_vec()));
     }
 
     #[test]
