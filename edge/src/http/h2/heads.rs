@@ -4,13 +4,13 @@ use http::StatusCode;
 
 use super::receiver::Fault;
 use crate::config::Bounds;
-use crate::message::h2::{Code, Decoder};
+use crate::message::h2::{Code, Decoder, Undecodable};
 use crate::message::{Fields, RequestSection, SectionError, trailer_line};
 
 /// What a line counts beyond its name and value (§6.5.2).
 const LINE_OVERHEAD: usize = 32;
 /// A head of so many times the bytes it may have is still read, to be refused with an answer and a
-/// line in the log. Beyond that it has no end.
+/// line in the log. Beyond that it has no end, be it compressed or not: two bytes may stand for 4096.
 const OVERSIZE_READ: usize = 4;
 /// Frames of one block: an honest client fills them.
 const FRAMES_MAX: u32 = 128;
@@ -93,7 +93,7 @@ impl Heads {
         };
         open.frames += 1;
         let bytes = self.bytes.len() + fragment.len();
-        if open.frames > FRAMES_MAX || bytes > OVERSIZE_READ * self.bytes_max.max(1 << 14) {
+        if open.frames > FRAMES_MAX || bytes > read_max(self.bytes_max) {
             return Err(Fault::Endless);
         }
         if !is_last {
@@ -123,57 +123,76 @@ impl Heads {
         }))
     }
 
-    fn request(&mut self, block: &[u8], is_bad: bool) -> Result<Said, Code> {
+    fn request(&mut self, block: &[u8], is_bad: bool) -> Result<Said, Fault> {
         let mut section = Box::new(RequestSection::new(self.fields_max, block.len()));
-        let mut room = Room(self.bytes_max);
+        let mut room = Room::new(self.bytes_max);
         let mut failed = is_bad.then_some(SectionError::Malformed);
         let mut is_head = false;
-        let line = |name: &[u8], value: &[u8]| {
+        self.decoder.decode(block, |name, value| {
             is_head |= name == b":method" && value == b"HEAD";
+            let fits = room.take(name, value)?;
             if failed.is_none() {
-                let fits = room.take(name, value);
                 failed = fits.and_then(|()| section.line(name, value)).err();
             }
-        };
-        let decoded = self.decoder.decode(block, line);
-        decoded.map_err(|_| Code::CompressionError)?; // §4.3.
+            Ok::<_, Fault>(())
+        })?;
         Ok(Said::Request {
             section: failed.map_or(Ok(section), Err),
             is_head,
         })
     }
 
-    fn trailers(&mut self, block: &[u8]) -> Result<Result<Fields, SectionError>, Code> {
+    fn trailers(&mut self, block: &[u8]) -> Result<Result<Fields, SectionError>, Fault> {
         let mut fields = Fields::default();
-        let mut room = Room(self.bytes_max);
+        let mut room = Room::new(self.bytes_max);
         let mut failed = None;
-        let line = |name: &[u8], value: &[u8]| {
+        self.decoder.decode(block, |name, value| {
+            let fits = room.take(name, value)?;
             if failed.is_none() {
-                let fits = room.take(name, value);
                 let mut line = || trailer_line(name, value, &mut fields);
                 failed = fits
                     .and_then(|()| line().ok_or(SectionError::Malformed))
                     .err();
             }
-        };
-        let decoded = self.decoder.decode(block, line);
-        decoded.map_err(|_| Code::CompressionError)?;
+            Ok::<_, Fault>(())
+        })?;
         Ok(failed.map_or(Ok(fields), Err))
     }
 }
 
-/// What is left of the bytes that a section may have.
-struct Room(usize);
+/// Bytes of a section that may have so many, until it is taken for one without an end.
+fn read_max(bytes_max: usize) -> usize {
+    OVERSIZE_READ * bytes_max.max(1 << 14)
+}
+
+impl From<Undecodable> for Fault {
+    fn from(_: Undecodable) -> Fault {
+        Code::CompressionError.into() // §4.3.
+    }
+}
+
+/// What is left of the bytes that a section may have, and of those that are read.
+struct Room {
+    section: usize,
+    read: usize,
+}
 
 impl Room {
-    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<(), SectionError> {
+    fn new(bytes_max: usize) -> Room {
+        Room {
+            section: bytes_max,
+            read: read_max(bytes_max),
+        }
+    }
+
+    /// Whether a line fits into the section.
+    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<Result<(), SectionError>, Fault> {
         let bytes = name.len() + value.len() + LINE_OVERHEAD;
-        let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        self.0 = self
-            .0
-            .checked_sub(bytes)
-            .ok_or(SectionError::Refused(too_large))?;
-        Ok(())
+        self.read = self.read.checked_sub(bytes).ok_or(Fault::Endless)?;
+        let left = self.section.checked_sub(bytes);
+        self.section = left.unwrap_or(0);
+        let too_large = SectionError::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        Ok(left.map(|_| ()).ok_or(too_large))
     }
 }
 
@@ -211,18 +230,35 @@ mod tests {
         assert_eq!(cut, Err(Fault::Code(Code::CompressionError)));
     }
 
+    /// With the longest name in the table.
+    fn named() -> Heads {
+        let mut heads = heads();
+        let field = [b"\x40\x7f\xe1\x1e".as_slice(), &[b'n'; 4064], b"\x00"].concat();
+        let block = [GET, &field].concat();
+        assert_eq!(request(&mut heads, &[&block]), Ok(Ok(())));
+        heads
+    }
+
     #[test]
     fn a_long_head_is_refused_and_the_table_goes_on() {
         let mut heads = heads();
         let too_large = SectionError::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         let field = [b"\x40\x01x\x7f\xa1\x1e".as_slice(), &[b'v'; 4000]].concat();
-        let bomb = [GET, &field, &[0xbe; 100]].concat();
-        assert_eq!(request(&mut heads, &[&bomb]), Ok(Err(too_large)));
+        let long = [GET, &field, &[0xbe; 20]].concat();
+        assert_eq!(request(&mut heads, &[&long]), Ok(Err(too_large)));
         // What comes behind the bound is malformed, and nobody has looked.
         let late = [GET, &[0xbe; 20][..], b"\x00\x01X\x00"].concat();
         assert_eq!(request(&mut heads, &[&late]), Ok(Err(too_large)));
         let again = [GET, b"\xbe"].concat();
         assert_eq!(request(&mut heads, &[&again]), Ok(Ok(())));
+        // Few bytes that stand for many: whole lines, or a long name before an empty value.
+        for line in [&b"\xbe"[..], b"\x7e\x00", b"\x0f\x2f\x00"] {
+            let bomb = [GET, &line.repeat(40)].concat();
+            assert_eq!(request(&mut named(), &[&bomb]), Err(Fault::Endless));
+            let mut heads = named();
+            heads.begin(3, true, true, false);
+            assert_eq!(heads.take(&bomb, true).err(), Some(Fault::Endless));
+        }
     }
 
     #[test]

@@ -27,25 +27,25 @@ impl Default for Decoder {
 
 impl Decoder {
     /// Hands each line of a whole block, name and value, to `line`. All of a block has to be decoded,
-    /// wanted or not: the next one refers to its lines.
-    pub fn decode(
+    /// wanted or not: the next one refers to its lines. So there is no next one after an error of `line`.
+    pub fn decode<E: From<Undecodable>>(
         &mut self,
         block: &[u8],
-        mut line: impl FnMut(&[u8], &[u8]),
-    ) -> Result<(), Undecodable> {
+        mut line: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut input = block;
         let mut has_lines = false;
         while let Some(&first) = input.first() {
             match first {
                 0b1000_0000.. => {
                     let (name, value) = self.entry(integer(&mut input, 7)?)?;
-                    line(name, value);
+                    line(name, value)?;
                 }
                 // §4.2: before the first line only.
                 0b0010_0000..=0b0011_1111 => {
                     let bytes = integer(&mut input, 5)?;
                     if has_lines || bytes > TABLE_BYTES {
-                        return Err(Undecodable);
+                        return Err(Undecodable.into());
                     }
                     self.table.resize(bytes);
                     continue;
@@ -54,7 +54,7 @@ impl Decoder {
                     let is_kept = first & 0b0100_0000 != 0;
                     let name_len = self.literal(&mut input, if is_kept { 6 } else { 4 })?;
                     let (name, value) = self.scratch.split_at(name_len);
-                    line(name, value);
+                    line(name, value)?;
                     if is_kept {
                         self.table.add(self.scratch.as_slice().into(), name_len, 0);
                     }
@@ -120,6 +120,7 @@ mod tests {
         decoder.decode(block, |name, value| {
             let [name, value] = [name, value].map(String::from_utf8_lossy);
             all += &format!("{name}: {value}\n");
+            Ok::<_, Undecodable>(())
         })?;
         Ok(all)
     }
@@ -183,7 +184,7 @@ mod tests {
         )) {
             let mut decoder = Decoder::default();
             for block in blocks {
-                let _ = decoder.decode(&block, |_, _| {});
+                let _ = decoder.decode(&block, |_, _| Ok::<_, Undecodable>(()));
                 prop_assert!(decoder.table.size().1 <= TABLE_BYTES);
             }
         }

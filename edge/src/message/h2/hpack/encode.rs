@@ -131,7 +131,7 @@ fn digest(name: &[u8], value: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Decoder;
+    use super::super::{Decoder, Undecodable};
     use super::*;
     use proptest::prelude::*;
 
@@ -148,7 +148,10 @@ mod tests {
 
     fn decoded(decoder: &mut Decoder, block: &[u8]) -> Lines {
         let mut lines = Vec::new();
-        let add = |name: &[u8], value: &[u8]| lines.push((name.to_vec(), value.to_vec()));
+        let add = |name: &[u8], value: &[u8]| {
+            lines.push((name.to_vec(), value.to_vec()));
+            Ok::<_, Undecodable>(())
+        };
         decoder.decode(block, add).expect("our own");
         lines
     }
