@@ -2,16 +2,24 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::core::STREAM_WINDOW;
 use crate::message::h2::Code;
 use crate::message::{Fields, Frame};
 
+/// Pieces up to this size are put together where they wait: a piece of one byte takes the memory of many,
+/// and a client may send a whole window in them.
+const GATHERED_BYTES_MAX: usize = 1024;
+/// How much is put together.
+const GATHER_BYTES: usize = 16 * 1024;
+
 /// One request's.
 #[derive(Debug)]
 pub(super) struct Content {
     waiting: VecDeque<Bytes>,
+    /// Small pieces that have come behind it.
+    gathered: BytesMut,
     waiting_bytes: usize,
     /// The last of what is due, until it is certain that no more comes (RFC 9113 §8.1.1): a message
     /// with more content than its length is not passed on whole.
@@ -30,6 +38,7 @@ impl Content {
     pub(super) fn new(due: Option<u64>, has_ended: bool) -> Content {
         Content {
             waiting: VecDeque::new(),
+            gathered: BytesMut::new(),
             waiting_bytes: 0,
             last: None,
             trailers: None,
@@ -57,8 +66,28 @@ impl Content {
                 return Ok(());
             }
         }
-        self.waiting.push_back(data);
+        self.wait(data);
         Ok(())
+    }
+
+    fn wait(&mut self, data: Bytes) {
+        if data.len() <= GATHERED_BYTES_MAX && !self.waiting.is_empty() {
+            self.gathered.extend_from_slice(&data);
+            if self.gathered.len() >= GATHER_BYTES {
+                self.put_back();
+            }
+            return;
+        }
+        self.put_back();
+        self.waiting.push_back(data);
+    }
+
+    /// Has what was gathered wait its turn.
+    fn put_back(&mut self) {
+        if !self.gathered.is_empty() {
+            let gathered = std::mem::take(&mut self.gathered);
+            self.waiting.push_back(gathered.freeze());
+        }
     }
 
     /// There is no more.
@@ -66,6 +95,7 @@ impl Content {
         if self.due.is_some_and(|due| due > 0) {
             return Err(Code::ProtocolError);
         }
+        self.put_back();
         self.waiting.extend(self.last.take());
         self.trailers = trailers.map(Box::new);
         self.has_ended = true;
@@ -75,6 +105,9 @@ impl Content {
     /// What has come: `None` if nothing has, `Some(None)` at the end.
     pub(super) fn next(&mut self) -> Option<Option<Frame>> {
         if let Some(data) = self.waiting.pop_front() {
+            if self.waiting.is_empty() {
+                self.put_back();
+            }
             self.waiting_bytes -= data.len();
             return Some(Some(Frame::Data(data)));
         }
@@ -142,6 +175,29 @@ mod tests {
         let mut content = Content::new(Some(2), false);
         assert_eq!(push(&mut content, "a"), Ok(()));
         assert_eq!(content.end(None), Err(Code::ProtocolError));
+    }
+
+    #[test]
+    fn small_pieces_wait_as_large_ones() {
+        let mut content = Content::new(None, false);
+        let mut sent = Vec::new();
+        for number in 0..100_000_u32 {
+            let piece = match number % 1000 {
+                999 => vec![b'.'; 2000],
+                _ => vec![number as u8],
+            };
+            assert_eq!(content.push(Bytes::from(piece.clone())), Ok(()));
+            sent.extend(piece);
+        }
+        assert_eq!(content.held(), sent.len());
+        assert!(content.waiting.len() < 300, "{}", content.waiting.len());
+        assert_eq!(content.end(None), Ok(()));
+        let mut got = Vec::new();
+        while let Some(Some(piece)) = data(&mut content) {
+            got.extend_from_slice(&piece);
+        }
+        assert!(got == sent);
+        assert_eq!(content.held(), 0);
     }
 
     #[test]
