@@ -7,7 +7,7 @@ use super::input::{Input, Piece};
 use super::judge::Judge;
 use crate::clock::coarse_ns;
 use crate::config::Bounds;
-use crate::message::h2::frames::DATA;
+use crate::message::h2::frames::{DATA, HEADERS};
 use crate::message::h2::{Allowance, Code};
 use crate::message::{RequestHead, SectionError};
 
@@ -109,8 +109,12 @@ impl Receiver {
         }
         while let Some(piece) = self.input.next()? {
             let within = match &piece {
+                // Nobody waits for it any more.
+                Piece::End { stream, .. } if core.find(*stream).is_none() => self.allowance.spend(),
                 // Padding is not content.
                 Piece::End { used, .. } => self.allowance.take(DATA, *used),
+                // Trailers, or a stream that is one too many, until it turns out to be a request.
+                Piece::Frame(head, _) if head.kind == HEADERS => self.allowance.spend(),
                 Piece::Frame(head, _) => self.allowance.take(head.kind, head.length),
                 Piece::Content(_) | Piece::Data { .. } => true,
             };
@@ -118,6 +122,7 @@ impl Receiver {
                 return Err(Code::EnhanceYourCalm.into());
             }
             if let Some(request) = self.judge.take(piece, core)? {
+                self.allowance.take(HEADERS, 0);
                 return Ok(Some(request));
             }
         }
@@ -128,7 +133,7 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::h2::frames::{FrameHead, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE};
+    use crate::message::h2::frames::{FrameHead, RST_STREAM, SETTINGS, WINDOW_UPDATE};
     use proptest::prelude::*;
 
     const GET: &[u8] = b"\x82\x87\x84\x41\x01h";
@@ -210,6 +215,33 @@ mod tests {
             })
             .collect();
         let (_, fault, _) = heard(&begun(&resets), 16_384);
+        assert_eq!(fault, calm);
+    }
+
+    /// Frames of any kind that lead to nothing: those of a stream that is over, and streams beyond the
+    /// number allowed.
+    #[test]
+    fn floods_of_what_nobody_waits_for_end() {
+        let calm = Some(Fault::Code(Code::EnhanceYourCalm));
+        let flood = |begin: &[Vec<u8>], frame: Vec<u8>, times: usize| {
+            let wire = begun(&[begin.concat(), frame.repeat(times)]);
+            heard(&wire, 16_384).1
+        };
+        // Refused for its path, and never ended.
+        let refused = [frame(HEADERS, 4, 1, b"\x83\x87\x04\x01x\x41\x01h")];
+        for late in [frame(HEADERS, 4, 1, b""), frame(DATA, 0, 1, b"x")] {
+            assert_eq!(flood(&refused, late.clone(), 4000), None);
+            assert_eq!(flood(&refused, late, 4200), calm);
+        }
+        let streams = |numbers: std::ops::Range<u32>| {
+            numbers
+                .map(|n| frame(HEADERS, 5, 2 * n + 1, GET))
+                .collect::<Vec<_>>()
+        };
+        let open = crate::observe::testing::config().bounds.streams;
+        let (_, fault, _) = heard(&begun(&streams(0..open + 4000)), 16_384);
+        assert_eq!(fault, None);
+        let (_, fault, _) = heard(&begun(&streams(0..open + 4200)), 16_384);
         assert_eq!(fault, calm);
     }
 

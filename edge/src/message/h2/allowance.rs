@@ -57,12 +57,16 @@ impl Allowance {
             HEADERS => self.earn(FRAMES_PER_HEAD),
             // They are bounded by their block.
             CONTINUATION => {}
-            _ => match self.left.checked_sub(1) {
-                Some(left) => self.left = left,
-                None => return false,
-            },
+            _ => return self.spend(),
         }
         true
+    }
+
+    /// Whether the peer may send one more that carries nothing, whatever its kind.
+    pub fn spend(&mut self) -> bool {
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some()
     }
 
     fn earn(&mut self, frames: u64) {
