@@ -87,6 +87,27 @@ fn slow_streams_do_not_hold_up_others() {
     drop(quiet);
 }
 
+/// RFC 9113 §5.2.1: the window of a connection is there for the streams that are, however many have waited
+/// for it and are gone.
+#[test]
+fn the_last_of_many_waiting_streams_goes_on() {
+    let _machine = light();
+    let (_demo, edge) = start();
+    let mut client = H2::connect(edge.https, edge.authority());
+    // More than the window, of which nothing is given back.
+    let unread = client.open_unread("/bytes?n=100000");
+    client.run_for(Duration::from_millis(200));
+    let given_up: Vec<_> = (0..100)
+        .map(|_| client.open_unread("/bytes?n=1000"))
+        .collect();
+    let last = client.open_unread("/bytes?n=1000");
+    drop(given_up);
+    client.run_for(Duration::from_millis(200));
+    drop(unread);
+    let went_on = client.drain_within(last, LIMIT);
+    assert_eq!(went_on, Ok(()));
+}
+
 /// A goodbye waits for an answer (to the PING that comes with it), but not forever.
 #[test]
 fn an_idle_client_that_answers_nothing_is_closed() {

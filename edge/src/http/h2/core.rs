@@ -145,11 +145,6 @@ impl Core {
         &mut self.streams[key]
     }
 
-    /// What is in that place now, if anything.
-    pub(super) fn try_half(&mut self, key: usize) -> Option<&mut Half> {
-        self.streams.get_mut(key)
-    }
-
     /// The stream of that number, if its task is still there and it was not reset.
     pub(super) fn find(&mut self, id: u32) -> Option<(usize, &mut Half)> {
         let place = self.places.binary_search_by_key(&id, |(id, _)| *id).ok()?;
@@ -169,7 +164,7 @@ impl Core {
             (false, _) => self.reset(key, Code::InternalError),
         }
         self.settle(key);
-        self.accept(key);
+        self.leave(key);
         let half = self.streams.remove(key);
         if let Ok(place) = self.places.binary_search_by_key(&half.id, |(id, _)| *id) {
             self.places.remove(place);

@@ -43,14 +43,11 @@ impl Core {
             let Some(key) = self.waiting.pop_front() else {
                 return;
             };
-            // Whose place was taken by another stream since is woken in vain.
-            if let Some(half) = self.try_half(key)
-                && std::mem::take(&mut half.is_waiting)
-            {
-                half.is_offered = true;
-                half.wake();
-                self.offered += 1;
-            }
+            let half = self.half(key);
+            half.is_waiting = false;
+            half.is_offered = true;
+            half.wake();
+            self.offered += 1;
         }
     }
 
@@ -63,6 +60,14 @@ impl Core {
     pub(super) fn accept(&mut self, key: usize) {
         if std::mem::take(&mut self.half(key).is_offered) {
             self.offered -= 1;
+        }
+    }
+
+    /// A stream has nothing more to send: nobody behind it waits for it.
+    pub(super) fn leave(&mut self, key: usize) {
+        self.accept(key);
+        if std::mem::take(&mut self.half(key).is_waiting) {
+            self.waiting.retain(|waiting| *waiting != key);
         }
     }
 
@@ -191,6 +196,7 @@ impl Core {
             half.has_ended |= ends;
             if ends {
                 outgoing.close();
+                self.leave(key);
                 self.settle(key);
             } else if outgoing.front().is_some() && self.has_others() {
                 self.wait(key, cx);
@@ -200,6 +206,7 @@ impl Core {
     }
 
     fn send_end(&mut self, key: usize, outgoing: &mut Outgoing) -> Result<(), Gone> {
+        self.leave(key);
         match outgoing.take_end() {
             End::Queued(Some(trailers)) => self.send_block(key, true, |encoder, out| {
                 response::lines(&trailers, encoder, out);
@@ -325,6 +332,34 @@ mod tests {
         assert!(core.waiting.is_empty());
         assert_eq!(core.poll_send(key, &mut outgoing, cx), Poll::Ready(Ok(())));
         assert_eq!(sent(core), [(3, 2, true)]);
+    }
+
+    /// Nobody waits behind streams that are gone, or have sent all when it was not their turn.
+    #[test]
+    fn the_last_of_many_is_offered_the_room() {
+        let core = Core::new();
+        let core = &mut *core.borrow_mut();
+        let cx = &Context::from_waker(Waker::noop());
+        core.window = 0;
+        for id in 0..20 {
+            let key = core.insert(2 * id + 1, Content::new(None, false));
+            let outgoing = &mut body(10);
+            assert!(core.poll_send(key, outgoing, cx).is_pending());
+            if id % 2 == 0 {
+                core.given_up(2 * id + 1);
+                core.remove(key);
+            } else {
+                core.window = 10;
+                assert_eq!(core.poll_send(key, outgoing, cx), Poll::Ready(Ok(())));
+            }
+        }
+        core.out.clear();
+        let last = open(core, 99);
+        assert!(core.poll_send(last, &mut body(10), cx).is_pending());
+        core.widen(1000).expect("valid");
+        core.offer();
+        assert!(core.half(last).is_offered);
+        assert_eq!((core.waiting.len(), core.offered), (0, 1));
     }
 
     #[test]

@@ -149,6 +149,17 @@ impl H2 {
         opened.expect("the stream opens")
     }
 
+    /// Opens a stream and waits for the head alone.
+    pub(crate) fn open_unread(&mut self, path: &str) -> RecvStream {
+        let mut send = self.send.clone();
+        let request = request("GET", path, &[]);
+        let opened = self.bounded(PATIENCE, async move {
+            send = send.ready().await?;
+            Ok(send.send_request(request, true)?.0.await?.into_body())
+        });
+        opened.expect("the stream opens")
+    }
+
     /// Begins a request and leaves its body open.
     pub(crate) fn begin(&mut self, path: &str) -> SendStream<Bytes> {
         let mut send = self.send.clone();
