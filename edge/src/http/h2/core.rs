@@ -36,7 +36,7 @@ pub(super) struct Core {
     /// Content that the client has room for.
     pub(super) window: i64,
     pub(super) frame_bytes_max: usize,
-    initial_window: i64,
+    pub(super) initial_window: i64,
     /// Content that the client may still send, and what of it has moved on since it was told.
     room: i64,
     unclaimed: u32,

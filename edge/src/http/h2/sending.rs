@@ -118,8 +118,10 @@ impl Core {
         self.wake();
     }
 
-    /// Answers a request that never became one.
+    /// Answers a request that never became one, without words where the client has no room for them.
     pub(super) fn answer(&mut self, id: u32, status: StatusCode, json: Option<&str>) {
+        let room = self.window.min(self.initial_window);
+        let json = json.filter(|json| json.len() as i64 <= room);
         let mut fields = Fields::default();
         if json.is_some() {
             fields.push_known(Name::ContentType, b"application/json");
@@ -134,7 +136,7 @@ impl Core {
             response::head(&head, false, encoder, out);
         });
         if !json.is_empty() {
-            // Far less than any window or frame.
+            // Far less than any frame.
             self.window -= json.len() as i64;
             self.frame(DATA, END_STREAM, id, json.as_bytes());
         }
@@ -238,6 +240,7 @@ mod tests {
     use super::super::content::Content;
     use super::super::settings::Setting;
     use super::*;
+    use crate::message::h2::frames::Frames;
     use bytes::Bytes;
     use std::task::Waker;
 
@@ -332,6 +335,31 @@ mod tests {
         assert!(core.waiting.is_empty());
         assert_eq!(core.poll_send(key, &mut outgoing, cx), Poll::Ready(Ok(())));
         assert_eq!(sent(core), [(3, 2, true)]);
+    }
+
+    #[test]
+    fn an_answer_without_an_exchange_keeps_to_the_windows() {
+        let core = Core::new();
+        let core = &mut *core.borrow_mut();
+        let kinds = |core: &mut Core| {
+            core.answer(1, StatusCode::BAD_REQUEST, Some("{}"));
+            let (mut frames, mut kinds) = (Frames::default(), Vec::new());
+            let out = std::mem::take(&mut core.out);
+            let mut rest = &out[..];
+            while let Some(frame) = frames.next(&mut rest) {
+                kinds.push((frame.kind, frame.flags & END_STREAM != 0));
+            }
+            kinds
+        };
+        let (with, without) = ([(HEADERS, false), (DATA, true)], [(HEADERS, true)]);
+        assert_eq!(kinds(core), with);
+        core.window = 3;
+        assert_eq!(kinds(core), with);
+        assert_eq!(kinds(core), without);
+        core.window = 100;
+        core.apply(Setting::InitialWindow(1)).expect("valid");
+        assert_eq!(kinds(core), without);
+        assert_eq!(core.window, 100);
     }
 
     /// Nobody waits behind streams that are gone, or have sent all when it was not their turn.
