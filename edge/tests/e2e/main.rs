@@ -31,6 +31,7 @@ mod limits;
 mod maintenance;
 mod mcp;
 mod mcp_auth;
+mod mcp_browser;
 mod mcp_conformance;
 mod mcp_lists;
 mod mcp_routes;

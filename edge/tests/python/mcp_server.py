@@ -1,8 +1,8 @@
 """A server made with the official SDK (either generation), under uvicorn, for the end-to-end tests.
 
-    mcp_server.py PORT [KEEP_ALIVE_SECONDS]
+    mcp_server.py PORT [KEEP_ALIVE_SECONDS [ORIGIN]]
 
-Prints `listening on PORT` once it accepts. Every progress message carries `left ` and nineteen
+Pages of ORIGIN may call it (the second generation's alone). Prints `listening on PORT` once it accepts. Every progress message carries `left ` and nineteen
 zeros; the last hop before the socket overwrites them with the wall clock in nanoseconds, so that
 the receiver can tell how long the bytes were on their way, without the time the SDK spends making
 JSON. Pings of the SSE library are swallowed: a tool that says nothing is silent on the wire.
@@ -76,6 +76,21 @@ def stamped(app):
     return wrapper
 
 
+def open_to(origin):
+    """The app for pages of an origin too, as servers with browsers among their clients are set up."""
+    from mcp.server.transport_security import TransportSecuritySettings
+    from starlette.middleware.cors import CORSMiddleware
+
+    security = TransportSecuritySettings(allowed_hosts=["localhost:*"], allowed_origins=[origin])
+    return CORSMiddleware(
+        make_app(transport_security=security),
+        allow_origins=[origin],
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Mcp-Session-Id"],
+    )
+
+
 class Announcing(uvicorn.Server):
     """Says when it accepts connections."""
 
@@ -90,5 +105,6 @@ if __name__ == "__main__":
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", int(sys.argv[1])))
     keep_alive = int(sys.argv[2]) if len(sys.argv) > 2 else 30
-    config = uvicorn.Config(stamped(make_app()), log_level="warning", timeout_keep_alive=keep_alive)
+    app = open_to(sys.argv[3]) if len(sys.argv) > 3 else make_app()
+    config = uvicorn.Config(stamped(app), log_level="warning", timeout_keep_alive=keep_alive)
     asyncio.run(Announcing(config).serve(sockets=[listener]))

@@ -21,7 +21,7 @@ mod rpc;
 mod system;
 mod upstream;
 
-pub(crate) use bins::edge as edge_binary;
+pub(crate) use bins::{edge as edge_binary, node_packages};
 pub(crate) use certs::{Authority, Leaf};
 pub(crate) use client::{ALPN_H1, ALPN_H2, Client, End, tls_config, tls_config_of};
 pub(crate) use edge::{Edge, Setup};

@@ -18,12 +18,22 @@ pub(crate) struct McpServer {
 impl McpServer {
     /// Starts the server of an SDK generation; it closes connections idle for `keep_alive_s` seconds.
     pub(crate) fn start(generation: u8, keep_alive_s: u32) -> McpServer {
+        McpServer::start_with(generation, keep_alive_s, None)
+    }
+
+    /// Starts one of the second generation that web pages of `origin` may call.
+    pub(crate) fn start_for_pages(origin: &str) -> McpServer {
+        McpServer::start_with(2, 30, Some(origin))
+    }
+
+    fn start_with(generation: u8, keep_alive_s: u32, origin: Option<&str>) -> McpServer {
         let port = free_port();
         let mut command = Command::new(bins::python(generation));
         command
             .arg(script("mcp_server.py"))
             .arg(port.to_string())
-            .arg(keep_alive_s.to_string());
+            .arg(keep_alive_s.to_string())
+            .args(origin);
         let mut process = Process::start("mcp_server.py", command);
         process.wait_for("listening on", Duration::from_secs(30));
         McpServer {
