@@ -15,7 +15,7 @@ from aioquic.buffer import encode_uint_var as var
 from aioquic.quic.connection import QuicConnection
 
 from h3_client import configuration, open_client
-from h3_wire import GET, SETTINGS, frame, integer, section, send, send_frames, until
+from h3_wire import GET, POST, SETTINGS, frame, headers, integer, section, send, send_frames, until
 
 PACKETS = 500
 # In one packet.
@@ -154,6 +154,24 @@ async def settings(url, ca):
     return outcome
 
 
+async def nothing(url, ca):
+    """Frames and instructions that say nothing, on each kind of stream (RFC 9114 §10.5)."""
+    outcome = None
+    for first, piece in [
+        (SETTINGS, frame(0x21, b"")),
+        (SETTINGS, frame(0xD, b"\1")),
+        (b"\2", b"\x20"),
+        (b"\3", b"\x40"),
+    ]:
+        outcome = await control(url, ca, first + piece * 20_000, ends=True)
+        assert outcome["code"] == 0x107, (first, piece, outcome)
+    for piece in [frame(0x21, b""), frame(0, b"")]:
+        request = headers(POST) + piece * 20_000
+        outcome = await control(url, ca, SETTINGS, [request], ends=True)
+        assert outcome["code"] == 0x107, (piece, outcome)
+    return outcome
+
+
 async def bomb(url, ca):
     """Sections of references to the longest entry of the static table: an octet for each line."""
     path = section(GET) + (integer(0xC0, 6, 85) * 15_000)
@@ -162,7 +180,7 @@ async def bomb(url, ca):
 
 async def every(url, ca):
     """All of them at once."""
-    floods = [challenges, identifiers, moves, credit, holes, handshakes, settings, bomb]
+    floods = [challenges, identifiers, moves, credit, holes, handshakes, settings, nothing, bomb]
     outcomes = await asyncio.gather(*(flood(url, ca) for flood in floods))
     return {flood.__name__: outcome for flood, outcome in zip(floods, outcomes)}
 

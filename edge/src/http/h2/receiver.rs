@@ -122,7 +122,7 @@ impl Receiver {
                 return Err(Code::EnhanceYourCalm.into());
             }
             if let Some(request) = self.judge.take(piece, core)? {
-                self.allowance.take(HEADERS, 0);
+                self.allowance.head();
                 return Ok(Some(request));
             }
         }

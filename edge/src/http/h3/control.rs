@@ -1,5 +1,6 @@
 //! Unidirectional streams (RFC 9114 §6.2): ours with the settings, and those of the client.
 
+use std::convert::Infallible;
 use std::rc::Rc;
 
 use quinn::{RecvStream, VarInt};
@@ -82,12 +83,15 @@ pub(super) async fn serve(shared: Rc<Shared>, recv: RecvStream) {
         return shared.fail(Error::StreamCreation);
     }
     shared.seen.set(seen);
-    let error = match kind {
-        CONTROL => read_control(&mut input).await,
-        QPACK_ENCODER => read_encoder(&mut input).await,
-        _ => read_decoder(&mut input).await,
+    let error: Result<Infallible, Error> = match kind {
+        CONTROL => control_frames(&shared, &mut input).await,
+        QPACK_ENCODER => encoder_instructions(&shared, &mut input).await,
+        _ => decoder_instructions(&shared, &mut input).await,
     };
-    shared.fail(error);
+    match error {
+        Ok(never) => match never {},
+        Err(error) => shared.fail(error),
+    }
 }
 
 impl From<Closed> for Error {
@@ -96,14 +100,7 @@ impl From<Closed> for Error {
     }
 }
 
-async fn read_control(input: &mut Input) -> Error {
-    match control_frames(input).await {
-        Ok(never) => match never {},
-        Err(error) => error,
-    }
-}
-
-async fn control_frames(input: &mut Input) -> Result<std::convert::Infallible, Error> {
+async fn control_frames(shared: &Shared, input: &mut Input) -> Result<Infallible, Error> {
     let first = frame_head(input).await?;
     if first.kind != FrameKind::Settings {
         return Err(Error::MissingSettings);
@@ -116,6 +113,7 @@ async fn control_frames(input: &mut Input) -> Result<std::convert::Infallible, E
     let (mut push_id_max, mut goaway_id) = (0, u64::MAX);
     loop {
         let head = frame_head(input).await?;
+        shared.spend()?;
         match head.kind {
             FrameKind::Unknown => input.skip(head.len).await?,
             // Nothing is pushed to it, so what it will not take is of no interest; but it cannot take more
@@ -170,36 +168,32 @@ async fn integer(input: &mut Input, len: u64) -> Result<u64, Error> {
 }
 
 /// RFC 9204 §4.3: with a table of nothing, only setting its capacity to that is left to say.
-async fn read_encoder(input: &mut Input) -> Error {
+async fn encoder_instructions(shared: &Shared, input: &mut Input) -> Result<Infallible, Error> {
     loop {
-        match input.byte().await {
-            Ok(0b0010_0000) => {}
-            Ok(_) => return Error::QpackEncoderStream,
-            Err(closed) => return closed.into(),
+        if input.byte().await? != 0b0010_0000 {
+            return Err(Error::QpackEncoderStream);
         }
+        shared.spend()?;
     }
 }
 
 /// RFC 9204 §4.4: nothing was sent that could be acknowledged, but streams may be cancelled.
-async fn read_decoder(input: &mut Input) -> Error {
+async fn decoder_instructions(shared: &Shared, input: &mut Input) -> Result<Infallible, Error> {
     loop {
-        let first = match input.byte().await {
-            Ok(first) => first,
-            Err(closed) => return closed.into(),
-        };
+        let first = input.byte().await?;
         if first & 0b1100_0000 != 0b0100_0000 {
-            return Error::QpackDecoderStream;
+            return Err(Error::QpackDecoderStream);
         }
+        shared.spend()?;
         if first & 0b0011_1111 != 0b0011_1111 {
             continue;
         }
         // The rest of the stream's number, which is at most 62 bits.
         for left in (0..9).rev() {
-            match input.byte().await {
-                Ok(byte) if byte & 0x80 == 0 => break,
-                Ok(_) if left > 0 => {}
-                Ok(_) => return Error::QpackDecoderStream,
-                Err(closed) => return closed.into(),
+            match input.byte().await? {
+                byte if byte & 0x80 == 0 => break,
+                _ if left > 0 => {}
+                _ => return Err(Error::QpackDecoderStream),
             }
         }
     }

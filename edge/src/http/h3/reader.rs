@@ -21,6 +21,9 @@ const LONG_BYTES: u64 = 16 * 1024;
 /// What is taken at a time then: 64 KiB in datagrams of the usual size.
 const CHUNKS_MAX: usize = 48;
 
+/// Frames of a request in a row that carry nothing: one or two of unknown kinds are usual.
+const EMPTY_MAX: u16 = 256;
+
 /// A piece of a request.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -77,6 +80,8 @@ pub(super) struct Reader {
     partial: Vec<u8>,
     state: State,
     part: Part,
+    /// Frames that carried nothing since one that did.
+    empty: u16,
     section_bytes_max: usize,
 }
 
@@ -92,6 +97,7 @@ impl Reader {
             partial: Vec::new(),
             state: State::FrameHead,
             part: Part::Head,
+            empty: 0,
             section_bytes_max,
         }
     }
@@ -255,6 +261,11 @@ impl Reader {
 
     /// RFC 9114 §4.1: HEADERS, any number of DATA, at most one HEADERS more; others in between.
     fn begin(&mut self, head: FrameHead) -> Result<State, Fault> {
+        let carries = head.kind != FrameKind::Unknown && head.len > 0;
+        self.empty = if carries { 0 } else { self.empty + 1 };
+        if self.empty > EMPTY_MAX {
+            return Err(Fault::Connection(Error::ExcessiveLoad)); // §10.5.
+        }
         match (head.kind, self.part) {
             (FrameKind::Unknown, _) => Ok(State::Skip(head.len)),
             (FrameKind::Data, Part::Body) => Ok(State::Data(head.len)),

@@ -7,7 +7,9 @@ use quinn::{Connection, SendStream, VarInt};
 use tokio::sync::Notify;
 
 use super::early::Established;
+use crate::clock::coarse_ns;
 use crate::limit::Offence;
+use crate::message::h2::Allowance;
 use crate::message::h3::Error;
 use crate::proxy::Service;
 use crate::quic::SEND_WINDOW;
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub(super) streams: Rc<OpenStreams>,
     pub(super) established: Established,
     in_vain: Cell<u32>,
+    /// Frames and instructions on the client's own streams.
+    allowance: RefCell<Allowance>,
     /// What `quinn` was told last; 0 for nothing.
     send_window: Cell<u64>,
 }
@@ -56,6 +60,7 @@ impl Shared {
             streams: Rc::default(),
             established: Established::default(),
             in_vain: Cell::new(0),
+            allowance: RefCell::new(Allowance::new(coarse_ns())),
             send_window: Cell::new(0),
         })
     }
@@ -99,8 +104,22 @@ impl Shared {
     /// Takes note of how a request ended.
     pub(super) fn ended(&self, answered: bool) {
         match answered {
-            true => self.in_vain.set(self.in_vain.get().saturating_sub(1)),
+            true => {
+                self.in_vain.set(self.in_vain.get().saturating_sub(1));
+                self.allowance.borrow_mut().head();
+            }
             false => self.worked_in_vain(),
+        }
+    }
+
+    /// Takes note of a frame or an instruction that is no part of a request: a client has a few of them to
+    /// send, and each costs more than its bytes (RFC 9114 §10.5).
+    pub(super) fn spend(&self) -> Result<(), Error> {
+        let mut allowance = self.allowance.borrow_mut();
+        allowance.passed(coarse_ns());
+        match allowance.spend() {
+            true => Ok(()),
+            false => Err(Error::ExcessiveLoad),
         }
     }
 

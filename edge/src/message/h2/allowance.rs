@@ -54,12 +54,17 @@ impl Allowance {
     pub fn take(&mut self, kind: u8, length: usize) -> bool {
         match kind {
             DATA if length > 0 => self.earn(FRAMES_PER_CONTENT),
-            HEADERS => self.earn(FRAMES_PER_HEAD),
+            HEADERS => self.head(),
             // They are bounded by their block.
             CONTINUATION => {}
             _ => return self.spend(),
         }
         true
+    }
+
+    /// Takes note of a request or an answer.
+    pub fn head(&mut self) {
+        self.earn(FRAMES_PER_HEAD);
     }
 
     /// Whether the peer may send one more that carries nothing, whatever its kind.

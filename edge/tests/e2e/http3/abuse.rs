@@ -80,7 +80,7 @@ fn floods_of_frames_fill_nothing() {
     println!("{outcomes}, {grown} MiB");
     assert!(grown < 40, "{grown} MiB: {outcomes}");
     let outcomes = outcomes.as_object().expect("an object");
-    assert_eq!(outcomes.len(), 8);
+    assert_eq!(outcomes.len(), 9);
     for (flood, outcome) in outcomes {
         let answered = outcome["answered_ms"].as_f64();
         let in_time = answered.is_some_and(|ms| ms < 3000.0);
