@@ -134,7 +134,10 @@ pub fn parse_request(head: &[u8], fields_max: usize) -> Result<(RequestHead, boo
     if host.is_none() && version == Version::Http11 {
         return Err(RequestError::Host);
     }
-    if connection.nominates {
+    if connection.nominated > fields_max {
+        return Err(RequestError::TooManyFields);
+    }
+    if connection.nominated > 0 {
         remove_nominated(parsed.headers, &mut fields);
     }
 
@@ -251,7 +254,8 @@ struct Connection {
     close: bool,
     keep_alive: bool,
     upgrade: bool,
-    nominates: bool,
+    /// Options that are fields: each is looked for among those, so there may not be more of them.
+    nominated: usize,
 }
 
 impl Connection {
@@ -264,7 +268,7 @@ impl Connection {
             } else if option.eq_ignore_ascii_case(b"upgrade") {
                 self.upgrade = true;
             } else if !option.is_empty() && !option.eq_ignore_ascii_case(b"te") {
-                self.nominates = true;
+                self.nominated += 1;
             }
         }
     }
@@ -272,14 +276,16 @@ impl Connection {
 
 /// Removes the fields that `Connection` in `parsed` declares to be for one hop only.
 pub(super) fn remove_nominated(parsed: &[httparse::Header<'_>], fields: &mut Fields) {
-    let options = parsed
+    let options: Vec<&[u8]> = parsed
         .iter()
         .filter(|field| Name::of(field.name.as_bytes()) == Name::Connection)
         .flat_map(|field| field.value.split(|&b| b == b','))
-        .map(<[u8]>::trim_ascii);
-    for option in options {
-        fields.retain(|_, name, _| !name.eq_ignore_ascii_case(option) || is_end_to_end(name));
-    }
+        .map(<[u8]>::trim_ascii)
+        .collect();
+    fields.retain(|_, name, _| {
+        let mut nominated = options.iter();
+        !nominated.any(|option| name.eq_ignore_ascii_case(option)) || is_end_to_end(name)
+    });
 }
 
 /// Fields that are for the recipient by definition: RFC 9110 §7.6.1 forbids to nominate them, and
@@ -319,6 +325,20 @@ mod tests {
         assert_eq!(head.authority.as_str(), "a.example:8443");
         let names: Vec<_> = head.fields.iter().map(|(_, n, _)| n.to_vec()).collect();
         assert_eq!(names, [b"Mcp-Name".to_vec()]);
+    }
+
+    /// Thousands of them would be looked for among a hundred fields.
+    #[test]
+    fn options_of_a_connection_are_as_many_as_fields() {
+        let options = |count: usize| {
+            let options = "X-A, ".repeat(count);
+            parse(&format!(
+                "GET / HTTP/1.1\r\nHost: h\r\nConnection: {options}close\r\nX-A: 1\r\nX-B: 2\r\n\r\n"
+            ))
+        };
+        let (head, keep_alive) = options(100).expect("valid");
+        assert_eq!((head.fields.len(), keep_alive), (1, false));
+        assert_eq!(options(101).err(), Some(RequestError::TooManyFields));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub fn parse_response(
     // With room for what the edge adds to most answers: date, Alt-Svc, the fields for browsers.
     let mut fields = Fields::with_capacity(parsed.headers.len() + 10, head.len() + 384);
     let mut framing = Framing::default();
-    let (mut close, mut keep_alive, mut nominates) = (false, false, false);
+    let (mut close, mut keep_alive, mut nominated) = (false, false, 0);
     let (mut upgrades, mut websocket) = (false, false);
     for field in parsed.headers.iter() {
         let name = Name::of(field.name.as_bytes());
@@ -77,7 +77,7 @@ pub fn parse_response(
                     } else if option.eq_ignore_ascii_case(b"upgrade") {
                         upgrades = true;
                     } else {
-                        nominates = true;
+                        nominated += 1;
                     }
                 }
             }
@@ -87,7 +87,10 @@ pub fn parse_response(
         }
     }
     framing.check()?;
-    if nominates {
+    if nominated > fields_max {
+        return Err(ResponseError::TooManyFields);
+    }
+    if nominated > 0 {
         remove_nominated(parsed.headers, &mut fields);
     }
     let http10 = parsed.version == Some(0);
@@ -186,6 +189,19 @@ mod tests {
                 "{head:?}"
             );
         }
+    }
+
+    #[test]
+    fn options_of_a_connection_are_as_many_as_fields() {
+        let options = |count| {
+            let options = "a,".repeat(count);
+            parse(&format!(
+                "HTTP/1.1 204 \r\nConnection: {options}close\r\n\r\n"
+            ))
+            .map(|_| ())
+        };
+        assert_eq!(options(100), Ok(()));
+        assert_eq!(options(101), Err(ResponseError::TooManyFields));
     }
 
     #[test]
