@@ -124,7 +124,7 @@ impl Proxy {
                     credentials: question.credentials,
                     request: head.fields.clone(),
                     rules: Arc::clone(rules),
-                    _flight: flight,
+                    flight,
                 });
                 if let Some(old) = &old {
                     old.ask_about(head);
@@ -175,7 +175,8 @@ impl Proxy {
         }
     }
 
-    /// Looks into the store; waits, once, for somebody who asks the same.
+    /// Looks into the store; waits for somebody who asks the same. When that comes to nothing, one of those
+    /// who wait asks in their place.
     async fn look<D: Downstream>(
         &self,
         asked: &Asked<'_>,
@@ -190,9 +191,10 @@ impl Proxy {
             wishes,
             ..
         } = *asked;
-        let mut waits = rules
+        let mut waits_until_ns = rules
             .wait
-            .filter(|_| !question.credentials && !question.is_head);
+            .filter(|_| !question.credentials && !question.is_head)
+            .map(|wait| monotonic_ns().saturating_add(wait.as_nanos() as u64));
         loop {
             let now_ns = monotonic_ns();
             let known = self
@@ -236,22 +238,24 @@ impl Proxy {
             if question.credentials || question.is_head || known.passes {
                 return Turn::Ask(ask);
             }
-            let landed = match Flight::start(&self.cache, &question.key) {
+            let landing = match Flight::start(&self.cache, &question.key) {
                 Ok(flight) => {
                     ask.flight = Some(flight);
                     return Turn::Ask(ask);
                 }
-                Err(landed) => landed,
+                Err(landing) => landing,
             };
-            let Some(wait) = waits.take() else {
+            let Some(until_ns) = waits_until_ns.filter(|until_ns| *until_ns > now_ns) else {
                 return Turn::Ask(ask);
             };
-            let until_ns = now_ns.saturating_add(wait.as_nanos() as u64);
-            if wait_for(&landed, client, until_ns).await.is_err() {
+            if wait_for(&landing.notify, client, until_ns).await.is_err() {
                 record.error = Some(ClientError::Gone.reason());
                 record.status = Some(ClientError::Gone.status());
                 client.abort();
                 return Turn::Answered;
+            }
+            if landing.answered.get() {
+                waits_until_ns = None;
             }
         }
     }

@@ -199,6 +199,30 @@ fn one_asks_and_the_others_wait() {
 }
 
 #[test]
+fn who_leaves_is_replaced_by_one_of_those_who_wait() {
+    let _machine = light();
+    let origin = Origin::start(|_, number| {
+        let fields = "Cache-Control: max-age=60\r\n";
+        (Duration::from_millis(500), ok(fields, &number.to_string()))
+    });
+    let edge = Setup::new(origin.address).route("cache = true").start();
+    let mut first = edge.plain();
+    first.send("GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(wait_until(LIMIT, || origin.asked() == 1));
+    let address = edge.http;
+    let wait = || std::thread::spawn(move || told(&get(&mut Client::plain(address), "/a", "")));
+    let others: Vec<_> = (0..10).map(|_| wait()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    drop(first);
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|one| one.join().expect("an answer"))
+        .collect();
+    assert_eq!(origin.asked(), 2, "{others:?}");
+    assert!(others.iter().all(|(_, body)| body == "2"), "{others:?}");
+}
+
+#[test]
 fn what_ends_a_stored_answer() {
     let _machine = light();
     let origin = Origin::start(|head, number| {

@@ -57,7 +57,7 @@ impl Proxy {
             credentials: question.credentials,
             request,
             rules: Arc::clone(rules),
-            _flight: Some(flight),
+            flight: Some(flight),
         };
         let capture = Box::new(Capture::new(Some(learning), None, old));
         net::spawn(async move { proxy.refresh(head, caller, route, capture).await });

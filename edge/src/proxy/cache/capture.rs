@@ -1,6 +1,6 @@
 //! An answer that passes by, and what is kept of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub(super) struct Learning {
     /// As the upstream got them.
     pub(super) request: Fields,
     pub(super) rules: Arc<CacheRules>,
-    pub(super) _flight: Option<Flight>,
+    pub(super) flight: Option<Flight>,
 }
 
 /// An answer that is being stored.
@@ -140,6 +140,9 @@ impl Capture {
     pub(in crate::proxy) fn responds(&mut self, head: &mut ResponseHead) {
         head.fields.remove_all("x-cache");
         if let Some(learning) = &self.learning {
+            if let Some(flight) = &learning.flight {
+                flight.landing.answered.set(!head.status.is_server_error());
+            }
             self.storing = learning.judge(head);
             if self.storing.is_none() {
                 // An error says nothing about the answers after it.
@@ -283,22 +286,30 @@ impl Storing {
 pub(super) struct Flight {
     store: Rc<RefCell<Store>>,
     key: Key,
-    landed: Rc<Notify>,
+    landing: Rc<Landing>,
+}
+
+/// The end of a flight, for those who wait for it.
+#[derive(Default)]
+pub(super) struct Landing {
+    pub(super) notify: Notify,
+    /// There was an answer, so that to ask for it again one by one is of no use.
+    pub(super) answered: Cell<bool>,
 }
 
 impl Flight {
     /// Starts to ask; or whom to wait for.
-    pub(super) fn start(store: &Rc<RefCell<Store>>, key: &Key) -> Result<Flight, Rc<Notify>> {
+    pub(super) fn start(store: &Rc<RefCell<Store>>, key: &Key) -> Result<Flight, Rc<Landing>> {
         let mut flights = store.borrow_mut();
-        if let Some(landed) = flights.flights.get(key) {
-            return Err(Rc::clone(landed));
+        if let Some(landing) = flights.flights.get(key) {
+            return Err(Rc::clone(landing));
         }
-        let landed = Rc::<Notify>::default();
-        flights.flights.insert(Rc::clone(key), Rc::clone(&landed));
+        let landing = Rc::<Landing>::default();
+        flights.flights.insert(Rc::clone(key), Rc::clone(&landing));
         Ok(Flight {
             store: Rc::clone(store),
             key: Rc::clone(key),
-            landed,
+            landing,
         })
     }
 }
@@ -306,6 +317,6 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.store.borrow_mut().flights.remove(&self.key);
-        self.landed.notify_waiters();
+        self.landing.notify.notify_waiters();
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use tokio::sync::Notify;
-
+use super::capture::Landing;
 use super::stored::Stored;
 use crate::message::Fields;
 
@@ -25,7 +24,7 @@ pub(in crate::proxy) struct Store {
     /// Keys by their last use.
     used: BTreeMap<u64, Key>,
     turn: u64,
-    pub(super) flights: HashMap<Key, Rc<Notify>>,
+    pub(super) flights: HashMap<Key, Rc<Landing>>,
 }
 
 #[derive(Default)]
