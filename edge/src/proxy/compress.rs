@@ -166,21 +166,27 @@ impl State {
             return;
         };
         if self.is_head {
-            weaken(fields);
+            // The length of what GET would get is not known (RFC 9110 §8.6).
+            head.length = BodyLength::Empty;
+            changed(fields);
             return;
         }
         let (Some(place), Ok(encoder)) = (Place::take(&self.busy), Encoder::new(coding)) else {
             return;
         };
         fields.push_known(Name::ContentEncoding, coding.name().as_bytes());
-        fields.remove(Name::ContentLength);
-        // Parts would be parts of something else.
-        fields.remove_all("accept-ranges");
-        weaken(fields);
+        changed(fields);
         head.length = BodyLength::Framed;
         self._place = Some(place);
         self.encoder = Some(encoder);
     }
+}
+
+/// What was said of the bytes is not true of others; parts would be parts of something else.
+fn changed(fields: &mut Fields) {
+    fields.remove(Name::ContentLength);
+    fields.remove_all("accept-ranges");
+    weaken(fields);
 }
 
 fn vary(fields: &mut Fields) {

@@ -207,6 +207,7 @@ fn what_goes_as_it_is() {
     assert_eq!(head.header("content-encoding"), None);
     assert_eq!(head.header("vary"), Some("accept-encoding"));
     assert_eq!(head.header("etag"), Some("W/\"a\""));
+    assert_eq!(head.header("content-length"), None, "it is not that of GET");
     let mut old = edge.plain();
     old.send(format!(
         "GET /text HTTP/1.0\r\nHost: localhost\r\n{accept}\r\n"
@@ -270,6 +271,12 @@ fn files_and_pages_of_the_edge_too() {
     );
     assert_eq!((part.status, part.header("content-encoding")), (206, None));
     assert_eq!(part.body, &body.as_bytes()[..10]);
+    let mut client = edge.plain();
+    client.send("HEAD /a.json HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: zstd\r\n\r\n");
+    let head = client.response(true);
+    for name in ["content-length", "accept-ranges", "etag", "vary"] {
+        assert_eq!(head.header(name), whole.header(name), "{name}");
+    }
     let tag = whole.header("etag").expect("it has one");
     let known = get(
         &edge,
