@@ -36,15 +36,20 @@ pub(super) async fn find(action: &FilesAction, route: &PathMatch, head: &Request
         return Lookup::Nothing(StatusCode::INTERNAL_SERVER_ERROR);
     };
     let path = head.target.routing_path();
+    // The path of the route itself, without the slash of the directory that it stands for.
+    let mut lacks_slash = false;
     let path = match (action.strip_prefix, route) {
         (true, PathMatch::Prefix(prefix)) => {
             let stem = prefix.trim_end_matches('/');
-            path.strip_prefix(stem).unwrap_or_default()
+            let rest = path.strip_prefix(stem).unwrap_or_default();
+            lacks_slash = rest.is_empty();
+            rest
         }
         (true, PathMatch::Exact(_)) => "",
         (true, PathMatch::Regex(_)) | (false, _) => path,
     };
     let found = match relative(path, action.hidden) {
+        Some(_) if lacks_slash && action.tries.contains(&Attempt::Directory) => Lookup::Directory,
         Some(path) => one_of(action, directory, &path).await,
         None => NOT_FOUND,
     };

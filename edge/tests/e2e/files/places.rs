@@ -44,6 +44,12 @@ fn one_page_for_every_path_below_a_prefix() {
         (moved.status, moved.header("location")),
         (301, Some("/app/sub/?x"))
     );
+    // Links in the page would otherwise lead out of the route.
+    let moved = ask(&mut client, "GET /app?x", &[]);
+    assert_eq!(
+        (moved.status, moved.header("location")),
+        (301, Some("/app/?x"))
+    );
     let moved = ask(&mut client, "GET //app//sub", &[]);
     assert_eq!(moved.status, 301);
     let location = moved.header("location").expect("it moved");
