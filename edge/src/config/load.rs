@@ -151,6 +151,16 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// What is wrong with a file itself, whatever the files that it names are like.
+    pub fn check_alone(path: &Path, files: &dyn Files) -> Result<(), ConfigErrors> {
+        let read = |machine| Self::from_source(Source::read(path, files)?, machine, &Blank);
+        match read(Machine::asking_nobody()) {
+            Ok(_) => Ok(()),
+            // All there is to say, names of servers included.
+            Err(errors) => Err(read(Machine::this()).err().unwrap_or(errors)),
+        }
+    }
+
     /// Validates text; `path` is what messages call it, and where relative paths start.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
         Self::from_source(Source::new(text, path), Machine::this(), &Disk)

@@ -54,7 +54,11 @@ fn requests_go_where_the_file_says_now() {
 fn a_bad_configuration_changes_nothing_and_says_where() {
     let _machine = light();
     let upstream = says("served");
-    let edge = Setup::new(upstream.address).start();
+    let setup = Setup::new(upstream.address);
+    std::fs::write(setup.dir.path().join("404.html"), "none").expect("our own folder");
+    let edge = setup
+        .hosts("[[host]]\nnames = [\"pages.test\"]\nerror_pages = [\"404: 404.html\"]\n[[host.route]]\nrespond = 404\n")
+        .start();
     let mut client = edge.tls();
     for (from, to, text) in [
         (
@@ -74,6 +78,8 @@ fn a_bad_configuration_changes_nothing_and_says_where() {
         assert_eq!(code, 2, "{output}");
         assert!(output.contains(text), "no {text:?} in {output}");
         assert!(output.contains("everything stays as it was"), "{output}");
+        // What it names is only opened where it makes sense: that is no error of its own.
+        assert!(!output.contains("404.html"), "{output}");
         assert_eq!(client.exchange(GET).text(), "served");
         assert_eq!(edge.tls().exchange(GET).text(), "served");
     }

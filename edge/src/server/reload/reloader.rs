@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::changes;
 use super::watch::Watch;
-use crate::config::{Config, ConfigErrors, Diagnostic, LogTarget};
+use crate::config::{Config, ConfigErrors, Diagnostic, Loaded, LogTarget};
 use crate::observe::access::{AccessOutput, AccessTarget};
 use crate::observe::admin::Reloaded;
 use crate::observe::metrics::Metrics;
@@ -96,6 +96,8 @@ impl Reloader {
     fn prepare(&self) -> Result<Prepared, Vec<String>> {
         let cannot = |error: &(dyn std::error::Error + 'static)| vec![with_causes(error)];
         let files = self.keeper.files().map_err(|error| cannot(&error))?;
+        // Of a file with errors in it the keeper opens nothing that it names: that is no news.
+        Loaded::check_alone(&self.path, &files).map_err(|errors| shown(&errors))?;
         let (mut config, warnings) = load(&self.path, &files).map_err(|errors| shown(&errors))?;
         let mut warnings: Vec<String> = warnings.iter().map(Diagnostic::to_string).collect();
         let now = &self.serving.snapshot;
