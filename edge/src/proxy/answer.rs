@@ -170,6 +170,11 @@ impl Proxy {
                 let sending = self.files(action, &route.when.path, head, client, record);
                 return Box::pin(sending).await;
             }
+            // What the log calls it; nobody gets to see it.
+            Action::Respond(action) if action.is_none() => {
+                record.status = Some(action.status);
+                return client.abort();
+            }
             Action::Respond(action) => Reply::configured(action),
         };
         self.reply(reply, client, &head.method, record).await;

@@ -169,6 +169,7 @@ fn action(config: &Config, route: &Route) -> String {
         Action::Proxy(proxy) => format!("upstream {}", config.upstreams[proxy.upstream.0].name),
         Action::Redirect(redirect) => format!("redirect {}", redirect.status.as_u16()),
         Action::Files(files) => format!("files {}", files.root.display()),
+        Action::Respond(respond) if respond.is_none() => "no answer".to_owned(),
         Action::Respond(respond) => format!("respond {}", respond.status.as_u16()),
     };
     let cached = matches!(&route.action, Action::Proxy(proxy) if proxy.cache.is_some());

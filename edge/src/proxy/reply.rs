@@ -124,13 +124,16 @@ impl Reply {
             content,
         } = self;
         let (body, content_type) = content.map(|content| *content).unwrap_or_else(|| {
-            fields.push(b"cache-control", b"no-store");
+            // What a rule has set stays.
+            if fields.values_of("cache-control").next().is_none() {
+                fields.push(b"cache-control", b"no-store");
+            }
             let plain = Cow::Borrowed("text/plain; charset=utf-8");
             (line(status).into(), plain)
         });
         let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let body = if bodiless { Bytes::new() } else { body };
-        if !body.is_empty() {
+        if !body.is_empty() && fields.value(Name::ContentType).is_none() {
             fields.push_known(Name::ContentType, content_type.as_bytes());
         }
         push_date(&mut fields);

@@ -1,6 +1,10 @@
 //! Where requests go: hosts, routes, rewriting, redirects, and what no spelling of a path gets past.
 
-use crate::support::{Client, Demo, Edge, Process, Setup, Upstream, edge_binary, light};
+use std::time::Duration;
+
+use crate::support::{Client, Demo, Edge, End, H2, Process, Setup, Upstream, edge_binary, light};
+
+const LIMIT: Duration = Duration::from_secs(10);
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -108,6 +112,49 @@ fn routes_rewrite_redirect_and_respond() {
     assert_eq!(log["route"], "/go", "{log}");
 }
 
+const OWN: &str = r#"
+[[host.route]]
+exact = "/beacon"
+respond = 204
+response_headers = ["Cache-Control: max-age=60"]
+
+[[host.route]]
+exact = "/data"
+respond = "{}"
+response_headers = ["Content-Type: application/json"]
+
+[[host.route]]
+regex = "\\.php$"
+respond = 444
+"#;
+
+#[test]
+fn answers_of_the_edge_itself_and_none_at_all() {
+    let _machine = light();
+    let edge = Setup::new("127.0.0.1:1").more_routes(OWN).start();
+    let mut client = edge.tls();
+    // Rules set what the edge would say otherwise.
+    let response = client.exchange(get("/beacon"));
+    assert_eq!((response.status, response.text()), (204, String::new()));
+    assert_eq!(response.header("cache-control"), Some("max-age=60"));
+    let response = client.exchange(get("/data"));
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    // No answer at all, over any protocol.
+    let mut scanner = edge.tls();
+    scanner.send(get("/wp-login.php"));
+    let (answer, end) = scanner.read_to_end(LIMIT);
+    assert_eq!(answer, b"");
+    assert_ne!(end, End::TimedOut);
+    let mut h2 = H2::connect(edge.https, edge.authority());
+    assert!(h2.get_within("/wp-login.php", LIMIT).is_err());
+    assert_eq!(
+        h2.get_within("/data", LIMIT).map(|answer| answer.status),
+        Ok(200)
+    );
+    let line = edge.log_line(|line| line["path"] == "/wp-login.php");
+    assert_eq!(line["status"], 444);
+}
+
 #[test]
 fn no_spelling_of_a_path_gets_past_its_route() {
     let _machine = light();
@@ -184,7 +231,7 @@ fn plain_http_goes_to_https_but_for_acme_and_unknown_hosts_go_nowhere() {
 
     let mut client = edge.plain();
     client.send("GET / HTTP/1.1\r\nHost: other.example\r\n\r\n");
-    let (bytes, _) = client.read_to_end(std::time::Duration::from_secs(3));
+    let (bytes, _) = client.read_to_end(Duration::from_secs(3));
     assert_eq!(String::from_utf8_lossy(&bytes), "");
     let log = edge.log_line(|line| line["error"] == "unknown_host");
     assert_eq!(log["host"], "other.example");
@@ -200,7 +247,7 @@ fn routes_are_explained() {
             .arg("routes")
             .args(arguments)
             .args(["--config", &file]);
-        Process::run("edge routes", command, std::time::Duration::from_secs(5))
+        Process::run("edge routes", command, Duration::from_secs(5))
     };
     let (code, stdout, stderr) = ask(&["https://localhost/api/x?y", "--method", "POST"]);
     assert_eq!((code, stderr.as_str()), (0, ""));

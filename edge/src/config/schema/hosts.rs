@@ -211,7 +211,7 @@ pub(in crate::config) const ROUTE: Schema = Schema {
             "respond",
             Kind::Any(&[Kind::Integer(200, 599), Kind::Text]),
             Nothing,
-            "a status, or the text of the answer",
+            "a status (444: none, the connection is closed), or the text of the answer",
         ),
         key(
             "status",

@@ -158,6 +158,13 @@ pub struct RespondAction {
     pub content_type: String,
 }
 
+impl RespondAction {
+    /// Whether the connection is closed instead.
+    pub fn is_none(&self) -> bool {
+        self.status.as_u16() == 444
+    }
+}
+
 impl Action {
     /// What the edge does for MCP, where it does.
     pub fn mcp(&self) -> Option<&Mcp> {
