@@ -111,6 +111,17 @@ impl Fields {
             .map(|entry| entry.value(&self.block))
     }
 
+    /// The value of a cookie (RFC 6265 §5.4).
+    pub fn cookie(&self, name: &str) -> Option<&[u8]> {
+        self.values_of("cookie")
+            .flat_map(|value| value.split(|&b| b == b';'))
+            .find_map(|pair| {
+                let (found, value) = pair.trim_ascii().split_at_checked(name.len())?;
+                let value = value.strip_prefix(b"=")?;
+                (found == name.as_bytes()).then_some(value)
+            })
+    }
+
     /// Whether the comma-separated lists of that name contain `token`, in any case.
     pub fn has_token(&self, name: Name, token: &str) -> bool {
         self.values(name)

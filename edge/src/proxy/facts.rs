@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::exchange::Peer;
 use super::request_id::RequestId;
 use crate::config::{PathMatch, Piece, RouteMatch, Template, Variable};
-use crate::message::{Fields, RequestHead};
+use crate::message::RequestHead;
 
 /// A request, as templates see it.
 pub(super) struct Facts<'a> {
@@ -104,11 +104,7 @@ impl Facts<'_> {
                 foreign(out, value.unwrap_or_default(), into);
             }
             Variable::Cookie(name) => {
-                foreign(
-                    out,
-                    cookie(&self.head.fields, name).unwrap_or_default(),
-                    into,
-                );
+                foreign(out, self.head.fields.cookie(name).unwrap_or_default(), into);
             }
             Variable::Group(number) => {
                 if let Some(PathMatch::Regex(regex)) = self.when.map(|when| &when.path)
@@ -149,18 +145,6 @@ impl Facts<'_> {
             }
         }
     }
-}
-
-/// The value of a cookie (RFC 6265 §5.4).
-pub(super) fn cookie<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
-    fields
-        .values_of("cookie")
-        .flat_map(|value| value.split(|&b| b == b';'))
-        .find_map(|pair| {
-            let (found, value) = pair.trim_ascii().split_at_checked(name.len())?;
-            let value = value.strip_prefix(b"=")?;
-            (found == name.as_bytes()).then_some(value)
-        })
 }
 
 /// Bytes that a client chose freely.

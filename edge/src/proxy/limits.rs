@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::caller::is_in;
 use super::configured::Proxy;
 use super::exchange::Peer;
-use super::facts::cookie;
 use super::guard::Refusal;
 use super::reply::Reply;
 use crate::clock::monotonic_ns;
@@ -192,7 +191,7 @@ impl Proxy {
             // The name is that of the limit's own key: there is no other to mistake it for.
             LimitKey::Claim(name) => peer.claim(name).map(|value| (6, value.as_bytes())),
             LimitKey::Header(name) => head.fields.values_of(name).next().map(|value| (3, value)),
-            LimitKey::Cookie(name) => cookie(&head.fields, name).map(|value| (4, value)),
+            LimitKey::Cookie(name) => head.fields.cookie(name).map(|value| (4, value)),
         };
         match value {
             Some((kind, value)) => (kind, value, 0),

@@ -55,7 +55,7 @@ impl Proxy {
         };
         let way = Way {
             group,
-            sender: group.sender(peer.addr, &head.fields),
+            sender: group.sender(peer.addr, head),
             limits,
         };
         let read_ahead = call.as_deref().map_or(0, Call::read_ahead);

@@ -15,7 +15,7 @@ use super::fleet::Roster;
 use super::server::Server;
 use crate::clock::monotonic_ns;
 use crate::config::{Bounds, Policy};
-use crate::message::Fields;
+use crate::message::RequestHead;
 
 /// Bits of the set of servers that were tried for a request.
 const SERVERS_MAX: usize = u64::BITS as usize;
@@ -84,19 +84,24 @@ impl Group {
 
     /// Who sends a request: what keeps it with one server, and whom the server is told of, where the
     /// settings want that.
-    pub fn sender(&self, client: SocketAddr, fields: &Fields) -> Sender {
+    pub fn sender(&self, client: SocketAddr, head: &RequestHead) -> Sender {
         let settings = &self.roster.settings;
         let address = || match client.ip().to_canonical() {
             IpAddr::V4(addr) => hash(&addr.octets()),
             IpAddr::V6(addr) => hash(&addr.octets()),
         };
+        let target = &head.target;
         let affinity = match &settings.policy {
             Policy::LeastOfTwo | Policy::RoundRobin => 0,
             Policy::HashAddress => address(),
-            Policy::HashField(wanted) => fields
-                .iter()
-                .find(|(_, name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()))
-                .map_or_else(address, |(_, _, value)| hash(value)),
+            Policy::HashField(name) => head
+                .fields
+                .values_of(name)
+                .next()
+                .map_or_else(address, hash),
+            Policy::HashCookie(name) => head.fields.cookie(name).map_or_else(address, hash),
+            Policy::HashPath => hash(target.path().as_bytes()),
+            Policy::HashUri => hash(target.as_str().as_bytes()),
         };
         Sender {
             affinity,
@@ -173,9 +178,11 @@ impl Group {
                 |i| servers[i].credit.get(),
                 |i, credit| servers[i].credit.set(credit),
             ),
-            Policy::HashAddress | Policy::HashField(_) => {
-                rendezvous(count, weight, |i| servers[i].identity, affinity)
-            }
+            Policy::HashAddress
+            | Policy::HashField(_)
+            | Policy::HashCookie(_)
+            | Policy::HashPath
+            | Policy::HashUri => rendezvous(count, weight, |i| servers[i].identity, affinity),
         }
     }
 

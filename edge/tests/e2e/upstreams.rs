@@ -6,7 +6,7 @@ mod moving;
 mod named;
 mod reused;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::{Client, Edge, Setup, free_port, light, wait_until};
@@ -68,7 +68,7 @@ fn a_hash_keeps_clients_where_they_are() {
         .collect();
     let edge = Setup::new(servers[0].address)
         .upstream(&format!(
-            "servers = [{}]\npolicy = \"hash\"\nhash_field = \"X-User\"\neject_time = \"10s\"",
+            "servers = [{}]\npolicy = \"hash\"\nhash_key = \"header:X-User\"\neject_time = \"10s\"",
             list.join(", ")
         ))
         .start();
@@ -89,6 +89,44 @@ fn a_hash_keeps_clients_where_they_are() {
     }
     // Without the field it is the address that counts, and all come from one.
     assert_eq!(ask(&edge, 10, "").len(), 1);
+}
+
+#[test]
+fn a_hash_of_what_is_asked_for() {
+    let _machine = light();
+    let servers = ["a", "b", "c"].map(Named::start);
+    let list: Vec<String> = servers
+        .iter()
+        .map(|server| format!("\"{}\"", server.address))
+        .collect();
+    let homes = |key: &str, request: &dyn Fn(usize) -> (String, String)| {
+        let edge = Setup::new(servers[0].address)
+            .top("workers = 2")
+            .upstream(&format!(
+                "servers = [{}]\npolicy = \"hash\"\nhash_key = \"{key}\"",
+                list.join(", ")
+            ))
+            .start();
+        let home = |n| {
+            let (target, fields) = request(n);
+            let get = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+            let [first, second] = [(); 2].map(|()| edge.plain().exchange(&*get).text());
+            assert_eq!(first, second, "{key}: {target} moves about");
+            first
+        };
+        (0..30).map(home).collect::<BTreeSet<_>>().len()
+    };
+    let query = |n| (format!("/same?{n}"), String::new());
+    let path = |n| (format!("/{n}?x"), String::new());
+    let cookie = |n| (format!("/{n}"), format!("Cookie: a=b; sid=u{n}\r\n"));
+    let session = |n| (format!("/{n}"), format!("Mcp-Session-Id: u{n}\r\n"));
+    assert_eq!(homes("uri", &query), 3);
+    assert_eq!(homes("path", &query), 1);
+    assert_eq!(homes("path", &path), 3);
+    assert_eq!(homes("cookie:sid", &cookie), 3);
+    assert_eq!(homes("cookie:a", &cookie), 1);
+    assert_eq!(homes("header:Mcp-Session-Id", &session), 3);
+    assert_eq!(homes("address", &path), 1);
 }
 
 #[test]

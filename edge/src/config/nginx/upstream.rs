@@ -58,13 +58,13 @@ impl Upstreams {
                     }
                 }
                 "ip_hash" => rest.text("policy", "hash"),
-                "hash" if value == "$remote_addr" || value == "$binary_remote_addr" => {
-                    rest.text("policy", "hash");
-                }
-                "hash" if value.starts_with("$http_") => {
-                    rest.text("policy", "hash");
-                    rest.text("hash_field", &value["$http_".len()..].replace('_', "-"));
-                }
+                "hash" => match hash_key(value) {
+                    Some(key) => {
+                        rest.text("policy", "hash");
+                        rest.text("hash_key", &key);
+                    }
+                    None => notes.rest(&mut rest, inner),
+                },
                 _ => notes.rest(&mut rest, inner),
             }
         }
@@ -194,6 +194,31 @@ impl Upstreams {
                 section.append(tls.clone());
                 section.write(out);
             }
+        }
+    }
+}
+
+/// What a `hash` goes by, in our words.
+fn hash_key(text: &str) -> Option<String> {
+    // The host is the same for a route, or makes no worse a hash.
+    let rest = ["$scheme", "$proxy_host", "$host", "$http_host"]
+        .iter()
+        .fold(text, |rest, name| match rest.strip_prefix(name) {
+            Some(after) if after.starts_with('$') => after,
+            _ => rest,
+        });
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    match rest {
+        "$remote_addr" | "$binary_remote_addr" => Some("address".to_owned()),
+        "$request_uri" | "$uri$is_args$args" => Some("uri".to_owned()),
+        "$uri" | "$document_uri" => Some("path".to_owned()),
+        _ => {
+            let field = rest.strip_prefix("$http_").filter(|name| is_name(name));
+            let cookie = rest.strip_prefix("$cookie_").filter(|name| is_name(name));
+            let field = field.map(|name| format!("header:{}", name.replace('_', "-")));
+            field.or_else(|| cookie.map(|name| format!("cookie:{name}")))
         }
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::config::schema::CHECK;
 use crate::config::table::Table;
-use crate::config::value::{Invalid, check_route_path, quote};
+use crate::config::value::{Invalid, check_route_path, is_token, quote};
 use crate::config::{Check, Ejection, Policy};
 
 const LEAST: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Reads `policy` and `hash_field`.
+/// Reads `policy` and `hash_key`.
 pub(super) fn policy(table: &Table<'_>) -> Policy {
     #[derive(Clone, Copy, PartialEq)]
     enum Word {
@@ -27,18 +27,28 @@ pub(super) fn policy(table: &Table<'_>) -> Policy {
         .item("policy")
         .and_then(|item| item.choice(&words))
         .unwrap_or(Word::LeastOfTwo);
-    let Some(item) = table.item("hash_field") else {
-        return match word {
-            Word::LeastOfTwo => Policy::LeastOfTwo,
-            Word::RoundRobin => Policy::RoundRobin,
-            Word::Hash => Policy::HashAddress,
-        };
-    };
-    if word != Word::Hash {
+    let item = table.item("hash_key");
+    if let (Some(item), true) = (&item, word != Word::Hash) {
         item.error("is of use with `policy = \"hash\"` only");
     }
-    let field = item.parse("the name of a field such as \"Mcp-Session-Id\"", field_name);
-    field.map_or(Policy::HashAddress, Policy::HashField)
+    let key = item.and_then(|item| item.parse("a text such as \"uri\"", hash_key));
+    match word {
+        Word::LeastOfTwo => Policy::LeastOfTwo,
+        Word::RoundRobin => Policy::RoundRobin,
+        Word::Hash => key.unwrap_or(Policy::HashAddress),
+    }
+}
+
+fn hash_key(text: &str) -> Result<Policy, Invalid> {
+    match (text, text.split_once(':')) {
+        ("address", _) => Ok(Policy::HashAddress),
+        ("path", _) => Ok(Policy::HashPath),
+        ("uri", _) => Ok(Policy::HashUri),
+        (_, Some(("header", name))) => field_name(name).map(Policy::HashField),
+        (_, Some(("cookie", name))) if is_token(name) => Ok(Policy::HashCookie(name.to_owned())),
+        _ => Err(Invalid::new(format!("{} is no key", quote(text)))
+            .fix("write \"address\", \"path\", \"uri\", \"header:NAME\" or \"cookie:NAME\"")),
+    }
 }
 
 fn field_name(text: &str) -> Result<String, Invalid> {

@@ -20,10 +20,10 @@ pub(in crate::config) const UPSTREAM: Schema = Schema {
             "which server gets a request",
         ),
         key(
-            "hash_field",
+            "hash_key",
             Kind::Text,
-            Depends("the client's address"),
-            "request field that \"hash\" goes by",
+            Depends("\"address\", with \"hash\""),
+            "what \"hash\" goes by: \"address\", \"path\", \"uri\", \"header:NAME\" or \"cookie:NAME\"",
         ),
         key(
             "protocol",

@@ -117,6 +117,12 @@ pub enum Policy {
     HashAddress,
     /// The same value of a field always the same server; the address where the field is missing.
     HashField(String),
+    /// The same for a cookie.
+    HashCookie(String),
+    /// The same path always the same server.
+    HashPath,
+    /// The same path and query.
+    HashUri,
 }
 
 /// When a server that fails requests is left alone.

@@ -6,7 +6,6 @@ use http::Method;
 use crate::config::{AuthRequest, Forwarding, RequestPart};
 use crate::message::{BodyLength, Fields, RequestHead, Target, TargetError};
 use crate::proxy::caller::Caller;
-use crate::proxy::facts::cookie;
 use crate::proxy::forward;
 use crate::proxy::trace::Trace;
 
@@ -87,7 +86,7 @@ pub(super) fn identity(
                 head.fields.values_of(name).for_each(&mut add);
                 add(b"");
             }
-            RequestPart::Cookie(name) => add(cookie(&head.fields, name).unwrap_or_default()),
+            RequestPart::Cookie(name) => add(head.fields.cookie(name).unwrap_or_default()),
         }
     }
     let mut identity = [0; 32];

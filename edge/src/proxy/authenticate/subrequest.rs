@@ -231,7 +231,7 @@ impl Proxy {
         caller: &Caller,
     ) -> Result<ResponseHead, UpstreamError> {
         let group = self.upstreams.group(wanted.upstream);
-        let sender = group.sender(caller.peer.addr, &question.fields);
+        let sender = group.sender(caller.peer.addr, question);
         let mut lease = group.lease(&sender).await?;
         let mut is_first = true;
         loop {

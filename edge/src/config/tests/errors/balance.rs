@@ -49,8 +49,9 @@ fn tls_to_servers() {
 #[test]
 fn policies_and_checks() {
     insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hsah\"")), @r#"`policy`: "hsah" is not one of "least_of_two", "round_robin", "hash"; did you mean "hash"?"#);
-    insta::assert_snapshot!(upstream(&format!("{SERVERS}\nhash_field = \"X-User\"")), @r#"`hash_field`: is of use with `policy = "hash"` only"#);
-    insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hash\"\nhash_field = \"a b\"")), @r#"`hash_field`: "a b" is not the name of a field"#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\nhash_key = \"uri\"")), @r#"`hash_key`: is of use with `policy = "hash"` only"#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hash\"\nhash_key = \"url\"")), @r#"`hash_key`: "url" is no key; write "address", "path", "uri", "header:NAME" or "cookie:NAME""#);
+    insta::assert_snapshot!(upstream(&format!("{SERVERS}\npolicy = \"hash\"\nhash_key = \"header:a b\"")), @r#"`hash_key`: "a b" is not the name of a field"#);
     insta::assert_snapshot!(upstream(&format!("{SERVERS}\ncheck = \"/health\"")), @r#"`check`: must be a table, under [upstream.NAME.check], not the text "/health""#);
     insta::assert_snapshot!(upstream(&format!("{SERVERS}\n[upstream.a.check]\nhost = \"a b\"")), @r#"`host`: "a b" is not a host"#);
     insta::assert_snapshot!(upstream(&format!("{SERVERS}\nresolve = 30")), @r#"`resolve`: must be a duration such as "30s", or "off", not the number 30"#);
