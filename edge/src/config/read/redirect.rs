@@ -31,7 +31,7 @@ pub(super) fn redirect_to(
     }
     if let Some(variable) = chooses_host(&to, path) {
         item.error(format!(
-            "{variable:?} stands in the name of the host, so a client could choose where it leads; \
+            "{variable} stands in the name of the host, so a client could choose where it leads; \
              write a slash before it"
         ));
         return None;

@@ -55,6 +55,31 @@ pub enum Variable {
     Group(usize),
 }
 
+impl std::fmt::Display for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self {
+            Variable::ClientIp => "client_ip",
+            Variable::ClientPort => "client_port",
+            Variable::Host => "host",
+            Variable::Port => "port",
+            Variable::Scheme => "scheme",
+            Variable::Method => "method",
+            Variable::Path => "path",
+            Variable::Query => "query",
+            Variable::Uri => "uri",
+            Variable::Rest => "rest",
+            Variable::RequestId => "request_id",
+            Variable::User => "user",
+            Variable::TlsVersion => "tls_version",
+            Variable::Claim(name) => return write!(f, "{{claim:{name}}}"),
+            Variable::Header(name) => return write!(f, "{{header:{name}}}"),
+            Variable::Cookie(name) => return write!(f, "{{cookie:{name}}}"),
+            Variable::Group(number) => return write!(f, "{{{number}}}"),
+        };
+        write!(f, "{{{name}}}")
+    }
+}
+
 impl Template {
     /// The text, when there is no variable in it.
     pub fn as_text(&self) -> Option<&str> {
