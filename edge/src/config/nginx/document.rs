@@ -67,6 +67,11 @@ impl Section {
         }
     }
 
+    /// Whether its keys are comments, and it lets nobody in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lines.iter().any(|line| line == "respond = 503")
+    }
+
     /// Whether a key only goes with a `path`.
     pub(super) fn needs_path(&self) -> bool {
         let is_such = |line: &String| line.starts_with("strip_prefix") || line.contains("{rest}");

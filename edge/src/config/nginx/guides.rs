@@ -45,8 +45,8 @@ rewrite = \"/web/index.html\"
         Some(502),
         "no other route has it: {text}"
     );
+    assert!(text.contains("hash_key = \"uri\""), "{text}");
     for lost in [
-        "hash $request_uri",
         "split_clients",
         "geo $limited",
         "= @fallback",

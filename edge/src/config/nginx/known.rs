@@ -229,7 +229,8 @@ const MISSING: &[(&[&str], &str)] = &[
     ),
     (
         &["error_page"],
-        "pages are files of a host: see `error_pages`",
+        "pages are files of a host and no other answers: see `error_pages`; another server in place of one \
+         that fails is `backup = true` in `servers`, a page for paths without a file is `fallback`",
     ),
     (
         &["proxy_intercept_errors"],
@@ -253,15 +254,18 @@ const MISSING: &[(&[&str], &str)] = &[
     ),
     (
         &["if", "set", "map", "geo", "valid_referers"],
-        "conditions have no counterpart; write routes with `methods`, `headers`, `regex`",
+        "conditions have no counterpart; write a route for each case, with `methods`, `headers` such as \
+         \"Origin: https://a.example\", `regex`, or with `allow` and `deny` for networks",
     ),
     (
         &["split_clients"],
-        "clients are divided by the `weight` of servers alone",
+        "clients are divided by the `weight` of servers alone: write one upstream with the servers of all parts, \
+         their shares as `weight`, and `policy = \"hash\"` so that clients stay",
     ),
     (
         &["rewrite", "break"],
-        "a path is looked up once; write a route for it with `rewrite` or `redirect`",
+        "a path is looked up once; write a `regex` route with `rewrite` and the `upstream` of the location that \
+         it leads to, or with `redirect`",
     ),
     (
         &[
@@ -273,7 +277,8 @@ const MISSING: &[(&[&str], &str)] = &[
     ),
     (
         &["sticky", "sticky_cookie_insert"],
-        "no cookies are made; `policy = \"hash\"` keeps clients at their server",
+        "no cookies are made; `policy = \"hash\"` keeps clients at their server, with `hash_key = \"cookie:NAME\"` \
+         by one that the application sets",
     ),
     (&["queue"], "who finds no server free is answered at once"),
     (
@@ -307,15 +312,18 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["grpc_pass"], "write an upstream with `protocol = \"h2\"`"),
     (
         &["hash"],
-        "servers are picked by the client's address, or by one field: `hash_field`",
+        "write `policy = \"hash\"` with one `hash_key`: \"address\", \"path\", \"uri\", \"header:NAME\" or \
+         \"cookie:NAME\"",
     ),
     (
         &["satisfy"],
-        "whoever asks must satisfy all that the route asks for",
+        "whoever asks must satisfy all that the route asks for; networks that need no password want a name of \
+         their own: a [[host]] with `allow` and without it",
     ),
     (
         &["limit_rate", "limit_rate_after"],
-        "answers go as fast as clients take them",
+        "answers go as fast as clients take them; `concurrent` of [limits.NAME] bounds how many a client takes \
+         at once",
     ),
     (&["limit_except"], "write a route with `methods`"),
     (
@@ -346,7 +354,8 @@ const MISSING: &[(&[&str], &str)] = &[
             "ssi",
             "image_filter",
         ],
-        "content passes unchanged",
+        "content passes unchanged: let the application write it; what it says of its own address comes from \
+         X-Forwarded-Host, -Proto",
     ),
     (
         &[

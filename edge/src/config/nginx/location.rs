@@ -117,6 +117,7 @@ impl<'c> Routes<'c> {
                     self.notes.left_out += 1;
                 }
             }
+            Err(_) if is_tried(location, outer) => {}
             Err(reason) => self.leave(location, &reason),
         }
         for inner in block.iter().filter(|inner| inner.name == "location") {
@@ -190,6 +191,14 @@ impl<'c> Routes<'c> {
     }
 }
 
+/// Whether a named location answers where others find no file: then their routes are it.
+fn is_tried(location: &Directive, outer: &Scope<'_>) -> bool {
+    let block = outer.own().iter();
+    let inside = block.filter_map(|d| d.block.as_deref()).flatten();
+    let mut tries = inside.filter(|d| d.name == "try_files");
+    tries.any(|tries| tries.args.last().is_some_and(|last| last == location.arg()))
+}
+
 /// The prefix of a location that nginx asks before the expressions of its server, where there are some.
 fn ahead_of_expressions<'d>(location: &'d Directive, scope: &Scope<'_>) -> Option<&'d str> {
     let server = scope.blocks().get(1).copied().unwrap_or_default();
@@ -259,7 +268,9 @@ fn matcher(location: &Directive) -> Result<(&'static str, String, bool), String>
         ("~*", Some(text)) => Ok(regex(&format!("(?i){text}"))),
         ("^~", Some(path)) => Ok(("path", normal(path), true)),
         (name, None) if name.starts_with('@') => {
-            Err("named locations have no counterpart".to_owned())
+            Err("named locations have no counterpart: what `try_files` leaves to one goes there, for one that \
+                 stands in for a failed server write `backup = true` in `servers`"
+                .to_owned())
         }
         (path, None) if path.starts_with('/') => Ok(("path", normal(path), true)),
         _ => Err("not a location that nginx would take".to_owned()),

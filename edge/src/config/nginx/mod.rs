@@ -16,6 +16,7 @@ mod known;
 mod limits;
 mod listen;
 mod location;
+mod moves;
 mod notes;
 mod pages;
 mod rewrite;
@@ -28,7 +29,10 @@ mod upstream;
 mod values;
 mod variables;
 mod whole;
+mod within;
 
+#[cfg(test)]
+mod applications;
 #[cfg(test)]
 mod guides;
 #[cfg(test)]

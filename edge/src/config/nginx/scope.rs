@@ -23,6 +23,13 @@ impl<'a> Scope<'a> {
         Scope { blocks }
     }
 
+    /// Of the blocks around, those of `http` and `server`.
+    pub(super) fn server(&self) -> Scope<'a> {
+        Scope {
+            blocks: self.blocks.iter().take(2).copied().collect(),
+        }
+    }
+
     /// All blocks, the outermost first.
     pub(super) fn blocks(&self) -> &[&'a [Directive]] {
         &self.blocks

@@ -232,6 +232,8 @@ impl<'a> Server<'a> {
                 "if" if guards::wants_certificate(directive)
                     && guards::asks_for_certificates(&self.scope) => {}
                 "if" if blocked(directive, &self.scope).is_some() => {}
+                "if" if routes.moved_by_table(directive, &self.scope) => {}
+                "rewrite" if falls_to.is_none() && routes.within(directive, None, &self.scope) => {}
                 "rewrite" if falls_to.is_none() && routes.moved(directive, &self.scope) => {}
                 name if HANDLED.contains(&name)
                     || auth::NAMES.contains(&name)

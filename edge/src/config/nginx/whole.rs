@@ -11,6 +11,7 @@ use super::document::Section;
 use super::guards;
 use super::limits::Limits;
 use super::listen::merged;
+use super::moves::is_table;
 use super::notes::Notes;
 use super::rewrite::simplified;
 use super::scope::Scope;
@@ -68,6 +69,7 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
     for zone in http.iter().filter(|d| is_zone(&d.name)) {
         limits.add_zone(zone, &http, &mut top, &mut notes);
     }
+    let scopes: Vec<&Scope<'_>> = servers.iter().map(|server| &server.scope).collect();
     for directive in &http {
         let name = &*directive.name;
         let is_handled = HANDLED.contains(&name)
@@ -75,6 +77,7 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
             || secure::NAMES.contains(&name)
             || auth::NAMES.contains(&name)
             || limits.is_sparing(directive)
+            || is_table(directive, &scopes)
             || is_block_list(directive, &servers);
         if !is_handled {
             notes.rest(&mut top, directive);

@@ -88,6 +88,7 @@ impl Routes<'_> {
             match &*directive.name {
                 "location" => {}
                 "rewrite" if rewritten.is_some() => {}
+                "rewrite" if key == "path" && self.is_within(directive, pattern, scope) => {}
                 "proxy_connect_timeout" | "proxy_send_timeout" | "proxy_read_timeout" => {}
                 "proxy_pass" | "grpc_pass" | "return" if acts => {
                     self.notes
@@ -149,6 +150,12 @@ impl Routes<'_> {
             self.notes.close(section, &lost, THEN);
         }
         acts
+    }
+
+    /// Whether a `rewrite` of a location of the server has become a route of its own.
+    fn is_within(&mut self, directive: &Directive, pattern: &str, scope: &Scope<'_>) -> bool {
+        let server = scope.server();
+        scope.blocks().len() == 3 && self.within(directive, Some(pattern), &server)
     }
 
     /// `grpc_pass ADDRESS`, which is HTTP/2 without asking.
@@ -254,7 +261,7 @@ impl Routes<'_> {
                 section.text("redirect", &to);
                 section.raw("status", code.to_string());
             }
-            (444, _) => return Err("connections are not closed without an answer".to_owned()),
+            (444, _) => section.raw("respond", "444"),
             (200..=599, Some(body)) if body.contains('$') => {
                 return Err("answers hold no variables".to_owned());
             }

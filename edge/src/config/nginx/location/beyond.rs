@@ -6,9 +6,11 @@ use super::Routes;
 use crate::config::nginx::document::Section;
 use crate::config::nginx::expression::none_of;
 use crate::config::nginx::guards;
+use crate::config::nginx::moves::moves;
 use crate::config::nginx::rewrite;
 use crate::config::nginx::scope::Scope;
 use crate::config::nginx::tree::Directive;
+use crate::config::nginx::within::within;
 
 impl Routes<'_> {
     /// A route for a `rewrite` of the server that sends clients elsewhere; `false` where there is none.
@@ -36,6 +38,83 @@ impl Routes<'_> {
         section.text("regex", regex.as_str());
         section.text("redirect", &to);
         section.raw("status", code);
+        self.taken.push(id);
+        self.first.push(section);
+        true
+    }
+
+    /// Routes for a table of addresses that a server looks into; `false` where it is none.
+    pub(in crate::config::nginx) fn moved_by_table(
+        &mut self,
+        directive: &Directive,
+        server: &Scope<'_>,
+    ) -> bool {
+        let Some((status, rows)) = moves(directive, server) else {
+            return false;
+        };
+        let ids: Vec<_> = rows
+            .iter()
+            .map(|row| format!("{} {}", row.key, row.pattern))
+            .collect();
+        if ids.iter().any(|id| self.taken.contains(id)) {
+            return false;
+        }
+        for row in rows {
+            let mut section = Section::new("[[host.route]]");
+            section.text(row.key, &row.pattern);
+            section.text("redirect", &row.to);
+            section.raw("status", status.to_string());
+            self.first.push(section);
+        }
+        self.taken.extend(ids);
+        true
+    }
+
+    /// A route for a `rewrite ... last` of the server, or of a location for this prefix; `false` where it
+    /// is not sure what it comes to.
+    pub(in crate::config::nginx) fn within(
+        &mut self,
+        directive: &Directive,
+        prefix: Option<&str>,
+        server: &Scope<'_>,
+    ) -> bool {
+        let Some(found) = within(directive, server, self.server_name) else {
+            return false;
+        };
+        let own = server.own();
+        let is_exact = |d: &Directive| d.name == "location" && d.arg() == "=";
+        let takes = |d: &&Directive| {
+            let path = d.args.get(1);
+            path.is_some_and(|path| found.regex.is_match(path.as_bytes()))
+        };
+        let mut exact = own.iter().filter(|d| is_exact(d));
+        // A location's own must take nothing but what is the location's, and come to it first.
+        let is_told = prefix.is_none_or(|prefix| {
+            let start = format!("^{}", regex::escape(prefix.trim_end_matches('/')));
+            found.regex.as_str().starts_with(&format!("{start}/"))
+                && !own
+                    .iter()
+                    .any(|d| d.name == "location" && d.arg().starts_with('~'))
+                && !own.iter().any(|d| {
+                    let path = d.arg().trim_end_matches('/');
+                    d.name == "location" && path != prefix && path.starts_with(prefix)
+                })
+        });
+        let id = format!("regex {}", found.regex.as_str());
+        if !is_told || self.taken.contains(&id) || exact.any(|d| takes(&d)) {
+            return false;
+        }
+        let block = found.location.block.as_deref().unwrap_or_default();
+        let scope = server.inner(block);
+        let mut section = Section::new("[[host.route]]");
+        if !self.fill(&mut section, "regex", found.regex.as_str(), &scope) {
+            return false;
+        }
+        // Below what is closed, for who opens it.
+        match section.is_closed() {
+            true => section.comment(format!("rewrite = \"{}\"", found.to)),
+            false => section.text("rewrite", &found.to),
+        }
         self.taken.push(id);
         self.first.push(section);
         true
