@@ -10,6 +10,7 @@ use super::caller::Caller;
 use super::configured::Proxy;
 use super::exchange::{Peer, client_gone};
 use super::relay::Progress;
+use super::reply::Page;
 use super::request_id::RequestId;
 use super::rules::ResponseRules;
 use super::trace::{self, Trace};
@@ -101,8 +102,8 @@ pub(super) struct Record<'a> {
     pub(super) rules: &'a ResponseRules<'a>,
     /// What the edge says itself is to be understood by an MCP client.
     pub(super) speaks_rpc: bool,
-    /// A web page asks that may read what it is told.
-    pub(super) for_page: bool,
+    /// The web page that asks and may read what it is told.
+    pub(super) for_page: Option<Page>,
     /// Pages of the host.
     pub(super) pages: &'a [ErrorPage],
     /// The longest request body.
@@ -150,7 +151,7 @@ impl<'a> Record<'a> {
             advertises: false,
             rules,
             speaks_rpc: false,
-            for_page: false,
+            for_page: None,
             pages: &[],
             body_bytes_max: None,
             trace: None,

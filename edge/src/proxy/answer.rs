@@ -47,7 +47,7 @@ impl Proxy {
         record.trace = trace.map(Box::new);
         let mcp = found.mcp();
         record.speaks_rpc = mcp.is_some();
-        record.for_page = mcp.is_some_and(|mcp| mcp::is_for_page(head, mcp));
+        record.for_page = mcp.and_then(|mcp| mcp::page(head, mcp));
         record.pages = found.site().map_or(&[], |site| &site.error_pages);
         record.advertises = self.advertises(head.version, peer, found.site());
         match self.guard(head, peer, found) {
@@ -225,9 +225,9 @@ impl Proxy {
             true => reply.in_json_rpc(None),
             false => reply.paged(record.pages),
         };
-        let reply = match record.for_page {
-            true => reply.for_page(),
-            false => reply,
+        let reply = match &record.for_page {
+            Some(page) => reply.for_page(page),
+            None => reply,
         };
         let reply = reply.ruled_by(record.rules);
         match reply.send(client, method, self.timeouts.send, proxy).await {

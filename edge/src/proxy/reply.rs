@@ -16,6 +16,14 @@ use crate::config::{ErrorPage, RespondAction};
 use crate::mcp::error_body;
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
+/// A web page that asks.
+pub(super) enum Page {
+    /// Any that may.
+    Any,
+    /// One whose origin the file names.
+    Named(Box<[u8]>),
+}
+
 /// A reply of the edge's own.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
@@ -97,10 +105,21 @@ impl Reply {
     /// Lets the page that asks read why it gets nothing, and where to get a token
     /// (<https://fetch.spec.whatwg.org/#http-access-control-expose-headers>). It holds nothing that is
     /// for one client alone.
-    pub(super) fn for_page(self) -> Reply {
+    pub(super) fn for_page(mut self, page: &Page) -> Reply {
         let expose = "WWW-Authenticate, Retry-After";
-        self.with("access-control-allow-origin", "*")
+        match page {
+            Page::Any => {
+                return self
+                    .with("access-control-allow-origin", "*")
+                    .with("access-control-expose-headers", expose);
+            }
+            Page::Named(origin) => self.fields.push(b"access-control-allow-origin", origin),
+        }
+        // To a page that sends cookies `*` opens nothing
+        // (<https://fetch.spec.whatwg.org/#cors-protocol-and-credentials>).
+        self.with("access-control-allow-credentials", "true")
             .with("access-control-expose-headers", expose)
+            .with("vary", "Origin")
     }
 
     /// Changes its fields as the host or the route wants it.

@@ -230,8 +230,8 @@ fn pages_of_other_origins_may_ask_whether_they_may_ask() {
             field("access-control-expose-headers").contains("WWW-Authenticate"),
         )
     };
-    for path in ["/mcp", "/any"] {
-        assert_eq!(readable(path, page), ("*".to_owned(), true), "{path}");
+    for (path, origin) in [("/mcp", "https://app.example"), ("/any", "*")] {
+        assert_eq!(readable(path, page), (origin.to_owned(), true), "{path}");
         assert_eq!(readable(path, ""), (String::new(), false), "{path}");
     }
     // It is told where, and asks there with a field of its own.

@@ -9,6 +9,22 @@ use crate::support::{McpServer, Setup, free_port, light, node_packages, peer, ru
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What docs/mcp.md shows for a server that knows nothing of pages.
+fn told_by_edge(page: &str, server: SocketAddr) -> String {
+    format!(
+        "[[host.route]]\npath = \"/unaware\"\nmethods = [\"OPTIONS\"]\nrespond = 204\n\
+         response_headers = [\"Access-Control-Allow-Origin: {page}\", \"Vary: Origin\",\n\
+         \"Access-Control-Allow-Methods: GET, POST, DELETE\",\n\
+         \"Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID, \
+         MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name\"]\n\n\
+         [[host.route]]\npath = \"/unaware\"\nstrip_prefix = true\n\
+         upstream = \"http://{server}\"\nmcp = {{ origins = [\"{page}\"] }}\n\
+         request_headers = [\"-Origin\"]\n\
+         response_headers = [\"Access-Control-Allow-Origin: {page}\", \"Vary: Origin\",\n\
+         \"Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate, Retry-After\"]\n\n"
+    )
+}
+
 /// The official TypeScript client, in both eras. What it sends makes the browser ask for leave first,
 /// and what comes back it sees only as far as the answers say.
 #[test]
@@ -17,6 +33,7 @@ fn a_page_of_another_origin() {
     let https = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let page = format!("https://page.localhost:{}", https.port());
     let server = McpServer::start_for_pages(&page);
+    let unaware = McpServer::start(2, 30);
     let packages = node_packages().join("node_modules");
     let setup = Setup::new(server.address)
         .https_at(https)
@@ -27,6 +44,7 @@ fn a_page_of_another_origin() {
              [[host.route]]\npath = \"/elsewhere\"\nupstream = \"origin\"\n\
              mcp.origins = [\"https://other.example\"]\n\n"
         ))
+        .more_routes(&told_by_edge(&page, unaware.address))
         .hosts(&format!(
             "[[host]]\nnames = [\"page.localhost\"]\n\
              certificate = \"page.pem\"\nkey = \"page.key\"\n\n\
@@ -48,8 +66,13 @@ fn a_page_of_another_origin() {
         peer("mcp_browser.py", &arguments.map(String::as_str)),
         LIMIT,
     );
-    for era in ["legacy", "modern"] {
-        let seen = &found[era];
+    for (name, era) in [
+        ("legacy", "legacy"),
+        ("modern", "modern"),
+        ("edgeLegacy", "legacy"),
+        ("edgeModern", "modern"),
+    ] {
+        let seen = &found[name];
         assert_eq!(
             (&seen["tools"], &seen["sum"], &seen["reports"]),
             (
@@ -57,13 +80,14 @@ fn a_page_of_another_origin() {
                 &json!("42"),
                 &json!(10)
             ),
-            "{era}: {found}"
+            "{name}: {found}"
         );
         assert_eq!(seen["session"].is_string(), era == "legacy", "{found}");
         edge.log_line(|line| line["mcp_era"] == era && line["mcp_tool"] == "progress");
     }
     let refused = json!({ "status": 429, "id": 7, "retryAfter": "60" });
     assert_eq!(found["refused"], refused, "{found}");
+    assert_eq!(found["refusedWithCookies"], refused, "{found}");
     let stranger = found["stranger"].as_str().unwrap_or_default();
     assert!(stranger.starts_with("TypeError"), "{found}");
     let line = edge.log_line(|line| line["path"] == "/elsewhere");

@@ -27,7 +27,7 @@ use super::caller::Caller;
 use super::compress::Outlet;
 use super::configured::Proxy;
 use super::exchange::{ClientError, Downstream};
-use super::reply::Reply;
+use super::reply::{Page, Reply};
 use super::rules::apply_to_request;
 use crate::config::{Mcp, ProxyAction, Route};
 use crate::limit::RetryAfter;
@@ -208,10 +208,23 @@ pub(super) fn opens_stream(route: &Route, head: &RequestHead) -> bool {
     })
 }
 
-/// Whether a web page asks that may.
-pub(super) fn is_for_page(head: &RequestHead, mcp: &Mcp) -> bool {
+/// The web page that asks, if one does and may. Any page in a sandbox is of the origin `null`.
+pub(super) fn page(head: &RequestHead, mcp: &Mcp) -> Option<Page> {
     let origins = || head.fields.values(Name::Origin);
-    origins().next().is_some() && origin_allowed(origins(), mcp.origins.as_deref())
+    let origin = origins().next()?;
+    if !origin_allowed(origins(), mcp.origins.as_deref()) {
+        return None;
+    }
+    let mut named = mcp
+        .origins
+        .iter()
+        .flatten()
+        .filter(|one| !matches!(one.as_str(), "null" | "*"));
+    let is_named = named.any(|one| origin.eq_ignore_ascii_case(one.as_bytes()));
+    Some(match is_named {
+        true => Page::Named(origin.into()),
+        false => Page::Any,
+    })
 }
 
 /// What the head tells. A version that is no date makes the headers untrustworthy, as an old one
