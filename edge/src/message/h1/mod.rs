@@ -4,6 +4,7 @@ mod body;
 mod encode;
 mod framing;
 mod lines;
+mod options;
 mod request;
 mod response;
 

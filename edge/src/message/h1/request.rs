@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::framing::{Framing, FramingError};
+use super::options::{Connection, remove_nominated};
 use crate::message::trailer::frames_by_another_name;
 use crate::message::{
     Authority, BodyLength, Fields, Name, RequestHead, Target, TargetError, Upgrade, Version,
@@ -246,63 +247,6 @@ fn wanted_protocol(value: &[u8]) -> Option<Upgrade> {
     protocols()
         .any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
         .then_some(Upgrade::Other)
-}
-
-/// The options of `Connection` (RFC 9110 §7.6.1).
-#[derive(Default)]
-struct Connection {
-    close: bool,
-    keep_alive: bool,
-    upgrade: bool,
-    /// Options that are fields: each is looked for among those, so there may not be more of them.
-    nominated: usize,
-}
-
-impl Connection {
-    fn add(&mut self, value: &[u8]) {
-        for option in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-            if option.eq_ignore_ascii_case(b"close") {
-                self.close = true;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
-                self.keep_alive = true;
-            } else if option.eq_ignore_ascii_case(b"upgrade") {
-                self.upgrade = true;
-            } else if !option.is_empty() && !option.eq_ignore_ascii_case(b"te") {
-                self.nominated += 1;
-            }
-        }
-    }
-}
-
-/// Removes the fields that `Connection` in `parsed` declares to be for one hop only.
-pub(super) fn remove_nominated(parsed: &[httparse::Header<'_>], fields: &mut Fields) {
-    let options: Vec<&[u8]> = parsed
-        .iter()
-        .filter(|field| Name::of(field.name.as_bytes()) == Name::Connection)
-        .flat_map(|field| field.value.split(|&b| b == b','))
-        .map(<[u8]>::trim_ascii)
-        .collect();
-    fields.retain(|_, name, _| {
-        let mut nominated = options.iter();
-        !nominated.any(|option| name.eq_ignore_ascii_case(option)) || is_end_to_end(name)
-    });
-}
-
-/// Fields that are for the recipient by definition: RFC 9110 §7.6.1 forbids to nominate them, and
-/// doing so is a known way to strip them in front of an upstream that relies on them.
-fn is_end_to_end(name: &[u8]) -> bool {
-    [
-        &b"authorization"[..],
-        b"cookie",
-        b"origin",
-        b"content-type",
-        b"cache-control",
-    ]
-    .iter()
-    .any(|known| name.eq_ignore_ascii_case(known))
-        || name
-            .get(..4)
-            .is_some_and(|p| p.eq_ignore_ascii_case(b"mcp-"))
 }
 
 #[cfg(test)]

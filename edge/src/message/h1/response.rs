@@ -3,7 +3,8 @@
 use http::{Method, StatusCode};
 
 use super::framing::{Framing, FramingError};
-use super::request::{FIELDS_MAX, remove_nominated};
+use super::options::{is_field, remove_nominated};
+use super::request::FIELDS_MAX;
 use crate::message::{BodyLength, Fields, Name, ResponseHead};
 
 /// A response head and what it says of its connection.
@@ -76,7 +77,7 @@ pub fn parse_response(
                         keep_alive = true;
                     } else if option.eq_ignore_ascii_case(b"upgrade") {
                         upgrades = true;
-                    } else {
+                    } else if is_field(option) {
                         nominated += 1;
                     }
                 }
