@@ -50,6 +50,8 @@ pub struct BodyScan {
     /// The member of the message that is open.
     member: Slot,
     key: Text<8>,
+    /// The member of `params` that the method wants named.
+    names: Option<Slot>,
     seen: u8,
     params_done: bool,
     ambiguous: bool,
@@ -113,6 +115,7 @@ impl BodyScan {
             slot: Slot::Other,
             member: Slot::Other,
             key: Text::new(),
+            names: None,
             seen: 0,
             params_done: false,
             ambiguous: false,
@@ -131,7 +134,8 @@ impl BodyScan {
         self.expect = Expect::Value;
         (self.depth, self.objects) = (0, 0);
         (self.slot, self.member) = (Slot::Other, Slot::Other);
-        (self.seen, self.params_done, self.ambiguous) = (0, false, false);
+        (self.names, self.seen) = (None, 0);
+        (self.params_done, self.ambiguous) = (false, false);
         self.key.clear();
         self.method.clear();
         self.name.clear();
@@ -217,10 +221,16 @@ impl BodyScan {
         if self.scanned != Scanned::Partly {
             return true;
         }
-        let Some(method) = self.method() else {
+        if self.method().is_none() {
             return self.is_answer();
-        };
-        self.params_done || !needs_name(method) || self.name_for(method).is_some()
+        }
+        let is_named = |text: &Text<NAME_MAX>| text.get().is_some();
+        self.params_done
+            || match self.names {
+                None => true,
+                Some(Slot::Uri) => self.has(Slot::Uri) && is_named(&self.uri),
+                Some(_) => self.has(Slot::Name) && is_named(&self.name),
+            }
     }
 
     /// The method; `None` while unknown, when there is none, and when it is too long to be one.
@@ -234,8 +244,8 @@ impl BodyScan {
     }
 
     fn name_for(&self, method: &[u8]) -> Option<&[u8]> {
-        let (slot, text) = match method {
-            b"resources/read" => (Slot::Uri, &self.uri),
+        let (slot, text) = match named_by(method) {
+            Some(Slot::Uri) => (Slot::Uri, &self.uri),
             _ => (Slot::Name, &self.name),
         };
         self.has(slot).then(|| text.get()).flatten()
@@ -398,7 +408,10 @@ impl BodyScan {
             return;
         }
         let is_clear = match self.slot {
-            Slot::Method => self.method.get().is_some() && self.method.is_sound(),
+            Slot::Method => {
+                self.names = self.method.get().and_then(named_by);
+                self.method.get().is_some() && self.method.is_sound()
+            }
             Slot::Name => self.name.get().is_some() && self.name.is_sound(),
             // Nothing is ruled by URI.
             _ => true,
@@ -417,11 +430,19 @@ impl Default for BodyScan {
     }
 }
 
-/// Methods whose name is limited, ruled or counted
-/// (the table of `Mcp-Name` in
-/// <https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http>).
+/// Methods whose name is limited, ruled or counted.
 pub fn needs_name(method: &[u8]) -> bool {
-    matches!(method, b"tools/call" | b"prompts/get" | b"resources/read")
+    named_by(method).is_some()
+}
+
+/// What names what a method is about (the table of `Mcp-Name` in
+/// <https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http>).
+fn named_by(method: &[u8]) -> Option<Slot> {
+    match method {
+        b"tools/call" | b"prompts/get" => Some(Slot::Name),
+        b"resources/read" => Some(Slot::Uri),
+        _ => None,
+    }
 }
 
 fn is_number(byte: u8) -> bool {

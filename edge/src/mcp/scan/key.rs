@@ -62,7 +62,10 @@ impl BodyScan {
         self.ambiguous |= self.has(slot);
         self.slot = slot;
         match slot {
-            Slot::Method => self.method.clear(),
+            Slot::Method => {
+                self.method.clear();
+                self.names = None;
+            }
             Slot::Name => self.name.clear(),
             Slot::Uri => self.uri.clear(),
             Slot::Id => self.id.clear(),
