@@ -15,7 +15,7 @@ pub(super) fn read(table: &Table<'_>) -> Bounds {
     Bounds {
         // Browsers and tokens need a few KiB; more than 1 MiB of fields is an attack.
         head_bytes: size("head", 32 * KIB, KIB..=MIB),
-        head_fields: count("head_fields", 100, 8..=10_000) as usize,
+        head_fields: count("head_fields", 100, 8..=256) as usize,
         // One TLS record is 16 KiB; a smaller buffer would stall on each.
         buffer_bytes: size("buffer", 64 * KIB, 16 * KIB..=64 * MIB),
         // Shared out among the workers.

@@ -262,7 +262,7 @@ pub(in crate::config) const BOUNDS: Schema = Schema {
         key("head", Kind::Size, Is("32KiB"), "of a message head"),
         key(
             "head_fields",
-            Kind::Integer(8, 10_000),
+            Kind::Integer(8, 256),
             Is("100"),
             "fields of a head",
         ),

@@ -107,7 +107,7 @@ fn numbers_out_of_bounds() {
     edge.toml:6:8: `head`: 1B is out of bounds; write 1KiB to 1MiB
        6 | head = "1B"
          |        ^^^^
-    edge.toml:7:15: `head_fields`: 0 is out of bounds; write 8 to 10000
+    edge.toml:7:15: `head_fields`: 0 is out of bounds; write 8 to 256
        7 | head_fields = 0
          |               ^
     edge.toml:8:10: `buffer`: 5B is out of bounds; write 16KiB to 64MiB
