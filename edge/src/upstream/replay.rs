@@ -6,6 +6,8 @@ use crate::message::Fields;
 
 /// Content kept until the server has answered: a JSON-RPC message, and no upload.
 const BYTES_MAX: usize = 64 * 1024;
+/// Pieces of it: each keeps the memory alive that it was read into, however short it is.
+const PIECES_MAX: usize = 64;
 
 /// What was sent of a request's body.
 #[derive(Default)]
@@ -21,7 +23,7 @@ impl Replay {
     pub(super) fn push(this: &mut Option<Box<Replay>>, data: &Bytes) {
         let Some(replay) = this else { return };
         replay.bytes += data.len();
-        match replay.bytes > BYTES_MAX {
+        match replay.bytes > BYTES_MAX || replay.content.len() == PIECES_MAX {
             true => *this = None,
             false => replay.content.push(data.clone()),
         }
@@ -50,5 +52,12 @@ mod tests {
         assert!(kept.is_none());
         Replay::push(&mut kept, &Bytes::from_static(b"c"));
         assert!(kept.is_none(), "a part of it is of no use");
+        let mut kept = Some(Box::<Replay>::default());
+        for _ in 0..PIECES_MAX {
+            Replay::push(&mut kept, &Bytes::from_static(b"a"));
+        }
+        assert!(kept.is_some());
+        Replay::push(&mut kept, &Bytes::from_static(b"a"));
+        assert!(kept.is_none(), "in too many pieces");
     }
 }

@@ -250,7 +250,8 @@ fn a_body_that_trickles_is_answered_408() {
     let edge = Setup::new(server.address)
         .section("bounds", "body_rate = 1000")
         .more_routes(
-            "[[host.route]]\npath = \"/whole\"\nupstream = \"origin\"\nbuffer_request = true\n",
+            "[[host.route]]\npath = \"/whole\"\nupstream = \"origin\"\nbuffer_request = true\n\
+             [[host.route]]\npath = \"/mcp\"\nupstream = \"origin\"\nmcp = true\n",
         )
         .start();
     let trickle = |path: &str, piece: usize| {
@@ -259,7 +260,8 @@ fn a_body_that_trickles_is_answered_408() {
         client.send(head);
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(12) {
-            if client.try_send(&vec![b'x'; piece]).is_err() {
+            // The start of a JSON message, too.
+            if client.try_send(&vec![b' '; piece]).is_err() {
                 break;
             }
             if let Ok(response) = client.response_within(false, Duration::from_millis(100)) {
@@ -269,7 +271,7 @@ fn a_body_that_trickles_is_answered_408() {
         None
     };
     std::thread::scope(|scope| {
-        let slow = ["/", "/whole"].map(|path| scope.spawn(move || trickle(path, 10)));
+        let slow = ["/", "/whole", "/mcp"].map(|path| scope.spawn(move || trickle(path, 10)));
         let enough = scope.spawn(|| trickle("/whole", 300));
         for slow in slow {
             let (status, after) = slow.join().expect("no panic").expect("an answer");

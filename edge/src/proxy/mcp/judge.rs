@@ -82,7 +82,8 @@ impl Proxy {
             if !encoded {
                 call.scan = Some(self.scans.take());
                 let whole = call.strict || keeps || says_stream;
-                call.read_prefix(client, whole, mcp.body_prefix, self.timeouts.body)
+                let (most, rate) = (mcp.body_prefix, self.bounds.body_rate);
+                call.read_prefix(client, whole, most, self.timeouts.body, rate)
                     .await
                     .map_err(Stop::Client)?;
             }

@@ -2,16 +2,17 @@
 //! came.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::call::Call;
 use crate::clock::monotonic_ns;
 use crate::mcp::Scanned;
 use crate::message::{Fields, Frame};
 use crate::proxy::exchange::{ClientError, Downstream};
+use crate::proxy::pace::Pace;
 use crate::upstream::Conn;
 
 /// What was read of a body and waits to be sent.
@@ -19,7 +20,9 @@ use crate::upstream::Conn;
 pub(super) struct Prefix {
     /// Most bodies come in one piece.
     first: Option<Bytes>,
-    rest: Vec<Bytes>,
+    /// What follows is copied together: each piece keeps the memory alive that it was read into, and
+    /// pieces may be of one byte.
+    rest: BytesMut,
     bytes: usize,
     end: Option<Option<Fields>>,
     /// Of the last piece, what the scan had no need to look at.
@@ -31,7 +34,7 @@ impl Prefix {
         self.bytes += data.len();
         match self.first {
             None => self.first = Some(data),
-            Some(_) => self.rest.push(data),
+            Some(_) => self.rest.extend_from_slice(&data),
         }
     }
 
@@ -50,9 +53,10 @@ impl Prefix {
         if !matches!(self.end, Some(None)) {
             return None;
         }
-        match (&self.first, &self.rest[..]) {
-            (Some(first), []) => Some(first.clone()),
-            (first, rest) => Some(first.iter().chain(rest).flatten().copied().collect()),
+        let first = self.first.clone().unwrap_or_default();
+        match &self.rest[..] {
+            [] => Some(first),
+            rest => Some([&first[..], rest].concat().into()),
         }
     }
 
@@ -63,10 +67,13 @@ impl Prefix {
 
     /// Queues it on a connection: how many bytes, and whether that was the whole body.
     pub(super) fn send(&mut self, conn: &mut Conn) -> (u64, bool) {
-        for data in self.first.take().into_iter().chain(self.rest.drain(..)) {
-            conn.send_data(data);
+        if let Some(first) = self.first.take() {
+            conn.send_data(first);
         }
-        self.rest = Vec::new();
+        let rest = std::mem::take(&mut self.rest).freeze();
+        if !rest.is_empty() {
+            conn.send_data(rest);
+        }
         let ended = self.is_whole();
         if let Some(trailers) = self.end.take() {
             conn.send_end(trailers.as_ref());
@@ -77,16 +84,19 @@ impl Prefix {
 
 impl Call {
     /// Reads the body until it has told what it asks for, unless it is wanted whole, has ended, or
-    /// `most` bytes have come.
+    /// `most` bytes have come. The client has `timeout` for each piece, and must send at `rate`.
     pub(super) async fn read_prefix<D: Downstream>(
         &mut self,
         client: &mut D,
         whole: bool,
         most: usize,
         timeout: Duration,
+        rate: Option<u64>,
     ) -> Result<(), ClientError> {
         let timeout_ns = timeout.as_nanos() as u64;
-        let mut deadline_ns = None;
+        let mut idle_ns = None;
+        // Most bodies are there, and nobody has to ask for the time.
+        let mut pace = None;
         poll_fn(|cx| {
             loop {
                 let knows = match whole {
@@ -100,15 +110,18 @@ impl Call {
                 match client.poll_body(cx) {
                     Poll::Ready(frame) => self.take(frame?, whole),
                     Poll::Pending => {
-                        let deadline_ns =
-                            *deadline_ns.get_or_insert_with(|| monotonic_ns() + timeout_ns);
-                        return match client.timer().poll(cx, deadline_ns) {
-                            Poll::Ready(()) => Poll::Ready(Err(ClientError::BodyTimeout)),
-                            Poll::Pending => Poll::Pending,
-                        };
+                        let idle_ns = *idle_ns
+                            .get_or_insert_with(|| monotonic_ns().saturating_add(timeout_ns));
+                        let pace = pace.get_or_insert_with(|| Pace::new(rate, monotonic_ns()));
+                        ready!(client.timer().poll(cx, idle_ns.min(pace.due_ns())));
+                        let (now_ns, bytes) = (monotonic_ns(), self.prefix.len() as u64);
+                        if now_ns >= idle_ns || !pace.is_kept(now_ns, bytes) {
+                            return Poll::Ready(Err(ClientError::BodyTimeout));
+                        }
+                        continue;
                     }
                 }
-                deadline_ns = None;
+                idle_ns = None;
             }
         })
         .await
@@ -164,5 +177,28 @@ impl Call {
             Some(Frame::Trailers(fields)) => self.prefix.end = Some(Some(fields)),
             None => self.prefix.end = Some(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each piece may be of one byte, and lie in memory of some kilobytes.
+    #[test]
+    fn small_pieces_do_not_keep_what_they_lay_in() {
+        let mut prefix = Prefix::default();
+        let memory: Vec<Bytes> = (b'a'..=b'z').map(|byte| vec![byte; 4096].into()).collect();
+        for piece in &memory {
+            prefix.push(piece.slice(..1));
+        }
+        let kept = memory.iter().filter(|memory| !memory.is_unique()).count();
+        assert_eq!((kept, prefix.len()), (1, memory.len()));
+        assert!(prefix.whole().is_none());
+        prefix.end = Some(None);
+        assert_eq!(
+            prefix.whole().as_deref(),
+            Some(&b"abcdefghijklmnopqrstuvwxyz"[..])
+        );
     }
 }
