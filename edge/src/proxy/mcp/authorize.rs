@@ -1,12 +1,9 @@
 //! What tokens let clients of MCP do, and what those are told whose tokens do not.
 
-use std::time::Duration;
-
 use super::call::Call;
-use super::{Stop, facts};
+use super::{SOON, Stop, facts};
 use crate::auth::Challenge;
 use crate::config::{Jwt, Mcp};
-use crate::limit::RetryAfter;
 use crate::mcp::{Class, Refusal};
 use crate::message::RequestHead;
 use crate::proxy::authenticate::Unproved;
@@ -47,10 +44,7 @@ impl Proxy {
         Err(match unproved {
             Unproved::Missing | Unproved::Invalid(_) => Refusal::Token.into(),
             Unproved::Scope => Refusal::Scope.into(),
-            Unproved::Soon => {
-                let soon = RetryAfter(Duration::from_secs(1));
-                Stop::Refused(Refusal::Unavailable, Some(soon))
-            }
+            Unproved::Soon => Stop::Refused(Refusal::Unavailable, Some(SOON)),
             Unproved::Unavailable => Refusal::Unavailable.into(),
         })
     }

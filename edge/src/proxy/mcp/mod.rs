@@ -13,6 +13,7 @@ mod spares;
 mod tables;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 
@@ -34,6 +35,9 @@ use crate::limit::RetryAfter;
 use crate::mcp::{Class, Era, HeadFacts, Refusal, class_of, origin_allowed};
 use crate::message::{Name, RequestHead};
 use crate::upstream::UpstreamError;
+
+/// When to try again what only waits for its turn.
+const SOON: RetryAfter = RetryAfter(Duration::from_secs(1));
 
 /// Why a request goes no further.
 pub(super) enum Stop {
@@ -184,6 +188,10 @@ impl Call {
             UpstreamError::Connect(_) | UpstreamError::Gone if self.is_pinned() => {
                 self.forget_session(proxy);
                 Refusal::Session
+            }
+            // Nothing has reached the server, which will have room again soon.
+            _ if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                return self.refuse(Refusal::Unavailable, Some(SOON));
             }
             _ if error.status() == StatusCode::GATEWAY_TIMEOUT => Refusal::UpstreamTimeout,
             _ => Refusal::Upstream,

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::LIMIT;
-use crate::support::{Edge, H2, Setup, Upstream, light, rpc, tool_call};
+use crate::support::{Answer, Edge, H2, Setup, Upstream, light, rpc, tool_call, wait_until};
 
 /// Status, `Content-Type`, `Retry-After` and the body.
 fn ask(edge: &Edge, request: &str) -> (u16, String, Option<String>, String) {
@@ -116,4 +116,50 @@ fn the_limit_per_address_says_in_json_rpc_when_to_come_back() {
     let error: Value = serde_json::from_str(&body).expect("JSON");
     let seconds = error["error"]["data"]["retryAfterSeconds"].to_string();
     assert_eq!(Some(seconds), retry_after, "{body}");
+}
+
+/// What clients that are refused for a while are told: which status, and when to come back.
+#[test]
+fn what_passes_by_itself_says_in_json_rpc_when_to_come_back() {
+    let _machine = light();
+    let silent = Upstream::start(Answer::Hold(Vec::new()));
+    let full = format!(
+        "servers = [\"{}\"]\nmax_connections = 1\nqueue_timeout = \"50ms\"",
+        silent.address
+    );
+    let shut = format!(
+        "[[host]]\nnames = [\"shut.localhost\"]\nmaintenance = true\n\
+         [[host.route]]\nupstream = \"http://{}\"\nmcp = true\n",
+        silent.address
+    );
+    let edge = Setup::new(silent.address)
+        .upstream(&full)
+        .route("mcp = true")
+        .hosts(&shut)
+        .start();
+    let legacy = rpc("/mcp", &[], &tool_call(1, "add"));
+    let modern = [
+        "MCP-Protocol-Version: 2026-07-28",
+        "Mcp-Method: tools/call",
+        "Mcp-Name: add",
+    ];
+    let modern = rpc("/mcp", &modern, &tool_call(1, "add"));
+    let mut first = edge.plain();
+    first.send(&legacy);
+    assert!(wait_until(LIMIT, || silent.received().contains("add")));
+    // Nobody has looked into a modern one, whose headers tell.
+    for (call, id) in [(legacy, 1.into()), (modern, Value::Null)] {
+        let there = call.replacen("localhost:80", "shut.localhost", 1);
+        for (request, id, seconds) in [(call, id, "1"), (there, Value::Null, "300")] {
+            let (status, kind, retry_after, body) = ask(&edge, &request);
+            assert_eq!((status, kind.as_str()), (503, "application/json"), "{body}");
+            assert_eq!(retry_after.as_deref(), Some(seconds), "{body}");
+            assert_eq!(error(&body), (id, (-32004).into()), "{body}");
+            assert!(
+                body.contains(&format!(r#""retryAfterSeconds":{seconds}}}"#)),
+                "{body}"
+            );
+        }
+    }
+    edge.log_line(|line| line["error"] == "upstream_full" && line["status"] == 503);
 }
