@@ -251,6 +251,22 @@ impl BodyScan {
         self.has(slot).then(|| text.get()).flatten()
     }
 
+    /// Whether there was such a name, or a URI of whatever length.
+    pub fn has_name(&self) -> bool {
+        match self.method() {
+            Some(b"resources/read") => self.has(Slot::Uri),
+            _ => self.name().is_some(),
+        }
+    }
+
+    /// The start of what is named, which is all of it but for a long URI.
+    pub fn name_start(&self) -> &[u8] {
+        match self.method() {
+            Some(b"resources/read") if self.has(Slot::Uri) => self.uri.start(),
+            _ => self.name().unwrap_or_default(),
+        }
+    }
+
     /// The id as it is written, if it is a number or a string.
     pub fn id(&self) -> Option<&[u8]> {
         let id = self.has(Slot::Id).then(|| self.id.get()).flatten()?;

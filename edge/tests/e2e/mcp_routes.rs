@@ -2,6 +2,7 @@
 
 mod early;
 mod limits;
+mod names;
 mod odd;
 mod streams;
 

@@ -228,11 +228,16 @@ impl Call {
         self.check_body()?;
         let scan = self.scan.as_ref();
         let method = scan.and_then(|scan| scan.method()).unwrap_or_default();
-        let named = match needs_name(method) {
-            true => scan.and_then(|scan| scan.name()).unwrap_or_default(),
-            false => self.subject.name.get().unwrap_or_default(),
+        let name = &self.subject.name;
+        let same_name = match scan {
+            Some(scan) if needs_name(method) => {
+                // URIs alone may be longer than what is kept, of both: nothing is ruled by them.
+                let same_length = name.get().is_some() == scan.name().is_some();
+                same_length && name.start() == scan.name_start()
+            }
+            _ => name.get().is_some(),
         };
-        match self.subject.method.get() == Some(method) && self.subject.name.get() == Some(named) {
+        match self.subject.method.get() == Some(method) && same_name {
             true => Ok(()),
             false => Err(Refusal::Header.into()),
         }
@@ -245,7 +250,7 @@ impl Call {
         }
         let scan = self.scan.as_ref().ok_or(Refusal::Body)?;
         let speaks = match scan.method() {
-            Some(method) => !needs_name(method) || scan.name().is_some(),
+            Some(method) => !needs_name(method) || scan.has_name(),
             None => scan.is_answer(),
         };
         let whole = match self.prefix.is_whole() {
