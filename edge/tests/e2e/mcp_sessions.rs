@@ -329,7 +329,43 @@ fn sessions_are_bounded_by_client() {
         (&refused.json()["id"], refused.header("retry-after")),
         (&5.into(), Some("5"))
     );
+    // Whatever some server might take for a beginning is none, or counts as one.
+    let initialize = r#"{"jsonrpc":"2.0","id":5,"method":"initialize"}"#;
+    let modern = &["MCP-Protocol-Version: 2026-07-28"];
+    let named = &[modern[0], "Mcp-Method: initialize"];
+    for (headers, body, status) in [
+        (&[][..], format!("\u{feff}{initialize}"), 400),
+        (&[], format!("[{initialize}]"), 400),
+        (
+            &[],
+            initialize.replace("\"id\"", "\"method\":\"x\",\"id\""),
+            400,
+        ),
+        (&[], initialize.replace("\"method\"", "\"Method\""), 400),
+        (&["Content-Encoding: gzip"], initialize.to_owned(), 415),
+        (modern, initialize.to_owned(), 400),
+        (
+            &[modern[0], "Mcp-Method: tools/list"],
+            initialize.to_owned(),
+            400,
+        ),
+        (named, initialize.to_owned(), 429),
+    ] {
+        let refused = edge.plain().exchange(rpc("/mcp", headers, &body));
+        assert_eq!(
+            refused.status,
+            status,
+            "{headers:?} {body} {}",
+            refused.text()
+        );
+        assert!(refused.json()["error"]["code"].is_number());
+    }
     // It goes on as long as it likes; what it does not do is begin another.
     let call = rpc("/mcp", &["Mcp-Session-Id: SESSION"], &tool_call(1, "add"));
     assert_eq!(edge.plain().exchange(&call).status, 200);
+    // A session that begins under a version without sessions is one all the same.
+    let edge = Setup::new(upstream.address).route(route).start();
+    let newer = edge.plain().exchange(rpc("/mcp", named, initialize));
+    assert_eq!(newer.status, 200, "{}", newer.text());
+    assert_eq!(edge.plain().exchange(&begin).status, 429);
 }

@@ -44,6 +44,8 @@ impl Mcp {
             || !self.tools.is_empty()
             || !self.method_limits.is_empty()
             || !self.tool_limits.is_empty()
+            // What begins a session must not look like something else.
+            || self.limit.sessions.is_some()
     }
 
     /// The table of a method.

@@ -138,6 +138,7 @@ fn methods_have_tables_as_tools_have() {
     let kept = read("[host.route.mcp]\nlist_cache = \"5m\"");
     assert_eq!(kept.list_cache, Some(std::time::Duration::from_secs(300)));
     assert!(!kept.is_strict(), "a list is no rule");
+    assert!(read("[host.route.mcp.limit]\nsessions = 1").is_strict());
     assert!(
         read("[host.route.mcp]\nlist_cache = \"off\"")
             .list_cache
