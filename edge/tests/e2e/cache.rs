@@ -132,7 +132,7 @@ fn what_nginx_stores_and_what_it_does_not() {
     let dir = edge.dir().display();
     let origin = theirs.address;
     let config = format!(
-        "daemon off; user root; worker_processes 1; pid {dir}/nginx.pid; error_log stderr;\n\
+        "daemon off; user root; master_process off; pid {dir}/nginx.pid; error_log stderr;\n\
          events {{}}\n\
          http {{ access_log off; client_body_temp_path {dir}/nginx-body;\n\
          proxy_temp_path {dir}/nginx-proxy; fastcgi_temp_path {dir}/nginx-fastcgi;\n\

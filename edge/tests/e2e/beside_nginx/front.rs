@@ -150,6 +150,8 @@ impl Scene {
                 "events {{}}\nhttp {{\nlog_format json escape=json '{{\"status\":$status}}';\n{text}}}\n"
             );
         }
+        // Workers would outlive their master, which is killed with the test.
+        text.insert_str(0, "master_process off;\n");
         let (file, dir) = (self.dir.path().join("nginx.conf"), self.dir.path());
         write(&file, &text);
         self.running(ip, Process::start("nginx", nginx_command(dir, &file)))

@@ -23,7 +23,7 @@ impl Nginx {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let dir = dir.display();
         let config = format!(
-            "daemon off; user root; worker_processes 1; pid {dir}/nginx.pid; error_log stderr;\n\
+            "daemon off; user root; master_process off; pid {dir}/nginx.pid; error_log stderr;\n\
              events {{}}\n\
              http {{ access_log off; client_body_temp_path {dir}/nginx-body;\n\
              proxy_temp_path {dir}/nginx-proxy; fastcgi_temp_path {dir}/nginx-fastcgi;\n\
