@@ -3,6 +3,7 @@
 //! The fronts parse requests with it and the upstream side parses responses with it, so both judge
 //! a message by the same rules.
 
+mod allowance;
 mod authority;
 mod coding;
 mod fields;
@@ -19,6 +20,7 @@ mod trailer;
 mod websocket;
 mod websocket_frames;
 
+pub use allowance::Allowance;
 pub use authority::Authority;
 pub use fields::Fields;
 pub use head::{BodyLength, Frame, RequestHead, ResponseHead, SentAs, Version};

@@ -7,9 +7,9 @@ use super::input::{Input, Piece};
 use super::judge::Judge;
 use crate::clock::coarse_ns;
 use crate::config::Bounds;
+use crate::message::h2::Code;
 use crate::message::h2::frames::{DATA, HEADERS};
-use crate::message::h2::{Allowance, Code};
-use crate::message::{RequestHead, SectionError};
+use crate::message::{Allowance, RequestHead, SectionError};
 
 /// What comes before all frames (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::early::Established;
 use crate::clock::coarse_ns;
 use crate::limit::Offence;
-use crate::message::h2::Allowance;
+use crate::message::Allowance;
 use crate::message::h3::Error;
 use crate::proxy::Service;
 use crate::quic::SEND_WINDOW;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 
 use crate::clock::coarse_ns;
-use crate::message::h2::Allowance;
+use crate::message::Allowance;
 use crate::message::h2::frames::Frames;
 use crate::net::{Expect, Transport};
 use crate::upstream::channel::Channel;

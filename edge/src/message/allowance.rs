@@ -4,10 +4,10 @@
 //! fast as its line allows still keeps a worker from everybody else. So they are counted as they come
 //! in, against what the connection does otherwise.
 
-use super::frames::{CONTINUATION, DATA, HEADERS};
+use super::h2::frames::{CONTINUATION, DATA, HEADERS};
 
 /// Empty frames in one go.
-pub const FRAMES_MAX: u64 = 4096;
+const FRAMES_MAX: u64 = 4096;
 /// How many more each second; an honest peer sends a PING now and then.
 const FRAMES_PER_SEC: u64 = 64;
 /// How many more for a head, for content, and for a byte that is sent to the peer over so many: it gives
