@@ -9,10 +9,10 @@ use rustls::server::ParsedCertificate;
 use rustls_pki_types::ServerName;
 
 use super::clients::verifier;
-use super::config::provider;
 use super::error::{Error, Warning};
 use super::load::{Loaded, load};
 use super::ocsp::{Staples, Target};
+use super::provider::provider;
 use crate::config::{Certificate, Host, HostName};
 use crate::files::Files;
 

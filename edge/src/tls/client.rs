@@ -9,7 +9,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivateKeyDer, ServerName};
 
 use super::client_stream::ClientStream;
-use super::config::provider;
+use super::provider::provider;
 use super::trust::{Anybody, certificates, roots};
 use crate::config::UpstreamTls;
 use crate::net::Socket;

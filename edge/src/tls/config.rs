@@ -13,8 +13,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite as suite, kx_group as group};
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
 };
@@ -25,6 +24,7 @@ use super::early::{EarlySessions, Promises};
 use super::error::Error;
 use super::load::load;
 use super::ocsp::Staples;
+use super::provider::provider;
 use super::resolve::{ByName, Names};
 use super::server::{Guarded, Server};
 use crate::config::{Host, Tls, TlsVersion};
@@ -159,30 +159,6 @@ impl ProducesTickets for NoTickets {
 
     fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
         None
-    }
-}
-
-/// The algorithms of this process, named one by one so that an update of a library changes none.
-pub fn provider() -> CryptoProvider {
-    CryptoProvider {
-        cipher_suites: vec![
-            suite::TLS13_AES_128_GCM_SHA256,
-            suite::TLS13_AES_256_GCM_SHA384,
-            suite::TLS13_CHACHA20_POLY1305_SHA256,
-            suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-            suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-            suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-            suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-            suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-            suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-        ],
-        kx_groups: vec![
-            group::X25519MLKEM768,
-            group::X25519,
-            group::SECP256R1,
-            group::SECP384R1,
-        ],
-        ..aws_lc_rs::default_provider()
     }
 }
 

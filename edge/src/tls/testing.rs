@@ -9,13 +9,15 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 
-use super::config::{Tickets, provider, server_config};
+use super::config::{Tickets, server_config};
 use super::ocsp::Staples;
+use super::provider::provider;
 use super::{Session, SessionError};
 use crate::config::{Certificate, Host, HostName, Ocsp, Tls};
 use crate::files::Disk;
@@ -125,6 +127,11 @@ impl Authority {
             } else {
                 groups
             },
+            cipher_suites: if with.suites.is_empty() {
+                provider().cipher_suites
+            } else {
+                with.suites
+            },
             ..provider()
         };
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -146,6 +153,8 @@ pub(super) struct Client {
     pub(super) alpn: &'static [&'static [u8]],
     /// Empty for all.
     pub(super) groups: Vec<&'static dyn SupportedKxGroup>,
+    /// Empty for all.
+    pub(super) suites: Vec<SupportedCipherSuite>,
     pub(super) sni: bool,
 }
 
@@ -155,6 +164,7 @@ impl Default for Client {
             version: &rustls::version::TLS13,
             alpn: &[],
             groups: Vec::new(),
+            suites: Vec::new(),
             sni: true,
         }
     }
