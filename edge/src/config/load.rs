@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Config;
 use super::read::{Machine, Places, read};
 use super::report::{ConfigErrors, Diagnostic, Report, Severity};
 use super::secrets::SecretError;
 use super::source::Source;
-use super::{Action, Config};
 use crate::files::{Blank, Disk, Files};
 
 /// No chain, key or bundle of authorities comes near this.
@@ -77,10 +77,7 @@ impl Config {
     pub fn directories(&self) -> Vec<&Path> {
         let routes = self.hosts.iter().flat_map(|host| &host.routes);
         let mut roots: Vec<&Path> = routes
-            .filter_map(|route| match &route.action {
-                Action::Files(files) => Some(&*files.root),
-                _ => None,
-            })
+            .filter_map(|route| Some(&*route.action.files()?.root))
             .collect();
         roots.sort_unstable();
         roots.dedup();
@@ -101,7 +98,7 @@ impl Config {
         }
         let routes = self.hosts.iter_mut().flat_map(|host| &mut host.routes);
         for route in routes {
-            if let Action::Files(files) = &mut route.action {
+            if let Some(files) = route.action.files_mut() {
                 files.directory = opened.get(&files.root).cloned();
             }
         }

@@ -136,6 +136,15 @@ impl Proxy {
         let Caller { peer, request_id } = caller;
         let mut outlet = Outlet::new(client, route.compress.as_deref(), head, &self.encoders);
         let client = &mut outlet;
+        if let Action::Proxy(ProxyAction {
+            files: Some(files), ..
+        }) = &route.action
+        {
+            let path = &route.when.path;
+            if Box::pin(self.file_first(files, path, head, client, record)).await {
+                return;
+            }
+        }
         let reply = match &route.action {
             Action::Proxy(action) => match self
                 .prepare(route, action, head, caller, consent, record)

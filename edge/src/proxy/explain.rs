@@ -166,7 +166,13 @@ fn conditions(route: &Route) -> String {
 
 fn action(config: &Config, route: &Route) -> String {
     let mut text = match &route.action {
-        Action::Proxy(proxy) => format!("upstream {}", config.upstreams[proxy.upstream.0].name),
+        Action::Proxy(proxy) => {
+            let upstream = format!("upstream {}", config.upstreams[proxy.upstream.0].name);
+            match &proxy.files {
+                Some(files) => format!("files {}, what is none: {upstream}", files.root.display()),
+                None => upstream,
+            }
+        }
         Action::Redirect(redirect) => format!("redirect {}", redirect.status.as_u16()),
         Action::Files(files) => format!("files {}", files.root.display()),
         Action::Respond(respond) if respond.is_none() => "no answer".to_owned(),

@@ -31,24 +31,61 @@ impl Proxy {
         record: &mut Record<'_>,
     ) {
         let reply = match head.method {
-            Method::GET | Method::HEAD => match lookup::find(action, path, head).await {
-                Lookup::File(found) => match serve::response(action, *found, head).await {
-                    Ok((response, content)) => {
-                        let is_head = head.method == Method::HEAD;
-                        return self
-                            .deliver(response, content, client, is_head, record)
-                            .await;
-                    }
-                    Err(reply) => reply,
-                },
-                Lookup::Directory => {
-                    let location = with_slash(head);
-                    Reply::new(StatusCode::MOVED_PERMANENTLY).with("location", &location)
-                }
-                Lookup::Nothing(status) => Reply::new(status),
-            },
+            Method::GET | Method::HEAD => {
+                let found = lookup::find(action, path, head).await;
+                return self.found(action, found, head, client, record).await;
+            }
             Method::OPTIONS => Reply::new(StatusCode::NO_CONTENT).with("allow", ALLOW),
             _ => Reply::new(StatusCode::METHOD_NOT_ALLOWED).with("allow", ALLOW),
+        };
+        self.reply(reply, client, &head.method, record).await;
+    }
+
+    /// Answers a request with a file if there is one; `false` leaves it to the upstream.
+    pub(super) async fn file_first<D: Downstream>(
+        &self,
+        action: &FilesAction,
+        path: &PathMatch,
+        head: &RequestHead,
+        client: &mut D,
+        record: &mut Record<'_>,
+    ) -> bool {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return false;
+        }
+        match lookup::find(action, path, head).await {
+            Lookup::Nothing(StatusCode::NOT_FOUND) | Lookup::Unlisted => false,
+            found => {
+                self.found(action, found, head, client, record).await;
+                true
+            }
+        }
+    }
+
+    async fn found<D: Downstream>(
+        &self,
+        action: &FilesAction,
+        found: Lookup,
+        head: &RequestHead,
+        client: &mut D,
+        record: &mut Record<'_>,
+    ) {
+        let reply = match found {
+            Lookup::File(found) => match serve::response(action, *found, head).await {
+                Ok((response, content)) => {
+                    let is_head = head.method == Method::HEAD;
+                    return self
+                        .deliver(response, content, client, is_head, record)
+                        .await;
+                }
+                Err(reply) => reply,
+            },
+            Lookup::Directory => {
+                let location = with_slash(head);
+                Reply::new(StatusCode::MOVED_PERMANENTLY).with("location", &location)
+            }
+            Lookup::Unlisted => Reply::new(StatusCode::FORBIDDEN),
+            Lookup::Nothing(status) => Reply::new(status),
         };
         self.reply(reply, client, &head.method, record).await;
     }

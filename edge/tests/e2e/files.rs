@@ -3,6 +3,7 @@
 mod peer;
 mod places;
 mod sending;
+mod upstream;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

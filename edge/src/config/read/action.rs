@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::cache;
-use super::files;
+use super::files::{self, Otherwise};
 use super::mcp::{self, Tokens};
 use super::redirect::{redirect_to, template};
 use super::respond::{respond, status};
@@ -56,10 +56,16 @@ pub(super) fn action(
         .map(|(key, _)| *key)
         .filter(|key| table.item_named(key).is_some())
         .collect();
+    // Files are looked for first where there are both.
+    let given = match given[..] {
+        ["upstream", "files"] => vec!["upstream"],
+        _ => given,
+    };
     if let [first, second, ..] = given[..] {
         let item = table.item_named(second).expect("found above");
         item.error(format!(
-            "there is `{first}` already; a route has one of `upstream`, `redirect`, `files` and `respond`"
+            "there is `{first}` already; a route has one of `upstream`, `redirect`, `files` and `respond`, or `files` and \
+             `upstream`, which gets what is no file"
         ));
         return None;
     }
@@ -81,7 +87,8 @@ pub(super) fn action(
         }
         "files" => {
             refuse_strip_of_regex(table, path);
-            files::read(table, outer.places).map(|files| Action::Files(Box::new(files)))
+            let files = files::read(table, outer.places, Otherwise::Nothing)?;
+            Some(Action::Files(Box::new(files)))
         }
         "respond" => respond(table).map(Action::Respond),
         _ => {
@@ -102,6 +109,14 @@ pub(super) fn action(
             let websocket = table.flag("websocket").unwrap_or(true);
             let mcp = mcp::read(table, tokens).map(Arc::new);
             let cache = stored(table, mcp.is_some()).map(Arc::new);
+            let files = match table.item("files") {
+                Some(item) if mcp.is_some() => {
+                    item.error("requests of MCP are for no file; make another route for files");
+                    None
+                }
+                Some(_) => files::read(table, outer.places, Otherwise::Upstream).map(Box::new),
+                None => None,
+            };
             // Not before everything is read: the other keys may be wrong too.
             Some(Action::Proxy(ProxyAction {
                 upstream: upstream?,
@@ -110,6 +125,7 @@ pub(super) fn action(
                 response_timeout,
                 buffer_request,
                 websocket,
+                files,
                 cache,
                 mcp,
             }))

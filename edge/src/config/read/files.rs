@@ -16,8 +16,21 @@ const INDEX_MAX: usize = 8;
 /// So is each of these.
 const TRIES_MAX: usize = 8;
 
+/// What becomes of a request for no file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Otherwise {
+    /// 404.
+    Nothing,
+    /// The upstream of the route gets it.
+    Upstream,
+}
+
 /// A directory, or a table that names one.
-pub(super) fn read(route: &Table<'_>, places: &mut Places) -> Option<FilesAction> {
+pub(super) fn read(
+    route: &Table<'_>,
+    places: &mut Places,
+    otherwise: Otherwise,
+) -> Option<FilesAction> {
     let item = route.item("files")?;
     let strip_prefix = route.flag("strip_prefix").unwrap_or(false);
     let table = match item.value() {
@@ -33,6 +46,9 @@ pub(super) fn read(route: &Table<'_>, places: &mut Places) -> Option<FilesAction
     let path = root.parse("the path of a directory", |text| join(base, text));
     places.extend(path.clone().map(|path| (path, root.span())));
     let fallback = table.item("fallback");
+    if let (Some(item), Otherwise::Upstream) = (&fallback, otherwise) {
+        item.error("would leave nothing to the `upstream` of the route; leave out one of them");
+    }
     let fallback =
         fallback.and_then(|item| item.parse("a path such as \"/index.html\"", fallback_path));
     let cache_control = table.item("cache_control").and_then(|item| {
@@ -52,7 +68,7 @@ pub(super) fn read(route: &Table<'_>, places: &mut Places) -> Option<FilesAction
         directory: None,
         strip_prefix,
         index: index(&table),
-        tries: tries(&table),
+        tries: tries(&table, otherwise),
         fallback,
         types: types(&table),
         default_type: table
@@ -85,10 +101,14 @@ fn index(table: &Table<'_>) -> Vec<String> {
     items.iter().filter_map(name).collect()
 }
 
-fn tries(table: &Table<'_>) -> Vec<Attempt> {
+fn tries(table: &Table<'_>, otherwise: Otherwise) -> Vec<Attempt> {
     let expected = "a list of places such as [\"{path}\", \"{path}.html\"]";
     let Some(list) = table.item("try") else {
-        return vec![Attempt::Path, Attempt::Directory];
+        return match otherwise {
+            Otherwise::Nothing => vec![Attempt::Path, Attempt::Directory],
+            // `/` and what looks like a directory are pages of the upstream.
+            Otherwise::Upstream => vec![Attempt::Path],
+        };
     };
     let items = list.list(expected).unwrap_or_default();
     if items.len() > TRIES_MAX {

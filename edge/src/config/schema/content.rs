@@ -79,7 +79,7 @@ pub(in crate::config) const FILES: Schema = Schema {
             "try",
             Kind::TEXTS,
             Is("[\"{path}\", \"{path}/\"]"),
-            "where a file is looked for, such as \"{path}.html\"",
+            "where a file is looked for, such as \"{path}.html\"; with `upstream` [\"{path}\"] unless said",
         ),
         key(
             "fallback",

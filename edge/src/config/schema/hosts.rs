@@ -205,7 +205,7 @@ pub(in crate::config) const ROUTE: Schema = Schema {
             "files",
             Kind::Any(&[Kind::Text, Kind::Table(&FILES)]),
             Nothing,
-            "a directory whose files it serves",
+            "a directory whose files it serves; with `upstream`, which gets what is no file",
         ),
         key(
             "respond",

@@ -120,6 +120,8 @@ pub struct ProxyAction {
     pub buffer_request: bool,
     /// Clients may open a WebSocket.
     pub websocket: bool,
+    /// A directory that is looked into first: what is no file there goes to the upstream.
+    pub files: Option<Box<FilesAction>>,
     /// What is stored of its answers; `None` nothing.
     pub cache: Option<Arc<CacheRules>>,
     /// What the edge does for MCP on this route.
@@ -174,6 +176,24 @@ impl Action {
         }
     }
 
+    /// The files, for an action that serves some.
+    pub fn files(&self) -> Option<&FilesAction> {
+        match self {
+            Action::Files(files) => Some(files),
+            Action::Proxy(proxy) => proxy.files.as_deref(),
+            Action::Redirect(_) | Action::Respond(_) => None,
+        }
+    }
+
+    /// The files, to be opened.
+    pub(in crate::config) fn files_mut(&mut self) -> Option<&mut FilesAction> {
+        match self {
+            Action::Files(files) => Some(files),
+            Action::Proxy(proxy) => proxy.files.as_deref_mut(),
+            Action::Redirect(_) | Action::Respond(_) => None,
+        }
+    }
+
     /// The upstream, for an action that has one.
     pub fn upstream(&self) -> Option<UpstreamId> {
         match self {
@@ -216,6 +236,7 @@ impl ProxyAction {
             response_timeout: None,
             buffer_request: false,
             websocket: true,
+            files: None,
             cache: None,
             mcp: None,
         }

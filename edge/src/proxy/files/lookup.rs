@@ -17,6 +17,8 @@ pub(super) enum Lookup {
     File(Box<Found>),
     /// A directory whose path was asked for without the slash at its end.
     Directory,
+    /// A directory that nothing stands for: what is in it is not told.
+    Unlisted,
     /// Nothing to be served.
     Nothing(StatusCode),
 }
@@ -99,8 +101,8 @@ async fn one_of(action: &FilesAction, directory: &Arc<OwnedFd>, path: &[u8]) -> 
         };
         match tried {
             Lookup::Nothing(StatusCode::NOT_FOUND) => {}
-            // A directory that must not be listed may have a page of its name beside it.
-            Lookup::Nothing(StatusCode::FORBIDDEN) => found = tried,
+            // It may have a page of its name beside it.
+            Lookup::Unlisted | Lookup::Nothing(StatusCode::FORBIDDEN) => found = tried,
             tried => return tried,
         }
     }
@@ -146,7 +148,7 @@ async fn index(action: &FilesAction, directory: &Arc<OwnedFd>, path: Vec<u8>) ->
     }
     let itself: &[u8] = if path.is_empty() { b"." } else { &path };
     match (&action.fallback, open(directory, itself).await) {
-        (None, Ok(file)) if file.metadata().is_dir() => Lookup::Nothing(StatusCode::FORBIDDEN),
+        (None, Ok(file)) if file.metadata().is_dir() => Lookup::Unlisted,
         (None, Err(error)) => nothing(&error),
         _ => NOT_FOUND,
     }

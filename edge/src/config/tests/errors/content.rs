@@ -24,8 +24,16 @@ fn wrong_values_of_files() {
         ],
     );
     says(
-        &route("upstream = \"127.0.0.1:1\"\nfiles = \"www\""),
-        &["edge.toml:5:9: `files`: there is `upstream` already"],
+        &route("redirect = \"/x\"\nfiles = \"www\""),
+        &["edge.toml:5:9: `files`: there is `redirect` already"],
+    );
+    says(
+        &route("upstream = \"127.0.0.1:1\"\nfiles = { root = \"www\", fallback = \"/x\" }"),
+        &["`fallback`: would leave nothing to the `upstream` of the route"],
+    );
+    says(
+        &route("upstream = \"127.0.0.1:1\"\nmcp = true\nfiles = \"www\""),
+        &["edge.toml:6:9: `files`: requests of MCP are for no file"],
     );
     says(
         &route("regex = \"^/a\"\nfiles = \"www\"\nstrip_prefix = true\nkeep_alive = \"1s\""),
