@@ -58,7 +58,7 @@ pub(super) fn files(
         return false;
     };
     if root.arg().contains('$') {
-        notes.leave(section, root, "a directory cannot be picked by variables");
+        notes.leave(section, root, VARIABLE);
         return false;
     }
     if alias.is_some() && key != "path" {
@@ -81,21 +81,58 @@ pub(super) fn files(
         }
     }
     let prefix = alias.map_or("", |_| pattern.trim_end_matches('/'));
-    if let Some(directive) = scope.find("try_files") {
-        let tried = directive
-            .args
-            .iter()
-            .map(|path| path.replace("$uri", "any"));
-        let mut programs = tried.filter(|path| !path.starts_with('=') && is_program(path, scope));
-        match programs
-            .next()
-            .map_or_else(|| tries(directive, prefix), |_| Err(PROGRAM))
-        {
+    // A location has none from outside; what no location takes is asked for by the server's.
+    let tried = match scope.own() {
+        [] => scope.find("try_files"),
+        own => own.iter().find(|directive| directive.name == "try_files"),
+    };
+    if let Some(directive) = tried {
+        let tries = match is_left_to_another(directive) {
+            true => Err("what is no file is left to a named location, which says nothing here"),
+            false => tries(directive, prefix, scope),
+        };
+        match tries {
             Ok(tries) => keys.extend(tries),
             Err(reason) => notes.leave(section, directive, reason),
         }
     }
-    keys.extend(types(section, scope, notes));
+    if alias.is_some() {
+        section.raw("strip_prefix", "true");
+    }
+    keys.extend(sent(section, scope, notes));
+    section.raw("files", format!("{{ {} }}", keys.join(", ")));
+    true
+}
+
+/// Files that come before the upstream of a route, which gets what `try_files` leaves to a named location;
+/// or why there can be none.
+pub(super) fn files_first(
+    section: &mut Section,
+    tries: &Directive,
+    scope: &Scope<'_>,
+    notes: &mut Notes,
+) -> Result<(), &'static str> {
+    if scope
+        .own()
+        .iter()
+        .any(|directive| directive.name == "alias")
+    {
+        return Err("an alias takes the prefix from files and not from what is asked upstream");
+    }
+    let root = scope.find("root").ok_or("there is no `root`")?;
+    if root.arg().contains('$') {
+        return Err(VARIABLE);
+    }
+    let mut keys = vec![format!("root = {}", text(root.arg()))];
+    keys.extend(self::tries(tries, "", scope)?);
+    keys.extend(sent(section, scope, notes));
+    section.raw("files", format!("{{ {} }}", keys.join(", ")));
+    Ok(())
+}
+
+/// What files are sent with.
+fn sent(section: &mut Section, scope: &Scope<'_>, notes: &mut Notes) -> Vec<String> {
+    let mut keys = types(section, scope, notes);
     let statics = ["gzip_static", "brotli_static", "zstd_static"];
     if statics.into_iter().any(|name| scope.is_on(name)) {
         keys.push("precompressed = true".to_owned());
@@ -107,11 +144,7 @@ pub(super) fn files(
             Err(reason) => notes.leave(section, directive, reason),
         }
     }
-    if alias.is_some() {
-        section.raw("strip_prefix", "true");
-    }
-    section.raw("files", format!("{{ {} }}", keys.join(", ")));
-    true
+    keys
 }
 
 /// Whether nginx hands a file that it has found itself to another location, which runs it or keeps
@@ -139,24 +172,47 @@ fn is_program(path: &str, scope: &Scope<'_>) -> bool {
     })
 }
 
+const VARIABLE: &str = "a directory cannot be picked by variables";
 const PROGRAM: &str = "another location takes this file: it is not to be sent as it is";
 
+/// Whether `try_files` ends with a named location.
+fn is_left_to_another(tries: &Directive) -> bool {
+    tries.args.last().is_some_and(|last| last.starts_with('@'))
+}
+
 /// `try` and `fallback`.
-fn tries(directive: &Directive, prefix: &str) -> Result<Vec<String>, &'static str> {
+fn tries(
+    directive: &Directive,
+    prefix: &str,
+    scope: &Scope<'_>,
+) -> Result<Vec<String>, &'static str> {
     let Some((last, tried)) = directive.args.split_last() else {
         return Ok(Vec::new());
     };
+    let all = directive
+        .args
+        .iter()
+        .map(|path| path.replace("$uri", "any"));
+    let mut files = all.filter(|path| !path.starts_with(['=', '@']));
+    if files.any(|path| is_program(&path, scope)) {
+        return Err(PROGRAM);
+    }
     let places: Result<Vec<String>, _> = tried.iter().map(|path| place(path, prefix)).collect();
     let places = places?;
     let mut keys = Vec::new();
-    if places != ["{path}", "{path}/"] {
+    let default: &[&str] = match is_left_to_another(directive) {
+        true => &["{path}"],
+        false => &["{path}", "{path}/"],
+    };
+    if places != default {
         let places: Vec<String> = places.iter().map(|place| text(place)).collect();
         keys.push(format!("try = [{}]", places.join(", ")));
     }
     match &**last {
         "=404" => {}
         path if path.starts_with('=') => return Err("what is not there is 404"),
-        path if path.starts_with('@') => return Err("named locations have no counterpart"),
+        // The upstream of the route.
+        path if path.starts_with('@') => {}
         path => keys.push(format!("fallback = {}", text(&below(path, prefix)?))),
     }
     Ok(keys)

@@ -46,6 +46,12 @@ impl Section {
         self.raw(key, format!("[{}]", values.join(", ")));
     }
 
+    /// Whether it has a key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let start = format!("{key} = ");
+        self.lines.iter().any(|line| line.starts_with(&start))
+    }
+
     /// Adds a comment.
     pub(super) fn comment(&mut self, comment: impl AsRef<str>) {
         for line in comment.as_ref().lines() {

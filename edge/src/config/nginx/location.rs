@@ -95,10 +95,11 @@ impl<'c> Routes<'c> {
             }
             Ok((key, pattern, true)) => {
                 let id = format!("{key} {pattern}");
+                let tries = block.iter().find(|directive| directive.name == "try_files");
                 if self.taken.contains(&id) {
                     let reason = "another location has become the same route";
                     self.leave(location, reason);
-                } else if self.fill_with(&mut section, key, &pattern, &scope) {
+                } else if self.fill_with(&mut section, key, &pattern, &scope, tries) {
                     self.taken.push(id);
                     match guards::methods(&scope) {
                         Some(methods) => self.split(section, methods, (key, &pattern), location),
@@ -193,9 +194,9 @@ impl<'c> Routes<'c> {
 
 /// Whether a named location answers where others find no file: then their routes are it.
 fn is_tried(location: &Directive, outer: &Scope<'_>) -> bool {
-    let block = outer.own().iter();
-    let inside = block.filter_map(|d| d.block.as_deref()).flatten();
-    let mut tries = inside.filter(|d| d.name == "try_files");
+    let own = outer.own().iter();
+    let inside = own.clone().filter_map(|d| d.block.as_deref()).flatten();
+    let mut tries = own.chain(inside).filter(|d| d.name == "try_files");
     tries.any(|tries| tries.args.last().is_some_and(|last| last == location.arg()))
 }
 

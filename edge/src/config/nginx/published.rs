@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::import;
 use super::tests::{comments, converted, sample};
-use crate::config::{Action, Config, FilesAction, LimitKey, PathMatch, Policy, Rewrite, Route};
+use crate::config::{
+    Action, Attempt, Config, FilesAction, LimitKey, PathMatch, Policy, Rewrite, Route,
+};
 
 pub(super) fn route<'a>(config: &'a Config, path: &str) -> &'a Route {
     let mut routes = config.hosts.iter().flat_map(|host| &host.routes);
@@ -121,6 +123,25 @@ fn paths_made_anew_and_servers_picked() {
     let mcp = upstreams.find(|upstream| upstream.name == "mcp");
     let expected = Policy::HashField("mcp-session-id".to_owned());
     assert_eq!(mcp.map(|mcp| &mcp.policy), Some(&expected));
+}
+
+/// `try_files $uri @name`, of a location and of a server.
+#[test]
+fn files_before_an_application() {
+    let (text, _, config) = converted("published/rails.conf");
+    let tried = |path: &str| {
+        let action = &route(&config, path).action;
+        assert!(action.upstream().is_some(), "{path}: {text}");
+        let tries = action.files().map(|files| files.tries.clone());
+        tries.unwrap_or_default()
+    };
+    let below = Attempt::With("/index.html".to_owned());
+    assert_eq!(tried("/"), [below, Attempt::Path]);
+    assert_eq!(tried("/private"), [Attempt::Path]);
+    assert!(route(&config, "/private").auth.basic.is_some(), "{text}");
+    assert_eq!(tried("/media"), [], "an alias is for files alone");
+    let assets = files(route(&config, "^/assets/")).expect("nothing else");
+    assert_eq!(assets.tries, [Attempt::Path, Attempt::Directory]);
 }
 
 /// A list of networks that are refused is `deny`; with exceptions, or cut short, it is none.

@@ -30,28 +30,35 @@ const INHERITED_BY_GRPC: &[&str] = &["grpc_set_header", "grpc_hide_header"];
 const THEN: &str = "write what takes its place, see docs/auth.md and docs/from-nginx.md, then these keys instead of `respond`";
 
 impl Routes<'_> {
-    /// Fills a route in, as [`Self::fill`]; where a location looks for files first and leaves the rest
-    /// to a named one, it is that.
+    /// Fills a route in, as [`Self::fill`]; where `try_files` leaves what is no file to a named location, it
+    /// is that, with files before it.
     pub(super) fn fill_with(
         &mut self,
         section: &mut Section,
         key: &str,
         pattern: &str,
         scope: &Scope<'_>,
+        tries: Option<&Directive>,
     ) -> bool {
-        let own = |name: &str| scope.own().iter().find(|directive| directive.name == name);
-        let named = own("try_files").and_then(|tries| {
+        let named = tries.and_then(|tries| {
             let name = tries.args.last()?;
             let named = scope.location(name).filter(|_| name.starts_with('@'))?;
             Some((tries, named))
         });
-        let Some((tries, named)) = named.filter(|_| own("proxy_pass").is_none()) else {
+        let passes = scope.own().iter().any(|d| d.name == "proxy_pass");
+        let Some((tries, named)) = named.filter(|_| !passes) else {
             return self.fill(section, key, pattern, scope);
         };
-        let reason = "everything goes to the named location; files want a route of their own";
-        self.notes.leave(section, tries, reason);
         let inner = scope.inner(named.block.as_deref().unwrap_or_default());
         let acts = self.fill(section, key, pattern, &inner);
+        let first = match section.has("upstream") {
+            true => content::files_first(section, tries, scope, self.notes),
+            false => Err("it has no upstream that could get what is no file"),
+        };
+        if let Err(reason) = first {
+            let reason = format!("everything goes to the named location: {reason}");
+            self.notes.leave(section, tries, &reason);
+        }
         // nginx asks for what both of them say.
         if acts && !guards::asked(scope).is_subset(&guards::asked(&inner)) {
             self.notes.close(section, &[named], THEN);

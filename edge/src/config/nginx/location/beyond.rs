@@ -182,7 +182,9 @@ impl Routes<'_> {
             return;
         }
         let mut section = Section::new("[[host.route]]");
-        if self.fill(&mut section, "path", "/", &scope.inner(&outer)) {
+        let tries = scope.find("try_files");
+        let inner = scope.inner(&outer);
+        if self.fill_with(&mut section, "path", "/", &inner, tries) {
             self.sections.push(section);
         }
     }
