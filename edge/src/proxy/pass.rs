@@ -80,7 +80,11 @@ impl Proxy {
                     None if record.has_stale() => {}
                     None => {
                         let reply = match &mut call {
-                            Some(call) => call.upstream_failed(&error, self),
+                            Some(call) => {
+                                let most = action.mcp.as_ref().map_or(0, |mcp| mcp.body_prefix);
+                                call.read_id(client, most).await;
+                                call.upstream_failed(&error, self)
+                            }
                             None => Reply::new(error.status()),
                         };
                         self.reply(reply, client, &head.method, record).await;

@@ -1,9 +1,11 @@
 //! Routes with `mcp`: what is refused, and how; what is limited, and what is not.
 
 mod early;
+mod ended;
 mod limits;
 mod names;
 mod odd;
+mod servers;
 mod streams;
 
 use std::time::Duration;

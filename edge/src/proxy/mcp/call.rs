@@ -147,8 +147,9 @@ impl Call {
 
     /// More of the request body. Where there are rules, what they were applied to must be what the
     /// whole body says; else the body ends here, and the server never sees the end of it.
-    pub(in crate::proxy) fn request_passed(&mut self, data: &[u8]) -> Result<(), ClientError> {
+    pub(in crate::proxy) fn request_passed(&mut self, data: &Bytes) -> Result<(), ClientError> {
         if !(self.strict && self.posts) {
+            self.prefix.pass(data, self.posts && self.scan.is_none());
             return Ok(());
         }
         let scan = self.scan.get_or_insert_default();

@@ -25,8 +25,10 @@ pub(super) struct Prefix {
     rest: BytesMut,
     bytes: usize,
     end: Option<Option<Fields>>,
-    /// Of the last piece, what the scan had no need to look at.
+    /// What the scan had no need to look at: of the last piece, or of a body that passes unread the first.
     unscanned: Bytes,
+    /// Bytes have passed that nobody has looked at.
+    passed: bool,
 }
 
 impl Prefix {
@@ -60,9 +62,18 @@ impl Prefix {
         }
     }
 
+    /// A piece passes unread. In the first there is the id, which an answer of the edge's own would name.
+    pub(super) fn pass(&mut self, data: &Bytes, keeps: bool) {
+        if keeps && !self.passed {
+            self.unscanned = data.clone();
+        }
+        self.passed = true;
+    }
+
     /// Nothing more will be asked of it.
     pub(super) fn forget(&mut self) {
         self.unscanned = Bytes::new();
+        self.passed = true;
     }
 
     /// Queues it on a connection: how many bytes, and whether that was the whole body.
@@ -128,10 +139,11 @@ impl Call {
     }
 
     /// Looks for the id in what has come already, for an answer of the edge's own.
-    pub(super) async fn read_id<D: Downstream>(&mut self, client: &mut D, most: usize) {
+    pub(in crate::proxy) async fn read_id<D: Downstream>(&mut self, client: &mut D, most: usize) {
         self.scan_rest();
         poll_fn(|cx| {
             while self.posts
+                && !self.prefix.passed
                 && self.id().is_none()
                 && self.scanned() == Scanned::Partly
                 && !self.prefix.is_whole()
@@ -151,8 +163,8 @@ impl Call {
     /// Has the scan look at what it was spared.
     pub(super) fn scan_rest(&mut self) {
         let rest = std::mem::take(&mut self.prefix.unscanned);
-        if let Some(scan) = &mut self.scan {
-            scan.feed(&rest);
+        if !rest.is_empty() {
+            self.scan.get_or_insert_default().feed(&rest);
         }
     }
 

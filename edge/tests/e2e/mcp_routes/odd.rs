@@ -1,16 +1,8 @@
 //! What no client of an SDK sends: it passes as it came or is refused, and is never taken for something
 //! else.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
-
 use super::{ADD, CALL, LEGACY, LIMIT, MODERN, RULES, SHELL, error_of};
-use crate::support::{
-    Answer, Client, Setup, Upstream, free_port, initialize, light, rpc, tool_call, wait_until,
-};
+use crate::support::{Client, Setup, Upstream, light, rpc, tool_call};
 
 /// A request of JSON-RPC whose body may be any bytes.
 fn raw(headers: &[&str], body: &[u8]) -> Vec<u8> {
@@ -27,25 +19,6 @@ fn answer(client: &mut Client, request: &[u8]) -> (u16, String) {
     client.send(request);
     let response = client.response_within(false, LIMIT).expect("an answer");
     (response.status, response.text())
-}
-
-/// Where nothing is ruled, nothing behind the name of a tool is read until it is needed.
-#[test]
-fn an_id_at_the_end_comes_back_from_a_server_that_fails() {
-    let _machine = light();
-    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let edge = Setup::new(nobody).route("[host.route.mcp]").start();
-    let mut client = edge.plain();
-    for (method, name) in [("tools/call", "add"), ("tools/list", ""), ("a/b", "")] {
-        let message = format!(
-            r#"{{"method":"{method}","params":{{"name":"{name}","a":[{{"id":1}}]}},"jsonrpc":"2.0","id":"z-7"}}"#
-        );
-        let (status, body) = answer(&mut client, &raw(&[], message.as_bytes()));
-        assert!(
-            status == 502 && body.contains(r#""id":"z-7","#),
-            "{method}: {status} {body}"
-        );
-    }
 }
 
 #[test]
@@ -188,59 +161,6 @@ fn odd_messages_are_refused_by_what_they_say() {
 }
 
 #[test]
-fn what_servers_say_passes_as_they_say_it() {
-    let _machine = light();
-    let error = r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"mine"},"id":null}"#;
-    let statuses = ["202 Accepted", "400 Bad Request", "405 Method Not Allowed"];
-    let statuses = [
-        &statuses[..],
-        &["406 Not Acceptable", "415 Unsupported Media Type"],
-    ]
-    .concat();
-    let upstreams: Vec<Upstream> = statuses
-        .iter()
-        .map(|status| {
-            let body = if status.starts_with("202") { "" } else { error };
-            let length = body.len();
-            let head = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nAllow: POST\r\nContent-Length: {length}"
-            );
-            Upstream::start(Answer::Keep(format!("{head}\r\n\r\n{body}").into()))
-        })
-        .collect();
-    let routes: String = upstreams
-        .iter()
-        .zip(&statuses)
-        .map(|(upstream, status)| {
-            let (path, server) = (&status[..3], upstream.address);
-            format!(
-                "[[host.route]]\npath = \"/{path}\"\nupstream = \"http://{server}\"\nmcp = true\n"
-            )
-        })
-        .collect();
-    let edge = Setup::new(upstreams[0].address)
-        .route("mcp = true")
-        .more_routes(&routes)
-        .start();
-    let mut client = edge.plain();
-    for status in &statuses {
-        let path = format!("/{}", &status[..3]);
-        for headers in [&[LEGACY][..], &[MODERN, CALL, "Mcp-Name: add"]] {
-            // A list of messages is for the server to judge where nothing is ruled here.
-            for body in [ADD, &format!("[{ADD}]")] {
-                let response = client.exchange(rpc(&path, headers, body));
-                assert_eq!(response.status.to_string(), status[..3], "{headers:?}");
-                let said = if response.status == 202 { "" } else { error };
-                assert_eq!(
-                    (response.text().as_str(), response.header("allow")),
-                    (said, Some("POST"))
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn odd_ids_of_sessions_and_events_are_passed_on_or_refused_whole() {
     let _machine = light();
     let upstream = Upstream::ok();
@@ -314,98 +234,4 @@ fn odd_ids_of_sessions_and_events_are_passed_on_or_refused_whole() {
             assert_eq!(error["error"]["code"], -32001);
         }
     }
-}
-
-/// Issues one session, says so with every answer, and answers calls only when it is told to.
-struct Slow {
-    address: SocketAddr,
-    calls: Arc<AtomicUsize>,
-    speaks: Arc<AtomicBool>,
-}
-
-impl Slow {
-    fn start() -> Slow {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback address can be bound");
-        let address = listener.local_addr().expect("it is bound");
-        let calls = Arc::new(AtomicUsize::new(0));
-        let speaks = Arc::new(AtomicBool::new(false));
-        let (told, counted) = (Arc::clone(&speaks), Arc::clone(&calls));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (told, counted) = (Arc::clone(&told), Arc::clone(&counted));
-                std::thread::spawn(move || serve(stream, &counted, &told));
-            }
-        });
-        Slow {
-            address,
-            calls,
-            speaks,
-        }
-    }
-}
-
-/// Whoever has gone in the meantime is no concern of its own.
-fn serve(mut stream: TcpStream, calls: &AtomicUsize, told: &AtomicBool) -> Option<()> {
-    let mut seen = Vec::new();
-    let mut piece = [0; 4096];
-    loop {
-        let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
-        seen.extend_from_slice(&piece[..read]);
-        let text = String::from_utf8_lossy(&seen).into_owned();
-        let is_whole =
-            text.ends_with('}') || text.starts_with("DELETE") && text.ends_with("\r\n\r\n");
-        if !is_whole {
-            continue;
-        }
-        let is_call = text.contains("tools/call");
-        calls.fetch_add(is_call.into(), SeqCst);
-        while is_call && !told.load(SeqCst) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let status = if text.contains("\"id\"") || text.starts_with("DELETE") {
-            "200 OK"
-        } else {
-            "202 Accepted"
-        };
-        let answer =
-            format!("HTTP/1.1 {status}\r\nMcp-Session-Id: one\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(answer.as_bytes()).ok()?;
-        seen.clear();
-    }
-}
-
-/// Its answer names the session once more, which does not bring it back.
-#[test]
-fn a_session_that_is_ended_during_a_call_stays_ended() {
-    let _machine = light();
-    let server = Slow::start();
-    let edge = Setup::new(server.address)
-        .top("workers = 2")
-        .route("mcp = true")
-        .start();
-    let sessions = || edge.metrics().sum("edge_mcp_sessions", &[]);
-    let id = initialize(&mut edge.plain()).unwrap_or_else(|r| panic!("{} {}", r.status, r.text()));
-    assert!(wait_until(LIMIT, || sessions() == 1.0));
-    let session = format!("Mcp-Session-Id: {id}");
-    let mut callers: Vec<Client> = (0..4).map(|_| edge.plain()).collect();
-    for caller in &mut callers {
-        caller.send(rpc("/mcp", &[&session], ADD));
-    }
-    assert!(wait_until(LIMIT, || server.calls.load(SeqCst) == 4));
-    let end = format!("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n{session}\r\n\r\n");
-    assert_eq!(edge.plain().exchange(&end).status, 200);
-    assert!(wait_until(LIMIT, || sessions() == 0.0));
-    server.speaks.store(true, SeqCst);
-    for caller in &mut callers {
-        assert_eq!(
-            caller
-                .response_within(false, LIMIT)
-                .expect("an answer")
-                .status,
-            200
-        );
-    }
-    // The gauge follows once a second.
-    std::thread::sleep(Duration::from_millis(1200));
-    assert_eq!(sessions(), 0.0);
 }
