@@ -71,7 +71,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         .filter_map(|host| host.certificate.as_ref());
     let keys = certificates.next().map(|files| Keys::derive(&files.key));
     let watch = Watch::read(&config, &files);
-    let certificates = tls::inspect(&config.hosts, &files, SystemTime::now());
+    let certificates = tls::inspect(&config.hosts, &files, SystemTime::now(), None);
     drop(files);
     net::probe_ring().map_err(Error::Ring)?;
     let access = AccessTarget::open(&config.log.access)?;
@@ -101,6 +101,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
     let (jobs, asked) = std_mpsc::sync_channel(JOBS_MAX);
     let mut stapling = Stapling::new(staples, jobs.clone(), metrics.clone());
     stapling.want(certificates.targets);
+    let answers_end = certificates.answers_end;
     let parts = ControlParts {
         metrics: metrics.clone(),
         guard,
@@ -172,6 +173,7 @@ pub fn run(config: Config, path: PathBuf) -> Result<(), Error> {
         metrics,
         watch,
         warned_ns: monotonic_ns(),
+        answers_end,
         serving: serving.clone(),
         workers: updates,
         control: control.configurations(),

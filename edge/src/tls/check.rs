@@ -10,9 +10,10 @@ use rustls_pki_types::ServerName;
 
 use super::clients::verifier;
 use super::error::{Error, Warning};
-use super::load::{Loaded, load};
+use super::load::{Loaded, kept, load};
 use super::ocsp::{Staples, Target};
 use super::provider::provider;
+use super::server::Server;
 use crate::config::{Certificate, Host, HostName};
 use crate::files::Files;
 
@@ -31,6 +32,8 @@ pub struct Report {
     pub expiries: Vec<Expiry>,
     /// Certificates whose authorities are asked about them, once each.
     pub targets: Vec<Target>,
+    /// When the first answer from a file ends, and must no longer be shown.
+    pub answers_end: Option<SystemTime>,
 }
 
 impl Report {
@@ -54,14 +57,20 @@ pub struct Expiry {
 
 /// Errors and warnings about the certificates of all hosts, as of now.
 pub fn check(hosts: &[Host], disk: &dyn Files) -> (Vec<Error>, Vec<Warning>) {
-    let report = inspect(hosts, disk, SystemTime::now());
+    let report = inspect(hosts, disk, SystemTime::now(), None);
     (report.errors, report.warnings)
 }
 
 /// Looks at the certificates of all hosts as they would be served at `now`.
 ///
-/// Files that several hosts share are reported once.
-pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
+/// Files that several hosts share are reported once. Where they cannot be used, but `before` serves
+/// what they held, there is an error, and all else is about that.
+pub fn inspect(
+    hosts: &[Host],
+    disk: &dyn Files,
+    now: SystemTime,
+    before: Option<&Server>,
+) -> Report {
     let provider = Arc::new(provider());
     let mut report = Report::default();
     let mut seen: HashMap<&Certificate, Option<Loaded>> = HashMap::new();
@@ -75,18 +84,21 @@ pub fn inspect(hosts: &[Host], disk: &dyn Files, now: SystemTime) -> Report {
             continue;
         };
         let loaded = seen.entry(files).or_insert_with(|| {
-            match load(files, disk, &provider, now, &Staples::default()) {
-                Ok(loaded) => {
-                    report.warnings.extend(expires_soon(files, &loaded, now));
-                    report.warnings.extend(loaded.stapling.warning.clone());
-                    report.targets.extend(target(host, &loaded));
-                    Some(loaded)
-                }
-                Err(errors) => {
-                    report.errors.extend(errors);
-                    None
-                }
-            }
+            let staples = Staples::default();
+            let loaded = load(files, disk, &provider, now, &staples).or_else(|errors| {
+                report.errors.extend(errors);
+                let there = before
+                    .and_then(|before| before.certificate(files))
+                    .ok_or(())?;
+                kept(there, files, disk, &provider, now, &staples).ok_or(())
+            });
+            let loaded = loaded.ok()?;
+            report.warnings.extend(expires_soon(files, &loaded, now));
+            report.warnings.extend(loaded.stapling.warning.clone());
+            report.targets.extend(target(host, &loaded));
+            let ends = [report.answers_end, loaded.stapling.file_ends];
+            report.answers_end = ends.into_iter().flatten().min();
+            Some(loaded)
         });
         let Some(loaded) = loaded else {
             continue;

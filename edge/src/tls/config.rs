@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::Ticketer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
 };
@@ -22,11 +23,11 @@ use rustls::version::{TLS12, TLS13};
 use super::clients::verifier;
 use super::early::{EarlySessions, Promises};
 use super::error::Error;
-use super::load::load;
+use super::load::{kept, load};
 use super::ocsp::Staples;
 use super::provider::provider;
 use super::resolve::{ByName, Names};
-use super::server::{Guarded, Server};
+use super::server::{Configs, Guarded, Server};
 use crate::config::{Host, Tls, TlsVersion};
 use crate::files::Files;
 
@@ -58,19 +59,49 @@ pub fn server_config(
     tickets: &Tickets,
     staples: &Staples,
 ) -> Result<Server, Error> {
+    build(hosts, tls, disk, tickets, staples, None)
+}
+
+/// The same for files that have changed: of those that cannot be used, what `before` serves stays,
+/// so that one host's certificate does not keep those of others from being renewed.
+/// [`inspect`](super::inspect) says what is wrong.
+pub fn renewed(
+    before: &Server,
+    hosts: &[Host],
+    tls: Tls,
+    disk: &dyn Files,
+    tickets: &Tickets,
+    staples: &Staples,
+) -> Result<Server, Error> {
+    build(hosts, tls, disk, tickets, staples, Some(before))
+}
+
+fn build(
+    hosts: &[Host],
+    tls: Tls,
+    disk: &dyn Files,
+    tickets: &Tickets,
+    staples: &Staples,
+    before: Option<&Server>,
+) -> Result<Server, Error> {
     let provider = Arc::new(provider());
     let now = SystemTime::now();
     let mut certificates = ByName::default();
     // Hosts share files, and what is made of them.
-    let mut loaded = HashMap::new();
+    let mut loaded: HashMap<_, Arc<_>> = HashMap::new();
     for host in hosts {
         let Some(files) = &host.certificate else {
             continue;
         };
-        let key = match loaded.entry(files) {
+        let key = match loaded.entry(files.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let loaded = load(files, disk, &provider, now, staples).map_err(first)?;
+                let there = before.and_then(|before| before.certificate(files));
+                let loaded = load(files, disk, &provider, now, staples).or_else(|errors| {
+                    there
+                        .and_then(|there| kept(there, files, disk, &provider, now, staples))
+                        .ok_or_else(|| first(errors))
+                })?;
                 new.insert(Arc::new(loaded.key))
             }
         };
@@ -81,7 +112,7 @@ pub fn server_config(
     }
 
     let certificates: Arc<dyn ResolvesServerCert> = Arc::new(certificates);
-    let builder = |verifier| -> Result<ServerConfig, Error> {
+    let builder = |verifier: Arc<dyn ClientCertVerifier>| -> Result<ServerConfig, Error> {
         let versions: &[_] = match tls.min_version {
             TlsVersion::Tls12 => &[&TLS13, &TLS12],
             TlsVersion::Tls13 => &[&TLS13],
@@ -107,8 +138,12 @@ pub fn server_config(
             Some(settings) => Some(match known.iter().find(|g| *g.settings == *settings) {
                 Some(same) => Arc::clone(same),
                 None => {
+                    let there = before.and_then(|before| before.verifier(settings));
+                    let verifier = verifier(settings, disk, &provider)
+                        .or_else(|error| there.cloned().ok_or(error))?;
                     let new = Arc::new(Guarded {
-                        config: Arc::new(builder(verifier(settings, disk, &provider)?)?),
+                        config: Arc::new(builder(Arc::clone(&verifier))?),
+                        verifier,
                         settings: Arc::new(settings.clone()),
                     });
                     known.push(Arc::clone(&new));
@@ -121,7 +156,12 @@ pub fn server_config(
     let mut open = builder(WebPkiClientVerifier::no_client_auth())?;
     open.ticketer = Arc::clone(&tickets.0);
     open.send_tls13_tickets = TICKETS;
-    Ok(Server::new(Arc::new(open), by_name, !known.is_empty()))
+    Ok(Server::new(Configs {
+        open: Arc::new(open),
+        by_name,
+        guarded: known,
+        certificates: loaded,
+    }))
 }
 
 /// The same for QUIC, which carries HTTP/3 alone (RFC 9114 §3.1). With early data sessions are

@@ -80,6 +80,29 @@ pub(super) fn load(
     })
 }
 
+/// What goes on being served while the files of a certificate are wrong: the one that was served
+/// before, with what is stapled beside it now.
+pub(super) fn kept(
+    before: &CertifiedKey,
+    certificate: &Certificate,
+    disk: &dyn Files,
+    provider: &CryptoProvider,
+    now: SystemTime,
+    staples: &Staples,
+) -> Option<Loaded> {
+    let mut key = before.clone();
+    let (_, not_after) = validity(&certificate.chain, key.cert.first()?).ok()?;
+    // An answer about the certificate to come is none about this one.
+    let stapling = stapling(certificate, &key.cert, disk, provider, now, staples);
+    let mut stapling = stapling.unwrap_or_default();
+    key.ocsp = stapling.answer.take();
+    Some(Loaded {
+        key,
+        not_after,
+        stapling,
+    })
+}
+
 fn read_chain(path: &Path, disk: &dyn Files) -> Result<Vec<CertificateDer<'static>>, Error> {
     let text = read(path, disk, Role::Certificate)?;
     let chain = CertificateDer::pem_slice_iter(&text)

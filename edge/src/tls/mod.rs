@@ -34,7 +34,7 @@ pub use check::{Expiry, Report, check, inspect};
 pub use client::{Client, ClientError};
 pub use client_stream::ClientStream;
 pub use clients::ClientCertificate;
-pub use config::{Tickets, for_quic, server_config};
+pub use config::{Tickets, for_quic, renewed, server_config};
 pub use early::{EarlySessions, Promises};
 pub use error::{Error, Role, Warning};
 pub use ocsp::{OcspError, Staple, Staples, Subject, Target, Validity};

@@ -20,6 +20,8 @@ pub(super) struct Stapling {
     pub(super) answer: Option<Vec<u8>>,
     /// Whom to ask about what.
     pub(super) source: Option<(Subject, String)>,
+    /// When an answer from a file ends; what is fetched is looked after by who fetches it.
+    pub(super) file_ends: Option<SystemTime>,
     pub(super) warning: Option<Warning>,
 }
 
@@ -71,7 +73,7 @@ fn fetched(
     Stapling {
         answer: staples.current(&chain[0], now),
         source: Some((subject, url)),
-        warning: None,
+        ..Stapling::default()
     }
 }
 
@@ -92,8 +94,9 @@ fn from_file(
         ));
     };
     match subject.judge(&answer, now, provider) {
-        Ok(_) => Ok(Stapling {
+        Ok(validity) => Ok(Stapling {
             answer: Some(answer),
+            file_ends: Some(validity.next_update),
             ..Stapling::default()
         }),
         Err(problem @ (OcspError::Early(_) | OcspError::Expired(_) | OcspError::Revoked)) => {

@@ -42,6 +42,7 @@ mod operator;
 mod proxy_protocol;
 mod reload;
 mod reload_storm;
+mod renewals;
 mod routes;
 mod shield;
 mod silence;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{Edge, Process, Setup, Upstream, free_port, light, wait_until};
+use crate::tickets::later;
 
 const LIMIT: Duration = Duration::from_secs(40);
 
@@ -248,4 +249,37 @@ fn a_file_about_another_certificate_is_an_error_and_one_that_is_too_old_is_left_
     about("localhost.pem", "-nmin 90");
     edge.process.wait_for("certificates renewed", LIMIT);
     assert!(is_good(&status(&edge)));
+}
+
+/// No answer at all is better than one that clients refuse.
+#[test]
+fn a_file_that_has_ended_is_no_longer_shown() {
+    let _machine = light();
+    let upstream = Upstream::ok();
+    let setup = Setup::new(upstream.address);
+    let dir = setup.dir.path().to_owned();
+    let leaf = setup.authority.leaf(&dir, "localhost", &["localhost"]);
+    setup.authority.write_key_to(&dir.join("ca.key"));
+    index(&dir, leaf.serial, false);
+    openssl(
+        &dir,
+        "ocsp -index index.txt -rsigner ca.pem -rkey ca.key -CA ca.pem -issuer ca.pem \
+         -cert localhost.pem -nmin 60 -respout ocsp.der",
+    );
+    let (library, clock) = (later(&dir), dir.join("later"));
+    let is = |ahead: i64| fs::write(&clock, ahead.to_ne_bytes()).expect("our own directory");
+    is(0);
+    let mut command = setup.command();
+    command.env("LD_PRELOAD", library).env("EDGE_LATER", &clock);
+    let mut edge = setup.start_as(command);
+    let named = "key = \"localhost.key\"";
+    let with_file = edge
+        .config()
+        .replace(named, &format!("{named}\nocsp = \"ocsp.der\""));
+    edge.rewrite(&with_file);
+    edge.reload();
+    assert!(is_good(&status(&edge)));
+    is(2 * 60 * 60);
+    edge.process.wait_for("ocsp.der is not stapled", LIMIT);
+    assert!(wait_until(LIMIT, || is_missing(&status(&edge))));
 }

@@ -12,7 +12,7 @@ const HOUR: i64 = 60 * 60;
 const TRIES: usize = 8;
 
 /// The program that sets the calendar of another one ahead.
-fn later(dir: &Path) -> PathBuf {
+pub(crate) fn later(dir: &Path) -> PathBuf {
     let library = dir.join("later.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/later.c");
     let mut command = Command::new("cc");

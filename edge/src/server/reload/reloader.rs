@@ -45,6 +45,8 @@ pub(in crate::server) struct Reloader {
     pub(in crate::server) watch: Watch,
     /// When warnings about certificates were last repeated.
     pub(in crate::server) warned_ns: u64,
+    /// When the first of the OCSP answers from files ends.
+    pub(in crate::server) answers_end: Option<SystemTime>,
     /// What is in force.
     pub(in crate::server) serving: Serving,
     pub(in crate::server) workers: Vec<mpsc::Sender<Update>>,
@@ -73,6 +75,7 @@ impl Reloader {
                 self.watch = prepared.watch;
                 self.metrics.certificates(prepared.certificates.expiries());
                 self.stapling.want(prepared.certificates.targets);
+                self.answers_end = prepared.certificates.answers_end;
                 if let Some(log) = prepared.log {
                     self.log.set(log);
                 }
@@ -114,7 +117,7 @@ impl Reloader {
         };
         Ok(Prepared {
             watch: Watch::read(&config, &files),
-            certificates: tls::inspect(&config.hosts, &files, SystemTime::now()),
+            certificates: tls::inspect(&config.hosts, &files, SystemTime::now(), None),
             serving: Serving::new(Snapshot::new(config, Some(now)), tls, self.keys.as_ref()),
             sockets,
             log,
@@ -122,11 +125,7 @@ impl Reloader {
         })
     }
 
-    pub(super) fn tls(
-        &self,
-        config: &Config,
-        files: &Handed,
-    ) -> Result<Option<tls::Server>, tls::Error> {
+    fn tls(&self, config: &Config, files: &Handed) -> Result<Option<tls::Server>, tls::Error> {
         if config.listen.https.is_empty() {
             return Ok(None);
         }

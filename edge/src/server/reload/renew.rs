@@ -28,31 +28,47 @@ impl Reloader {
         let Ok(files) = self.keeper.files_again() else {
             return;
         };
-        if !self.watch.is_due(config, &files) {
+        let now = SystemTime::now();
+        let have_ended = self.answers_end.is_some_and(|end| now >= end);
+        if self.watch.is_due(config, &files) {
+            // Also when they are wrong: they are looked at again once they have changed again.
+            self.watch = Watch::read(config, &files);
+            self.renew_config(config, &files);
+        } else if !have_ended {
             return self.repeat_warnings(config, &files);
         }
-        // Also when they are wrong: they are looked at again once they have changed again.
-        self.watch = Watch::read(config, &files);
-        self.renew_config(config, &files);
         if config.listen.https.is_empty() {
             return;
         }
+        let report = self.inspect(config, &files, now);
+        log_certificates(&report.warnings);
+        for error in &report.errors {
+            let error = with_causes(error);
+            tracing::warn!(
+                error,
+                "changed certificates cannot be used, the old ones stay"
+            );
+        }
+        self.answers_end = report.answers_end;
         match self.renew_tls(config, &files) {
             Ok(()) => {
-                let report = tls::inspect(&config.hosts, &files, SystemTime::now());
-                log_certificates(&report.warnings);
                 self.metrics.certificates(report.expiries());
                 self.stapling.want(report.targets);
-                tracing::info!("certificates renewed");
+                match report.errors.is_empty() {
+                    true => tracing::info!("certificates renewed"),
+                    false => tracing::info!("all other certificates renewed"),
+                }
             }
             Err(error) => {
                 let error = with_causes(&error);
-                tracing::warn!(
-                    error,
-                    "changed certificates cannot be used, the old ones stay"
-                );
+                tracing::warn!(error, "no certificates renewed, the old ones stay");
             }
         }
+    }
+
+    /// What is to be said of certificates, also of those that are served though their files are wrong.
+    fn inspect(&self, config: &Config, files: &Handed, now: SystemTime) -> tls::Report {
+        tls::inspect(&config.hosts, files, now, self.serving.tls.as_ref())
     }
 
     /// Shows what authorities have said since.
@@ -72,8 +88,12 @@ impl Reloader {
     }
 
     fn renew_tls(&mut self, config: &Config, files: &Handed) -> Result<(), tls::Error> {
-        let tls = self.tls(config, files)?;
-        self.serving = self.serving.with_tls(tls, self.keys.as_ref());
+        let Some(before) = &self.serving.tls else {
+            return Ok(());
+        };
+        let (hosts, staples) = (&config.hosts, self.stapling.staples());
+        let tls = tls::renewed(before, hosts, config.tls, files, &self.tickets, staples)?;
+        self.serving = self.serving.with_tls(Some(tls), self.keys.as_ref());
         self.tell_or_warn();
         Ok(())
     }
@@ -121,7 +141,11 @@ impl Reloader {
         let now_ns = monotonic_ns();
         if now_ns.saturating_sub(self.warned_ns) >= WARN_EVERY.as_nanos() as u64 {
             self.warned_ns = now_ns;
-            log_certificates(&tls::inspect(&config.hosts, files, SystemTime::now()).warnings);
+            let report = self.inspect(config, files, SystemTime::now());
+            log_certificates(&report.warnings);
+            for error in &report.errors {
+                tracing::warn!("{}", with_causes(error));
+            }
         }
     }
 }

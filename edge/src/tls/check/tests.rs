@@ -16,7 +16,7 @@ fn new_year() -> SystemTime {
 /// The only error about one certificate, with the directory's name taken out.
 fn error(files: &Certificate) -> String {
     let hosts = [host(&["a.test"], Some(files.clone()))];
-    let report = inspect(&hosts, &Disk, new_year());
+    let report = inspect(&hosts, &Disk, new_year(), None);
     assert_eq!(report.errors.len(), 1, "{report:?}");
     assert!(report.expiries.is_empty());
     let directory = files.chain.parent().unwrap().display().to_string();
@@ -29,7 +29,7 @@ fn error(files: &Certificate) -> String {
 fn a_good_certificate_has_nothing_to_report_but_its_end() {
     let authority = Authority::new();
     let files = authority.issue_between(&["a.test"], (2025, 1, 1), (2026, 2, 1));
-    let report = inspect(&[host(&["a.test"], Some(files))], &Disk, new_year());
+    let report = inspect(&[host(&["a.test"], Some(files))], &Disk, new_year(), None);
     assert!(report.errors.is_empty() && report.warnings.is_empty());
     assert_eq!(
         report.expiries,
@@ -174,7 +174,12 @@ fn certificates_out_of_their_time() {
          machine's clock, or wait"
     );
     let soon = authority.issue_between(&["a.test"], (2025, 1, 1), (2026, 1, 14));
-    let report = inspect(&[host(&["a.test"], Some(soon.clone()))], &Disk, new_year());
+    let report = inspect(
+        &[host(&["a.test"], Some(soon.clone()))],
+        &Disk,
+        new_year(),
+        None,
+    );
     assert!(report.errors.is_empty());
     assert_eq!(
         report.warnings,
@@ -202,7 +207,12 @@ fn names_the_certificate_does_not_cover() {
         "192.0.2.2",
         "2001:db8::1",
     ];
-    let report = inspect(&[host(&names, Some(files.clone()))], &Disk, new_year());
+    let report = inspect(
+        &[host(&names, Some(files.clone()))],
+        &Disk,
+        new_year(),
+        None,
+    );
     assert!(report.errors.is_empty());
     let uncovered: Vec<Warning> = [
         "b.test",
@@ -241,7 +251,7 @@ fn everything_is_reported_at_once_and_shared_files_once() {
         host(&["c.test"], Some(good)),
         host(&["a2.test"], Some(expired)),
     ];
-    let report = inspect(&hosts, &Disk, new_year());
+    let report = inspect(&hosts, &Disk, new_year(), None);
     // One expired; a missing chain and a missing key.
     assert_eq!(report.errors.len(), 3, "{report:?}");
     assert!(report.warnings.is_empty());
@@ -279,7 +289,7 @@ fn every_common_kind_of_key_is_served() {
     let authority = Authority::new();
     for key in kinds {
         let files = authority.issue_for(&["a.test"], &key.unwrap());
-        let report = inspect(&[host(&["a.test"], Some(files))], &Disk, new_year());
+        let report = inspect(&[host(&["a.test"], Some(files))], &Disk, new_year(), None);
         assert!(report.errors.is_empty() && report.warnings.is_empty());
     }
 }
