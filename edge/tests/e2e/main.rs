@@ -21,6 +21,7 @@ mod config;
 mod crowds;
 mod files;
 mod forwarding;
+mod full_disk;
 mod headers;
 mod hints;
 mod http1;
