@@ -9,6 +9,7 @@
 
 mod support;
 
+mod alike;
 mod auth;
 mod bad_requests;
 mod bad_upstreams;
