@@ -3,8 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::cache::origin::{Origin, ok};
-use crate::support::{Authority, Edge, Process, Setup, Upstream, light};
+use crate::http3::h3_answers;
+use crate::support::{Authority, Edge, Process, Setup, Upstream, light, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Three hosts: `localhost` asks for nothing, `guarded.test` requires, `optional.test` asks.
 struct Scene {
@@ -99,6 +104,15 @@ fn a_host_is_open_to_those_whose_certificate_its_authority_signed() {
     scene.edge.reload();
     assert_eq!(scene.status("guarded.test", Some("mallory"), &[]), 0);
     assert_eq!(scene.status("guarded.test", Some("alice"), &[]), 200);
+
+    // A list that has ended says nothing about anybody; files are read anew when they change.
+    let list = scene.edge.file("revoked.pem");
+    scene.clients.revoke_until(&list, &[scene.revoked], 2025);
+    let refused = || scene.status("guarded.test", Some("alice"), &[]) == 0;
+    assert!(wait_until(LIMIT, refused));
+    scene.clients.revoke(&list, &[scene.revoked]);
+    assert!(wait_until(LIMIT, || !refused()));
+    assert_eq!(scene.status("guarded.test", Some("mallory"), &[]), 0);
 }
 
 #[test]
@@ -145,14 +159,24 @@ fn a_certificate_counts_for_the_host_it_was_shown_to() {
     let _machine = light();
     let scene = Scene::new();
     let host = |name: &str| format!("Host: {name}");
-    let ask =
-        |sni, client, name: &str| scene.status(sni, client, &["--http1.1", "-H", &host(name)]);
-    assert_eq!(ask("localhost", None, "guarded.test"), 421);
-    assert_eq!(ask("localhost", Some("alice"), "guarded.test"), 421);
-    assert_eq!(ask("optional.test", None, "guarded.test"), 421);
-    assert_eq!(ask("guarded.test", Some("alice"), "optional.test"), 421);
-    assert_eq!(ask("guarded.test", Some("alice"), "localhost"), 421);
-    assert_eq!(ask("guarded.test", Some("alice"), "guarded.test"), 200);
+    for version in ["--http1.1", "--http2"] {
+        let ask =
+            |sni, client, name: &str| scene.status(sni, client, &[version, "-H", &host(name)]);
+        assert_eq!(ask("localhost", None, "guarded.test"), 421);
+        assert_eq!(ask("localhost", Some("alice"), "guarded.test"), 421);
+        assert_eq!(ask("optional.test", None, "guarded.test"), 421);
+        assert_eq!(ask("guarded.test", Some("alice"), "optional.test"), 421);
+        assert_eq!(ask("guarded.test", Some("alice"), "localhost"), 421);
+        assert_eq!(ask("guarded.test", Some("alice"), "guarded.test"), 200);
+    }
+    // Certificates of clients are not asked for over QUIC.
+    let wanted = json!([
+        ["/", [["host", "guarded.test"]]],
+        ["/", [["host", "localhost"]]]
+    ]);
+    let answers = h3_answers(&scene.edge, &wanted);
+    let statuses: Vec<_> = answers.iter().map(|answer| &answer["status"]).collect();
+    assert_eq!(statuses, [421, 200]);
     let plain = scene
         .edge
         .plain()

@@ -130,6 +130,11 @@ impl Authority {
 
     /// Writes a list that revokes these certificates.
     pub(crate) fn revoke(&self, path: &Path, serials: &[u64]) {
+        self.revoke_until(path, serials, 2090);
+    }
+
+    /// Like [`Authority::revoke`], good until the first day of a year.
+    pub(crate) fn revoke_until(&self, path: &Path, serials: &[u64], year: i32) {
         let revoked = serials.iter().map(|&serial| RevokedCertParams {
             serial_number: SerialNumber::from(serial),
             revocation_time: date_time_ymd(2021, 1, 1),
@@ -138,7 +143,7 @@ impl Authority {
         });
         let list = CertificateRevocationListParams {
             this_update: date_time_ymd(2021, 1, 1),
-            next_update: date_time_ymd(2090, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
             crl_number: SerialNumber::from(1u64),
             issuing_distribution_point: None,
             revoked_certs: revoked.collect(),
