@@ -83,11 +83,19 @@ fn a_service_decides_and_tells_both_sides() {
         (403, Some("not yours"))
     );
     assert_eq!(client.exchange(get("/a", "teapot")).status, 502);
-    assert_eq!(client.exchange(get("/a", "moved")).status, 502);
+    assert_eq!(client.exchange(get("/a", "nowhere")).status, 502);
+    // Where people log in, and what the service wants to find again when they come back.
+    let elsewhere = client.exchange(get("/a", "moved"));
+    assert_eq!(
+        (elsewhere.status, elsewhere.header("location")),
+        (302, Some("https://login.example/?rd=/a"))
+    );
+    assert_eq!(elsewhere.header("set-cookie"), Some("csrf=1"));
     assert_eq!(client.exchange(get("/a", "slow")).status, 504);
     assert_eq!(upstream.received(), "", "none of these went on");
     assert_eq!(client.exchange(get("/open", "")).status, 200);
     for (status, error) in [
+        (302, "auth_denied"),
         (401, "auth_denied"),
         (403, "auth_denied"),
         (502, "auth_answer"),

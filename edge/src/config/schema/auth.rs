@@ -103,7 +103,7 @@ pub(in crate::config) const AUTH_REQUEST: Schema = Schema {
             "refusal_headers",
             Kind::TEXTS,
             Is("[\"www-authenticate\", \"set-cookie\"]"),
-            "of its 401 and 403, for the client",
+            "of its 401, 403 and redirects, for the client",
         ),
         key(
             "upstream_headers",

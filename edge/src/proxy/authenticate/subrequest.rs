@@ -1,5 +1,5 @@
-//! A service that is asked about a request: 2xx lets it on, 401 and 403 are for the client, anything
-//! else is a fault of the service.
+//! A service that is asked about a request: 2xx lets it on; 401, 403 and where to log in are for the
+//! client; anything else is a fault of the service.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -192,7 +192,10 @@ impl Proxy {
             }
         })?;
         let fields = &answer.fields;
-        let may_keep = fields.values_of("set-cookie").next().is_none()
+        let elsewhere = elsewhere(&answer);
+        // The way back from there is that of one request.
+        let may_keep = elsewhere.is_none()
+            && fields.values_of("set-cookie").next().is_none()
             && !fields
                 .values_of("cache-control")
                 .flat_map(|value| value.split(|&b| b == b','))
@@ -210,6 +213,13 @@ impl Proxy {
                     status,
                     fields: chosen(fields, &wanted.refusal_fields),
                 }))
+            }
+            status if let Some(location) = elsewhere => {
+                let mut fields = chosen(fields, &wanted.refusal_fields);
+                if fields.values_of("location").next().is_none() {
+                    fields.push(b"location", location);
+                }
+                Verdict::Denial(Rc::new(Denial { status, fields }))
             }
             status => {
                 let upstream = self.upstreams.group(wanted.upstream).name();
@@ -296,6 +306,15 @@ async fn drain(mut lease: Lease) {
     });
     // What is not read whole is not used again: the lease sees to that.
     let _ = net::timeout(CONTENT_TIMEOUT, read).await;
+}
+
+/// Where an answer sends the client instead: to log in, as a rule.
+fn elsewhere(answer: &ResponseHead) -> Option<&[u8]> {
+    let mut locations = answer.fields.values_of("location");
+    match (answer.status.as_u16(), locations.next(), locations.next()) {
+        (301 | 302 | 303 | 307 | 308, Some(location), None) => Some(location),
+        _ => None,
+    }
 }
 
 /// The fields of these names, in lower case.
