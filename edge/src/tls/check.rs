@@ -10,7 +10,7 @@ use rustls_pki_types::ServerName;
 
 use super::clients::verifier;
 use super::error::{Error, Warning};
-use super::load::{Loaded, kept, load};
+use super::load::{Loaded, load};
 use super::ocsp::{Staples, Target};
 use super::provider::provider;
 use super::server::Server;
@@ -85,15 +85,11 @@ pub fn inspect(
         };
         let loaded = seen.entry(files).or_insert_with(|| {
             let staples = Staples::default();
-            let loaded = load(files, disk, &provider, now, &staples).or_else(|errors| {
-                report.errors.extend(errors);
-                let there = before
-                    .and_then(|before| before.certificate(files))
-                    .ok_or(())?;
-                kept(there, files, disk, &provider, now, &staples).ok_or(())
-            });
-            let loaded = loaded.ok()?;
-            report.warnings.extend(expires_soon(files, &loaded, now));
+            let there = before.and_then(|before| before.certificate(files));
+            let (loaded, errors) = load(files, there, disk, &provider, now, &staples);
+            report.errors.extend(errors);
+            let loaded = loaded?;
+            report.warnings.extend(out_of_time(files, &loaded, now));
             report.warnings.extend(loaded.stapling.warning.clone());
             report.targets.extend(target(host, &loaded));
             let ends = [report.answers_end, loaded.stapling.file_ends];
@@ -121,11 +117,23 @@ fn target(host: &Host, loaded: &Loaded) -> Option<Target> {
     })
 }
 
-fn expires_soon(files: &Certificate, loaded: &Loaded, now: SystemTime) -> Option<Warning> {
-    let left = loaded.not_after.duration_since(now).unwrap_or_default();
-    (left < SOON).then(|| Warning::ExpiresSoon {
-        path: files.chain.clone(),
-        not_after: loaded.not_after,
+/// What clients think of its dates, now or soon.
+fn out_of_time(files: &Certificate, loaded: &Loaded, now: SystemTime) -> Option<Warning> {
+    let path = files.chain.clone();
+    let Loaded {
+        not_before,
+        not_after,
+        ..
+    } = *loaded;
+    let Ok(left) = not_after.duration_since(now) else {
+        return Some(Warning::Expired { path, not_after });
+    };
+    if now < not_before {
+        return Some(Warning::NotYetValid { path, not_before });
+    }
+    (left < SOON).then_some(Warning::ExpiresSoon {
+        path,
+        not_after,
         days: left.as_secs() / DAY_SECS,
     })
 }

@@ -23,7 +23,7 @@ use rustls::version::{TLS12, TLS13};
 use super::clients::verifier;
 use super::early::{EarlySessions, Promises};
 use super::error::Error;
-use super::load::{kept, load};
+use super::load::load;
 use super::ocsp::Staples;
 use super::provider::provider;
 use super::resolve::{ByName, Names};
@@ -97,11 +97,8 @@ fn build(
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let there = before.and_then(|before| before.certificate(files));
-                let loaded = load(files, disk, &provider, now, staples).or_else(|errors| {
-                    there
-                        .and_then(|there| kept(there, files, disk, &provider, now, staples))
-                        .ok_or_else(|| first(errors))
-                })?;
+                let (loaded, errors) = load(files, there, disk, &provider, now, staples);
+                let loaded = loaded.ok_or_else(|| first(errors))?;
                 new.insert(Arc::new(loaded.key))
             }
         };

@@ -122,7 +122,7 @@ pub enum Error {
         key: PathBuf,
     },
 
-    /// The certificate is too old.
+    /// The certificate is too old to take the place of one that is served.
     #[error(
         "certificate in {} expired on {}: renew it",
         path.display(),
@@ -135,7 +135,7 @@ pub enum Error {
         not_after: SystemTime,
     },
 
-    /// The certificate is too new.
+    /// The certificate is too new for that.
     #[error(
         "certificate in {} is not valid before {}: check this machine's clock, or wait",
         path.display(),
@@ -186,6 +186,32 @@ pub enum Warning {
         name: String,
     },
 
+    /// It is too old.
+    #[error(
+        "certificate in {} expired on {}: clients refuse it, renew it",
+        path.display(),
+        fmt_http_date(*not_after)
+    )]
+    Expired {
+        /// The chain, as configured.
+        path: PathBuf,
+        /// Its last moment.
+        not_after: SystemTime,
+    },
+
+    /// It is too new.
+    #[error(
+        "certificate in {} is not valid before {}: clients refuse it; check this machine's clock, or wait",
+        path.display(),
+        fmt_http_date(*not_before)
+    )]
+    NotYetValid {
+        /// The chain, as configured.
+        path: PathBuf,
+        /// Its first moment.
+        not_before: SystemTime,
+    },
+
     /// It ends within two weeks.
     #[error(
         "certificate in {} expires on {} ({days} days left): renew it",
@@ -228,6 +254,8 @@ impl Warning {
     pub fn path(&self) -> &Path {
         match self {
             Warning::NotCovered { path, .. }
+            | Warning::Expired { path, .. }
+            | Warning::NotYetValid { path, .. }
             | Warning::ExpiresSoon { path, .. }
             | Warning::NoAnswer { path, .. }
             | Warning::NotStapled { path, .. } => path,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::InconsistentKeys;
@@ -26,14 +27,59 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct Loaded {
     /// Chain and key; known to belong together.
     pub(super) key: CertifiedKey,
-    /// The last moment it is valid.
+    /// The first moment it is valid.
+    pub(super) not_before: SystemTime,
+    /// The last.
     pub(super) not_after: SystemTime,
     /// What is stapled; the answer itself is in `key`.
     pub(super) stapling: Stapling,
 }
 
-/// Reads both files and checks that they can serve at `now`; all that is wrong, not only the first.
+impl Loaded {
+    /// Why clients refuse it at `now`, for its dates.
+    fn is_out_of_time(&self, path: &Path, now: SystemTime) -> Option<Error> {
+        let path = path.to_owned();
+        let Loaded {
+            not_before,
+            not_after,
+            ..
+        } = *self;
+        match () {
+            () if now > not_after => Some(Error::Expired { path, not_after }),
+            () if now < not_before => Some(Error::NotYetValid { path, not_before }),
+            () => None,
+        }
+    }
+}
+
+/// Reads both files and checks that they can serve; what `before` holds takes the place of files that
+/// cannot, or not yet or no longer. With all that is wrong with the files, and not only the first.
+///
+/// A certificate out of its time is served where there is no better one: clients refuse that one
+/// certificate, where refusing to start would take every host away.
 pub(super) fn load(
+    certificate: &Certificate,
+    before: Option<&Arc<CertifiedKey>>,
+    disk: &dyn Files,
+    provider: &CryptoProvider,
+    now: SystemTime,
+    staples: &Staples,
+) -> (Option<Loaded>, Vec<Error>) {
+    let kept = || kept(before?, certificate, disk, provider, now, staples);
+    let path = &certificate.chain;
+    match read_pair(certificate, disk, provider, now, staples) {
+        Ok(loaded) => match loaded.is_out_of_time(path, now) {
+            Some(error) => match kept().filter(|kept| kept.is_out_of_time(path, now).is_none()) {
+                Some(better) => (Some(better), vec![error]),
+                None => (Some(loaded), Vec::new()),
+            },
+            None => (Some(loaded), Vec::new()),
+        },
+        Err(errors) => (kept(), errors),
+    }
+}
+
+fn read_pair(
     certificate: &Certificate,
     disk: &dyn Files,
     provider: &CryptoProvider,
@@ -65,16 +111,9 @@ pub(super) fn load(
         Err(other) => return Err(vec![unsupported_certificate(&files.chain, other)]),
     }
 
-    if now > not_after {
-        let path = files.chain.clone();
-        return Err(vec![Error::Expired { path, not_after }]);
-    }
-    if now < not_before {
-        let path = files.chain.clone();
-        return Err(vec![Error::NotYetValid { path, not_before }]);
-    }
     Ok(Loaded {
         key,
+        not_before,
         not_after,
         stapling,
     })
@@ -82,7 +121,7 @@ pub(super) fn load(
 
 /// What goes on being served while the files of a certificate are wrong: the one that was served
 /// before, with what is stapled beside it now.
-pub(super) fn kept(
+fn kept(
     before: &CertifiedKey,
     certificate: &Certificate,
     disk: &dyn Files,
@@ -91,13 +130,14 @@ pub(super) fn kept(
     staples: &Staples,
 ) -> Option<Loaded> {
     let mut key = before.clone();
-    let (_, not_after) = validity(&certificate.chain, key.cert.first()?).ok()?;
+    let (not_before, not_after) = validity(&certificate.chain, key.cert.first()?).ok()?;
     // An answer about the certificate to come is none about this one.
     let stapling = stapling(certificate, &key.cert, disk, provider, now, staples);
     let mut stapling = stapling.unwrap_or_default();
     key.ocsp = stapling.answer.take();
     Some(Loaded {
         key,
+        not_before,
         not_after,
         stapling,
     })
@@ -125,7 +165,7 @@ fn read_key(
     path: &Path,
     disk: &dyn Files,
     provider: &CryptoProvider,
-) -> Result<std::sync::Arc<dyn rustls::sign::SigningKey>, Error> {
+) -> Result<Arc<dyn rustls::sign::SigningKey>, Error> {
     let text = read(path, disk, Role::Key)?;
     // PKCS #8 (RFC 5958 §3) and the older PEM encryption (RFC 1421 §4.6.1.1).
     if contains(&text, b"BEGIN ENCRYPTED PRIVATE KEY") || contains(&text, b"Proc-Type: 4,ENCRYPTED")

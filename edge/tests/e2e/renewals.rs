@@ -90,3 +90,36 @@ fn files_that_are_wrong_keep_no_others_from_being_renewed() {
     assert!(taken_over, "{}", edge.process.output());
     edge.assert_healthy();
 }
+
+/// A reboot must not take every host away because nobody looked after one of them.
+#[test]
+fn one_that_has_ended_is_served_and_told_until_there_is_a_better_one() {
+    let _machine = light();
+    let setup = Setup::new("127.0.0.1:1");
+    let dir = setup.dir.path().to_owned();
+    let until = |year| {
+        let leaf = setup
+            .authority
+            .leaf_until(&dir, "ended", &["ended.test"], year);
+        told(leaf.serial)
+    };
+    let ended = until(2021);
+    let mut edge = setup.hosts(&host("ended", "")).start();
+    assert_eq!(serial(&edge, "ended.test"), ended);
+    edge.process.wait_for("ended.pem expired on", LIMIT);
+    let ends = edge.metrics().sum(
+        "edge_certificate_not_after_seconds",
+        &["host=\"ended.test\""],
+    );
+    assert!(ends > 0.0 && ends < 1.7e9, "{ends}");
+
+    let authority = edge.authority();
+    let names = ["ended.test"];
+    let good = told(authority.leaf_until(&dir, "ended", &names, 2080).serial);
+    assert!(wait_until(LIMIT, || serial(&edge, "ended.test") == good));
+    // One that has ended does not take the place of one that has not.
+    authority.leaf_until(&dir, "ended", &names, 2022);
+    edge.process.wait_for("expired on", LIMIT);
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(serial(&edge, "ended.test"), good);
+}

@@ -163,15 +163,23 @@ fn keys_that_cannot_be_used() {
 fn certificates_out_of_their_time() {
     let authority = Authority::new();
     let old = authority.issue_between(&["a.test"], (2024, 1, 1), (2025, 12, 31));
+    let warning = |files: &Certificate| {
+        let hosts = [host(&["a.test"], Some(files.clone()))];
+        let report = inspect(&hosts, &Disk, new_year(), None);
+        assert!(report.errors.is_empty() && report.expiries.len() == 1);
+        let directory = files.chain.parent().unwrap().display().to_string();
+        let said = report.warnings[0].to_string();
+        said.replace(&format!("{directory}/"), "")
+    };
     assert_eq!(
-        error(&old),
-        "certificate in 0.pem expired on Wed, 31 Dec 2025 00:00:00 GMT: renew it"
+        warning(&old),
+        "certificate in 0.pem expired on Wed, 31 Dec 2025 00:00:00 GMT: clients refuse it, renew it"
     );
     let young = authority.issue_between(&["a.test"], (2026, 1, 2), (2027, 1, 1));
     assert_eq!(
-        error(&young),
-        "certificate in 1.pem is not valid before Fri, 02 Jan 2026 00:00:00 GMT: check this \
-         machine's clock, or wait"
+        warning(&young),
+        "certificate in 1.pem is not valid before Fri, 02 Jan 2026 00:00:00 GMT: clients refuse it; \
+         check this machine's clock, or wait"
     );
     let soon = authority.issue_between(&["a.test"], (2025, 1, 1), (2026, 1, 14));
     let report = inspect(
@@ -252,17 +260,27 @@ fn everything_is_reported_at_once_and_shared_files_once() {
         host(&["a2.test"], Some(expired)),
     ];
     let report = inspect(&hosts, &Disk, new_year(), None);
-    // One expired; a missing chain and a missing key.
-    assert_eq!(report.errors.len(), 3, "{report:?}");
-    assert!(report.warnings.is_empty());
-    assert_eq!(report.expiries.len(), 1);
-    assert_eq!(report.expiries[0].host, "c.test");
+    // A missing chain and a missing key; one expired.
+    assert_eq!(report.errors.len(), 2, "{report:?}");
+    assert!(
+        matches!(
+            report.warnings[..],
+            [Warning::Expired { .. }, Warning::NotCovered { .. }]
+        ),
+        "{report:?}"
+    );
+    let ends: Vec<&str> = report.expiries.iter().map(|one| &*one.host).collect();
+    assert_eq!(ends, ["a.test", "c.test", "a2.test"]);
 
     let tickets = Tickets::new().unwrap();
     assert!(matches!(
         server_config(&hosts, Tls::default(), &Disk, &tickets, &Staples::default()),
-        Err(Error::Expired { .. })
+        Err(Error::Unreadable { .. })
     ));
+    // Who has one that has expired takes nothing from the others.
+    let served = [hosts[0].clone(), hosts[3].clone()];
+    let tls = Tls::default();
+    assert!(server_config(&served, tls, &Disk, &tickets, &Staples::default()).is_ok());
     assert!(matches!(
         server_config(
             &hosts[2..3],
