@@ -275,7 +275,7 @@ fn everything_is_reported_at_once_and_shared_files_once() {
     let tickets = Tickets::new().unwrap();
     assert!(matches!(
         server_config(&hosts, Tls::default(), &Disk, &tickets, &Staples::default()),
-        Err(Error::Unreadable { .. })
+        Err(Error::Missing { .. })
     ));
     // Who has one that has expired takes nothing from the others.
     let served = [hosts[0].clone(), hosts[3].clone()];
