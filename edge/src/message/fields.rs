@@ -10,6 +10,8 @@ use super::Name;
 pub struct Fields {
     block: Vec<u8>,
     index: Vec<Entry>,
+    /// A bit for each known name that there may be: most lookups are for fields that are not there.
+    known: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,7 @@ impl Fields {
         Fields {
             block: Vec::with_capacity(bytes),
             index: Vec::with_capacity(fields),
+            known: 0,
         }
     }
 
@@ -52,6 +55,7 @@ impl Fields {
     }
 
     fn push_entry(&mut self, known: Name, name: &[u8], value: &[u8]) {
+        self.known |= bit(known);
         // Heads are bounded to far below 4 GiB before they get here.
         self.index.push(Entry {
             start: self.block.len() as u32,
@@ -71,7 +75,10 @@ impl Fields {
 
     /// Removes every field of that name.
     pub fn remove(&mut self, name: Name) {
-        self.index.retain(|entry| entry.name != name);
+        if self.known & bit(name) != 0 {
+            self.index.retain(|entry| entry.name != name);
+            self.known &= !bit(name);
+        }
     }
 
     /// Removes every field of a name that may be any.
@@ -93,7 +100,11 @@ impl Fields {
 
     /// Every value of that name, in order.
     pub fn values(&self, name: Name) -> impl Iterator<Item = &[u8]> {
-        self.index
+        let entries = match self.known & bit(name) {
+            0 => &[],
+            _ => &self.index[..],
+        };
+        entries
             .iter()
             .filter(move |entry| entry.name == name)
             .map(|entry| entry.value(&self.block))
@@ -151,6 +162,12 @@ impl Fields {
     }
 }
 
+/// Where a name stands in [`Fields::known`].
+const fn bit(name: Name) -> u64 {
+    const { assert!(Name::Other as u32 <= u64::BITS - 1) };
+    1 << name as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +191,25 @@ mod tests {
                 (b"host".to_vec(), b"other".to_vec()),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_may_come_back() {
+        let mut fields = Fields::default();
+        for name in [&b"Via"[..], b"x-a", b"Range", b"X-Real-IP"] {
+            fields.push(name, b"1");
+        }
+        fields.remove(Name::Via);
+        fields.retain(|name, _, _| name != Name::Range);
+        fields.remove(Name::Range);
+        assert_eq!(
+            (fields.value(Name::Via), fields.value(Name::Range)),
+            (None, None)
+        );
+        fields.push(b"range", b"2");
+        assert_eq!(fields.value(Name::Range), Some(&b"2"[..]));
+        assert_eq!(fields.values(Name::Other).count(), 1);
+        assert_eq!(fields.value(Name::XRealIp), Some(&b"1"[..]));
     }
 
     #[test]
