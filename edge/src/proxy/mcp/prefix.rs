@@ -24,7 +24,8 @@ pub(super) struct Prefix {
     /// pieces may be of one byte.
     rest: BytesMut,
     bytes: usize,
-    end: Option<Option<Fields>>,
+    /// Trailers are rare, and stand elsewhere.
+    end: Option<Option<Box<Fields>>>,
     /// What the scan had no need to look at: of the last piece, or of a body that passes unread the first.
     unscanned: Bytes,
     /// Bytes have passed that nobody has looked at.
@@ -87,7 +88,7 @@ impl Prefix {
         }
         let ended = self.is_whole();
         if let Some(trailers) = self.end.take() {
-            conn.send_end(trailers.as_ref());
+            conn.send_end(trailers.as_deref());
         }
         (std::mem::take(&mut self.bytes) as u64, ended)
     }
@@ -186,7 +187,7 @@ impl Call {
                 }
                 self.prefix.push(data);
             }
-            Some(Frame::Trailers(fields)) => self.prefix.end = Some(Some(fields)),
+            Some(Frame::Trailers(fields)) => self.prefix.end = Some(Some(Box::new(fields))),
             None => self.prefix.end = Some(None),
         }
     }
