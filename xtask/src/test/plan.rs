@@ -127,7 +127,8 @@ impl Step {
                     false => repo.checked(name),
                 };
                 let mut e2e = cargo(&["test", "--test", "e2e", "--"]);
-                e2e.env("RUST_TEST_THREADS", "2")
+                // Most of their time is waiting.
+                e2e.env("RUST_TEST_THREADS", "3")
                     .env("EDGE_BIN", program("edge"))
                     .env("EDGE_DEMO_BIN", program("edge-demo"))
                     .env("EDGE_FLOOD_BIN", program("edge-flood"))
