@@ -63,6 +63,12 @@ impl<'a> Item<'a> {
             .error(self.span(), format!("`{}`: {message}", self.name));
     }
 
+    /// Records that the value works but is hardly meant.
+    pub(super) fn warning(&self, message: impl Display) {
+        self.report
+            .warning(self.span(), format!("`{}`: {message}", self.name));
+    }
+
     /// The value as text; `expected` says what kind.
     pub(super) fn text(&self, expected: &str) -> Option<&'a str> {
         match self.value() {

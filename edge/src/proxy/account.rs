@@ -188,7 +188,9 @@ impl<'a> Record<'a> {
     pub(super) fn upstream_failed(&mut self, error: &UpstreamError) {
         self.error = Some(error.reason());
         let fault = match error {
-            UpstreamError::Connect(_) | UpstreamError::Gone => UpstreamFault::Connect,
+            UpstreamError::Connect(_) | UpstreamError::Gone | UpstreamError::Unresolved => {
+                UpstreamFault::Connect
+            }
             UpstreamError::Full => UpstreamFault::Full,
             UpstreamError::ConnectTimeout => UpstreamFault::ConnectTimeout,
             UpstreamError::Timeout => UpstreamFault::ResponseTimeout,

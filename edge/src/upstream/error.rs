@@ -14,6 +14,9 @@ pub enum UpstreamError {
     /// The server meant is no longer in the group.
     #[error("no such server any more")]
     Gone,
+    /// No name of the group could be looked up so far.
+    #[error("no server has an address yet")]
+    Unresolved,
     /// Every server has as many connections in use as it may have, and none came back in time.
     #[error("no connection free in time")]
     Full,
@@ -82,6 +85,7 @@ impl UpstreamError {
             UpstreamError::Connect(_) => "upstream_connect",
             UpstreamError::Tls(error) => distrust(error).unwrap_or("upstream_tls"),
             UpstreamError::Gone => "upstream_gone",
+            UpstreamError::Unresolved => "upstream_lookup",
             UpstreamError::Full => "upstream_full",
             UpstreamError::ConnectTimeout => "upstream_connect_timeout",
             UpstreamError::Broken(_) | UpstreamError::Closed => "upstream_closed",

@@ -61,7 +61,7 @@ impl Fleet {
         let known = previous.map_or(&[][..], |previous| &previous.rosters);
         let rosters = configured.iter().map(|upstream| {
             let same = known.iter().find(|old| old.settings.name == upstream.name);
-            Arc::new(Roster::new(upstream, same.map(|old| &**old)))
+            Arc::new(Roster::new(upstream, same.map(|old| &**old), known))
         });
         Fleet {
             rosters: rosters.collect(),
@@ -105,14 +105,21 @@ impl Fleet {
 }
 
 impl Roster {
-    fn new(settings: &Upstream, previous: Option<&Roster>) -> Roster {
+    /// `all` are those of the configuration before, where a name that cannot be looked up now may have
+    /// an address.
+    fn new(settings: &Upstream, previous: Option<&Roster>, all: &[Arc<Roster>]) -> Roster {
         let known = previous.map(Roster::members).unwrap_or_default();
+        let addresses = |server: &UpstreamServer| match server.addresses.is_empty() {
+            true => all.iter().find_map(|old| old.addresses_of(server)),
+            false => Some(server.addresses.clone()),
+        };
         let members = settings
             .servers
             .iter()
             .enumerate()
             .flat_map(|(entry, server)| {
-                let members = members_of(settings, server, &server.addresses, &known);
+                let addresses = addresses(server).unwrap_or_default();
+                let members = members_of(settings, server, &addresses, &known);
                 members.into_iter().map(move |member| (entry, member))
             });
         let kept = previous.filter(|previous| previous.settings.connects_like(settings));
@@ -169,6 +176,25 @@ impl Roster {
             .collect()
     }
 
+    /// The addresses of a name now, if it is looked up here and has any.
+    fn addresses_of(&self, server: &UpstreamServer) -> Option<Vec<UpstreamAddr>> {
+        let mut servers = self.settings.servers.iter();
+        let entry = servers.position(|known| known.name.is_some() && known.name == server.name)?;
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_entry = members.iter().filter(|(of, _)| *of == entry);
+        let addresses: Vec<_> = of_entry.map(|(_, member)| member.addr.clone()).collect();
+        (!addresses.is_empty()).then_some(addresses)
+    }
+
+    /// Whether a name has no address yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.settings.servers.iter().enumerate();
+        entries.any(|(entry, server)| {
+            server.name.is_some() && members.iter().all(|(of, _)| *of != entry)
+        })
+    }
+
     /// Whether there is a name to look up again.
     pub(super) fn has_names(&self) -> bool {
         self.settings
@@ -179,6 +205,7 @@ impl Roster {
 
     /// Looks every name up again; blocks until the resolver has answered. A name that cannot be
     /// looked up keeps the addresses it had: a resolver that is down must not take servers along.
+    /// Of one that never had any, the reading of the file has told.
     pub(super) fn resolve(&self) {
         for (entry, server) in self.settings.servers.iter().enumerate() {
             let Some((name, port)) = &server.name else {
@@ -188,6 +215,9 @@ impl Roster {
                 Ok(found) => {
                     let found: Vec<_> = found.collect();
                     self.replace(entry, server, &usable_addresses(&found));
+                }
+                Err(error) if self.addresses_of(server).is_none() => {
+                    tracing::debug!(name, %error, "cannot look a server up yet");
                 }
                 Err(error) => {
                     let upstream = &self.settings.name;
@@ -228,12 +258,11 @@ impl Roster {
         let shown: Vec<String> = free.iter().map(ToString::to_string).collect();
         let name = server.name.as_ref().map(|(name, _)| name);
         let upstream = &self.settings.name;
-        tracing::info!(
-            upstream,
-            name,
-            addresses = shown.join(" "),
-            "a name has moved"
-        );
+        let addresses = shown.join(" ");
+        match before.is_empty() {
+            true => tracing::info!(upstream, name, addresses, "a name has addresses now"),
+            false => tracing::info!(upstream, name, addresses, "a name has moved"),
+        }
     }
 }
 
@@ -317,6 +346,15 @@ mod tests {
             2,
             "a name without address changes nothing"
         );
+        // One that cannot be looked up when the file is read again has those it had, as the server of
+        // another upstream too.
+        let mut unknown = settings.clone();
+        unknown.servers[0].addresses.clear();
+        unknown.name = "another".to_owned();
+        let roster = &Fleet::new(std::slice::from_ref(&unknown), Some(&fleet)).rosters[0];
+        assert_eq!((roster.members().len(), roster.is_waiting()), (2, false));
+        let roster = &Fleet::new(&[unknown], None).rosters[0];
+        assert_eq!((roster.members().len(), roster.is_waiting()), (0, true));
         // A reload keeps it too.
         let next = Fleet::new(&[settings], Some(&fleet));
         let health = Arc::clone(&next.rosters()[0].members()[1].health);

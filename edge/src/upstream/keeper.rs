@@ -18,6 +18,8 @@ use crate::config::Check;
 const THREADS_MAX: usize = 16;
 /// How soon the thread notices that its fleet is gone.
 const NAP: Duration = Duration::from_secs(1);
+/// How often a name is looked up that has no address yet.
+const IMPATIENT: Duration = Duration::from_secs(2);
 
 impl Fleet {
     /// Starts to look after the servers instead of `previous`, if there is anything to do, until the
@@ -90,6 +92,7 @@ async fn repeat(fleet: Weak<Fleet>, index: usize, job: Job) {
                 check.interval
             }
             // The names were looked up when the file was read.
+            (Job::Resolve, _, Some(interval)) if roster.is_waiting() => interval.min(IMPATIENT),
             (Job::Resolve, _, Some(interval)) => interval,
             _ => return,
         };

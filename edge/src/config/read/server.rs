@@ -1,4 +1,7 @@
 //! The servers of an upstream: text, or a table with weight and role.
+//!
+//! A name that cannot be looked up keeps nothing from being served: the resolver of a machine that
+//! starts may come later, as may a container that has the name.
 
 use toml::de::DeValue;
 
@@ -7,7 +10,7 @@ use super::listen::Sockets;
 use crate::config::item::Item;
 use crate::config::schema::SERVER;
 use crate::config::table::Table;
-use crate::config::value::parse_server;
+use crate::config::value::{parse_server, quote, usable_addresses};
 use crate::config::{UpstreamAddr, UpstreamServer};
 
 const EXPECTED: &str = "a server such as \"127.0.0.1:8000\"";
@@ -72,7 +75,21 @@ pub(super) fn server(
     sockets: &Sockets,
 ) -> Option<UpstreamServer> {
     let base = item.report().source().directory();
-    let parsed = item.parse(EXPECTED, |text| parse_server(text, base, machine.resolve))?;
+    let mut parsed = item.parse(EXPECTED, |text| parse_server(text, base))?;
+    if let Some((name, port)) = &parsed.name {
+        let found = (machine.resolve)(name, *port);
+        parsed.addresses = usable_addresses(found.as_deref().unwrap_or_default());
+        if parsed.addresses.is_empty() {
+            let why = match found {
+                Ok(_) => "it has no address".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            item.warning(format!(
+                "{} cannot be looked up ({why}); until it can be, nothing is sent there",
+                quote(name)
+            ));
+        }
+    }
     for address in &parsed.addresses {
         if let UpstreamAddr::Tcp(target) = address
             && let Some(own) = sockets.reached_by(*target)

@@ -66,11 +66,14 @@ impl<'a> Upstreams<'a> {
             None if is_server(text) => {
                 let server = server(item, self.machine, sockets)?;
                 // Two spellings of one server share its connections.
-                let address = server.addresses[0].to_string();
-                let name = match (server.tls, &server.name) {
-                    (false, _) => address,
-                    (true, None) => format!("https://{address}"),
-                    (true, Some((host, port))) => format!("https://{host}:{port}"),
+                let address = server.addresses.first().map(ToString::to_string);
+                let name = match (server.tls, address, &server.name) {
+                    (false, Some(address), _) => address,
+                    (false, None, Some((host, port))) => format!("{host}:{port}"),
+                    (true, _, Some((host, port))) => format!("https://{host}:{port}"),
+                    (true, Some(address), None) => format!("https://{address}"),
+                    // What has no name is an address.
+                    (_, None, None) => return None,
                 };
                 match self.by_name.get(&name) {
                     Some(id) => *id,
@@ -134,6 +137,16 @@ fn upstream(
     let duration =
         |name, default_s, most| table.duration(name, Duration::from_secs(default_s), LEAST..=most);
     let protocol = protocol(table);
+    let resolve = table.duration_or_off(
+        "resolve",
+        Duration::from_secs(30),
+        Duration::from_secs(1)..=DAY,
+    );
+    if let (None, Some(item)) = (resolve, table.item("resolve"))
+        && servers.iter().any(|server| server.addresses.is_empty())
+    {
+        item.error("would keep a server without address for good, because its name cannot be looked up now");
+    }
     Upstream {
         name: name.to_owned(),
         protocol,
@@ -155,11 +168,7 @@ fn upstream(
         queue_timeout: duration("queue_timeout", 10, HOUR),
         ejection: ejection(table),
         slow_start: table.duration("slow_start", Duration::ZERO, Duration::ZERO..=HOUR),
-        resolve: table.duration_or_off(
-            "resolve",
-            Duration::from_secs(30),
-            Duration::from_secs(1)..=DAY,
-        ),
+        resolve,
         check: check(table),
     }
 }

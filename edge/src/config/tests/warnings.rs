@@ -53,6 +53,20 @@ listen = "0.0.0.0:9900"
 }
 
 #[test]
+fn names_that_cannot_be_looked_up() {
+    insta::assert_snapshot!(warnings(r#"
+[[host]]
+names = ["*"]
+[[host.route]]
+upstream = "http://elsewhere:8000"
+"#), @r#"
+    edge.toml:5:12: warning: `upstream`: "elsewhere" cannot be looked up (no such name); until it can be, nothing is sent there
+       5 | upstream = "http://elsewhere:8000"
+         |            ^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
 fn a_certificate_without_https() {
     insta::assert_snapshot!(warnings(r#"
 listen.https = []

@@ -87,7 +87,7 @@ pub struct Multiplexing {
 pub struct UpstreamServer {
     /// The name to look up again, and the port.
     pub name: Option<(String, u16)>,
-    /// Where it listens; at least one address.
+    /// Where it listens; nowhere as long as its name cannot be looked up.
     pub addresses: Vec<UpstreamAddr>,
     /// Its share among the others.
     pub weight: u32,

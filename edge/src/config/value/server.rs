@@ -1,7 +1,7 @@
 //! Upstream servers: `"127.0.0.1:8000"`, `"localhost:8000"`, `"http://127.0.0.1:8000"`,
 //! `"https://tools.internal"`, `"unix:/run/mcp.sock"`.
 //!
-//! A name is looked up when the file is read, and again while it is served. Its IPv4 addresses win,
+//! A name is looked up once the file is read, and again while it is served. Its IPv4 addresses win,
 //! because a server on `127.0.0.1` is far more common than one on `::1` where `localhost` names both.
 
 use std::fmt;
@@ -28,12 +28,9 @@ pub(in crate::config) fn is_server(text: &str) -> bool {
     text.contains([':', '/'])
 }
 
-/// Parses the address of a server; relative socket paths start at `base`.
-pub(in crate::config) fn parse_server(
-    text: &str,
-    base: &Path,
-    resolve: Resolve,
-) -> Result<UpstreamServer, Invalid> {
+/// Parses the address of a server; relative socket paths start at `base`. One with a name has no
+/// addresses yet.
+pub(in crate::config) fn parse_server(text: &str, base: &Path) -> Result<UpstreamServer, Invalid> {
     let invalid = |problem: &str| Invalid::new(format!("{} {problem}", quote(text)));
     if let Some(path) = text.strip_prefix("unix:") {
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -92,15 +89,9 @@ pub(in crate::config) fn parse_server(
     if host.is_empty() || !name {
         return Err(invalid("does not name a server"));
     }
-    let addresses =
-        resolve(host, port).map_err(|error| invalid(&format!("cannot be looked up ({error})")))?;
-    let addresses = usable_addresses(&addresses);
-    if addresses.is_empty() {
-        return Err(invalid("has no address"));
-    }
     Ok(UpstreamServer {
         name: Some((host.to_owned(), port)),
-        addresses,
+        addresses: Vec::new(),
         weight: 1,
         backup: false,
         tls,
@@ -165,31 +156,17 @@ impl fmt::Display for UpstreamAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{Invalid, UpstreamAddr, parse_server};
-    use std::io;
+    use super::{Invalid, UpstreamServer, parse_server, usable_addresses};
     use std::net::SocketAddr;
     use std::path::Path;
 
-    fn fake(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        match name {
-            "localhost" => Ok(vec![
-                SocketAddr::new("::1".parse().unwrap(), port),
-                SocketAddr::new("127.0.0.1".parse().unwrap(), port),
-            ]),
-            "six" => Ok(vec![SocketAddr::new("::1".parse().unwrap(), port)]),
-            "nobody" => Ok(Vec::new()),
-            _ => Err(io::Error::other("no such name")),
-        }
-    }
-
-    fn parse(text: &str) -> Result<UpstreamAddr, Invalid> {
-        let server = parse_server(text, Path::new("/etc/edge"), fake)?;
-        Ok(server.addresses[0].clone())
+    fn parse(text: &str) -> Result<UpstreamServer, Invalid> {
+        parse_server(text, Path::new("/etc/edge"))
     }
 
     #[test]
     fn every_form() {
-        let shown = |text| parse(text).unwrap().to_string();
+        let shown = |text| parse(text).unwrap().addresses[0].to_string();
         assert_eq!(shown("127.0.0.1:8000"), "127.0.0.1:8000");
         assert_eq!(shown("http://127.0.0.1:8000"), "127.0.0.1:8000");
         assert_eq!(shown("http://192.0.2.1"), "192.0.2.1:80");
@@ -201,12 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn names_are_looked_up_and_ipv4_wins() {
-        assert_eq!(
-            parse("localhost:8000").unwrap().to_string(),
-            "127.0.0.1:8000"
-        );
-        assert_eq!(parse("http://six:8000").unwrap().to_string(), "[::1]:8000");
+    fn names_are_kept_and_ipv4_wins() {
+        for (text, port) in [("http://six", 80), ("https://six", 443), ("six:8000", 8000)] {
+            let server = parse(text).unwrap();
+            assert_eq!(server.name, Some(("six".to_owned(), port)));
+            assert_eq!(server.addresses, []);
+        }
+        let usable = |found: &[&str]| {
+            let found: Vec<SocketAddr> = found.iter().map(|one| one.parse().unwrap()).collect();
+            let usable = usable_addresses(&found);
+            usable.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(usable(&["[::1]:80", "127.0.0.1:80"]), ["127.0.0.1:80"]);
+        assert_eq!(usable(&["[::1]:80", "[::1]:80"]), ["[::1]:80"]);
     }
 
     #[test]
@@ -222,8 +206,6 @@ mod tests {
         insta::assert_snapshot!(why("127.0.0.1:0"), @r#""127.0.0.1:0" is not an address and port; write "127.0.0.1:8000", "[::1]:8000" or "unix:/run/mcp.sock""#);
         insta::assert_snapshot!(why("127.0.0.1:99999"), @r#""127.0.0.1:99999" is not an address and port; write "127.0.0.1:8000", "[::1]:8000" or "unix:/run/mcp.sock""#);
         insta::assert_snapshot!(why("0.0.0.0:8000"), @r#""0.0.0.0:8000" is an address to listen on, not to connect to; write "127.0.0.1:8000""#);
-        insta::assert_snapshot!(why("elsewhere:8000"), @r#""elsewhere:8000" cannot be looked up (no such name)"#);
-        insta::assert_snapshot!(why("nobody:8000"), @r#""nobody:8000" has no address"#);
         insta::assert_snapshot!(why("a b:8000"), @r#""a b:8000" does not name a server"#);
         insta::assert_snapshot!(why("[::1:8000"), @r#""[::1:8000" is not an address and port; write "127.0.0.1:8000", "[::1]:8000" or "unix:/run/mcp.sock""#);
         insta::assert_snapshot!(why("unix:"), @"the path is empty");

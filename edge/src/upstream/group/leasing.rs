@@ -153,7 +153,10 @@ impl Group {
             }
             tried |= 1 << index;
         }
-        Err(last.unwrap_or(UpstreamError::Gone))
+        Err(last.unwrap_or(match servers.is_empty() {
+            true => UpstreamError::Unresolved,
+            false => UpstreamError::Gone,
+        }))
     }
 
     /// A connection that is open already, or the place back.

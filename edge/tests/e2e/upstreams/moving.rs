@@ -1,6 +1,7 @@
 //! A name whose addresses change while it is served: the system's resolver reads a hosts file that
 //! only this `edge` sees, in a mount namespace of its own. Clients ask all the while.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -23,15 +24,7 @@ fn a_name_that_moves_takes_requests_along() {
     let hosts = setup.dir.path().join("hosts");
     let write = |lines: &str| std::fs::write(&hosts, lines).expect("our own directory");
     write("127.0.0.1 localhost\n127.0.7.1 moving.test\n");
-    let inner = setup.command();
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "--propagation", "private", "--", "sh", "-c"])
-        .arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"")
-        .arg(&hosts)
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    let edge = setup.start_as(command);
+    let edge = start(setup, &hosts);
     let address = edge.http;
     let stop = Arc::new(AtomicBool::new(false));
     let clients = [(); 4].map(|()| {
@@ -51,6 +44,44 @@ fn a_name_that_moves_takes_requests_along() {
     let answered = clients.map(|client| client.join().expect("one of them answers every request"));
     let answered: usize = answered.into_iter().sum();
     assert!(answered > 400, "too little load to prove much: {answered}");
+}
+
+/// Starts `edge` where the names of `hosts` are all there are.
+fn start(setup: Setup, hosts: &Path) -> Edge {
+    let inner = setup.command();
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "--propagation", "private", "--", "sh", "-c"])
+        .arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"")
+        .arg(hosts)
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    setup.start_as(command)
+}
+
+#[test]
+fn a_name_that_comes_later_than_edge_is_waited_for() {
+    let _machine = light();
+    let one = Named::start_at("one", Duration::ZERO, ([127, 0, 8, 1], 0).into());
+    let port = one.address.port();
+    let setup = Setup::new(one.address).upstream(&format!("servers = [\"later.test:{port}\"]"));
+    let hosts = setup.dir.path().join("hosts");
+    let write = |lines: &str| std::fs::write(&hosts, lines).expect("our own directory");
+    write("127.0.0.1 localhost\n");
+    let edge = start(setup, &hosts);
+    assert_eq!(who(&mut edge.plain(), ""), "502");
+    edge.log_line(|line| line["error"] == "upstream_lookup");
+    assert!(
+        edge.process
+            .stderr()
+            .contains("cannot be looked up (failed")
+    );
+    write("127.0.8.1 later.test\n");
+    assert!(wait_until(LIMIT, || who(&mut edge.plain(), "") == "one"));
+    // The resolver fails again, and the file is read again: what was known stays.
+    write("127.0.0.1 localhost\n");
+    edge.reload();
+    assert_eq!(count(&ask(&edge, 10, ""), "one"), 10);
 }
 
 /// The name stands for one server, for both, for none and for the other.

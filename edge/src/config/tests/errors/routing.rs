@@ -137,10 +137,10 @@ fn upstreams() {
        4 | upstream = "tools"
          |            ^^^^^^^
     "#);
-    insta::assert_snapshot!(route("upstream = \"http://elsewhere:8000\""), @r#"
-    edge.toml:4:12: `upstream`: "http://elsewhere:8000" cannot be looked up (no such name)
-       4 | upstream = "http://elsewhere:8000"
-         |            ^^^^^^^^^^^^^^^^^^^^^^^
+    insta::assert_snapshot!(route("upstream = \"tools\"\n[upstream.tools]\nservers = [\"elsewhere:8000\"]\nresolve = \"off\""), @r#"
+    edge.toml:7:11: `resolve`: would keep a server without address for good, because its name cannot be looked up now
+       7 | resolve = "off"
+         |           ^^^^^
     "#);
     insta::assert_snapshot!(route("upstream = \"tools\"\n[upstream.tools]\nservers = []"), @r#"
     edge.toml:6:11: `servers`: is empty; write at least one, such as ["127.0.0.1:8000"]
