@@ -164,7 +164,7 @@ impl Fields {
 
 /// Where a name stands in [`Fields::known`].
 const fn bit(name: Name) -> u64 {
-    const { assert!(Name::Other as u32 <= u64::BITS - 1) };
+    const { assert!((Name::Other as u32) < u64::BITS) };
     1 << name as u32
 }
 

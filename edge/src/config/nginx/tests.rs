@@ -43,6 +43,18 @@ fn many_hosts_and_what_cannot_be_carried_over() {
     insta::assert_snapshot!(text);
 }
 
+/// What other files include makes sense with those alone.
+#[test]
+fn a_part_of_a_server() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let text = "location /mcp {\n proxy_pass http://127.0.0.1:8000;\n}\n";
+    std::fs::write(file.path(), text).expect("it can be written");
+    let imported = import(&[file.path().to_owned()]).expect("it is nginx's");
+    let said = "location /mcp (it belongs to a server: convert the file with the `server`";
+    assert!(imported.toml.contains(said), "{}", imported.toml);
+    assert_eq!(imported.left_out, 1);
+}
+
 /// Every line that is left out has its comment.
 pub(super) fn comments(text: &str) -> usize {
     text.matches("# not carried over").count() + text.matches("# no route for").count()

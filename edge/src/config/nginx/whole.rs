@@ -79,8 +79,14 @@ pub(super) fn convert(files: &[PathBuf], trees: &[Directive], missing: &[Missing
             || limits.is_sparing(directive)
             || is_table(directive, &scopes)
             || is_block_list(directive, &servers);
-        if !is_handled {
-            notes.rest(&mut top, directive);
+        match name {
+            "location" | "listen" | "server_name" => notes.leave(
+                &mut top,
+                directive,
+                "it belongs to a server: convert the file with the `server` that includes this one",
+            ),
+            _ if is_handled => {}
+            _ => notes.rest(&mut top, directive),
         }
     }
 
