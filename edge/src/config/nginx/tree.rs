@@ -51,12 +51,11 @@ impl Directive {
     }
 }
 
-/// Reads a file and what it includes. Paths that are not absolute start at its directory, as they
-/// do in nginx.
+/// Reads a file and what it includes. Paths that are not absolute start at the directory of
+/// `nginx.conf`, as they do in nginx, or at the file's own.
 pub(super) fn read(file: &Path) -> Result<(Vec<Directive>, Vec<Missing>), Error> {
-    let base = file.parent().unwrap_or(Path::new("")).to_owned();
     let mut reader = Reader {
-        base,
+        bases: bases(file),
         missing: Vec::new(),
         directives: 0,
     };
@@ -73,8 +72,18 @@ pub(super) struct Missing {
     pub(super) cause: std::io::Error,
 }
 
+/// Where included files may be: a file of `sites-enabled` is part of the `nginx.conf` above it.
+fn bases(file: &Path) -> Vec<PathBuf> {
+    let own = file.parent().unwrap_or(Path::new(""));
+    let absolute = std::path::absolute(file).unwrap_or_default();
+    let mut above = absolute.ancestors().skip(1);
+    let whole = above.find(|directory| directory.join("nginx.conf").is_file());
+    let whole = whole.filter(|whole| Some(*whole) != absolute.parent());
+    whole.into_iter().chain([own]).map(Path::to_owned).collect()
+}
+
 struct Reader {
-    base: PathBuf,
+    bases: Vec<PathBuf>,
     missing: Vec<Missing>,
     directives: usize,
 }
@@ -186,15 +195,21 @@ impl Reader {
                 "files include each other too deep",
             ));
         }
-        let wanted = self.base.join(directive.arg());
         let is_pattern = directive.arg().contains(['*', '?', '[']);
-        let files: Vec<PathBuf> = match is_pattern {
-            true => glob::glob(&wanted.to_string_lossy())
-                .map_err(|error| Error::at(directive.line, error.msg))?
-                .flatten()
-                .collect(),
-            false => vec![wanted],
-        };
+        let mut places = Vec::new();
+        for base in &self.bases {
+            let wanted = base.join(directive.arg());
+            places.push(match is_pattern {
+                true => glob::glob(&wanted.to_string_lossy())
+                    .map_err(|error| Error::at(directive.line, error.msg))?
+                    .flatten()
+                    .collect(),
+                false => vec![wanted],
+            });
+        }
+        let is_there = |files: &Vec<PathBuf>| files.iter().any(|path| path.exists());
+        let found = places.iter().position(is_there).unwrap_or_default();
+        let files: Vec<PathBuf> = places.swap_remove(found);
         let mut directives = Vec::new();
         for path in files {
             match std::fs::metadata(&path) {
@@ -270,6 +285,26 @@ mod tests {
         assert_eq!(missing.len(), 1);
         assert_eq!(missing[0].line, 3);
         assert!(missing[0].included.ends_with("gone.conf"));
+    }
+
+    /// As `sites-enabled` and `snippets` are in Debian.
+    #[test]
+    fn a_part_includes_what_the_whole_would() {
+        let dir = dir(&[("nginx.conf", ""), ("proxy_params", "a;")]);
+        for (name, text) in [
+            (
+                "sites-enabled/own.conf",
+                "include proxy_params;\ninclude snippets/*.conf;\ninclude beside;",
+            ),
+            ("sites-enabled/beside", "c;"),
+            ("snippets/one.conf", "b;"),
+        ] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+            std::fs::write(path, text).expect("it can be written");
+        }
+        let (tree, missing) = read(&dir.path().join("sites-enabled/own.conf")).expect("valid");
+        assert_eq!((outline(&tree).as_str(), missing.len()), ("a;b;c;", 0));
     }
 
     #[test]

@@ -266,7 +266,16 @@ fn with_port(host: &str) -> String {
     with_port_or(host, 80)
 }
 
+/// An address that nobody can connect to is taken for this machine, as the kernel does.
 fn with_port_or(host: &str, port: u16) -> String {
+    let (any, this) = match host.starts_with('[') {
+        true => ("[::]", "[::1]"),
+        false => ("0.0.0.0", "127.0.0.1"),
+    };
+    let host = match host.strip_prefix(any) {
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => &format!("{this}{rest}"),
+        _ => host,
+    };
     let after_bracket = host.rsplit(']').next().unwrap_or(host);
     match after_bracket.contains(':') {
         true => host.to_owned(),
@@ -281,4 +290,23 @@ fn ours(name: &str) -> String {
         false => '_',
     };
     name.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_port;
+
+    #[test]
+    fn servers_without_a_port_or_of_any_address() {
+        for (nginx, ours) in [
+            ("app", "app:80"),
+            ("[::1]", "[::1]:80"),
+            ("0.0.0.0:5000", "127.0.0.1:5000"),
+            ("[::]:5000", "[::1]:5000"),
+            ("[::]", "[::1]:80"),
+            ("0.0.0.0.example:1", "0.0.0.0.example:1"),
+        ] {
+            assert_eq!(with_port(nginx), ours);
+        }
+    }
 }
