@@ -126,8 +126,15 @@ fn is_default_answer(name: &str, value: &str) -> bool {
     let is = |field: &str, default: &str| {
         name.eq_ignore_ascii_case(field) && value.eq_ignore_ascii_case(default)
     };
-    name.eq_ignore_ascii_case("Alt-Svc")
-        || name.eq_ignore_ascii_case("X-Accel-Buffering")
+    let own = [
+        "Alt-Svc",
+        "Connection",
+        "Content-Length",
+        "Keep-Alive",
+        "Transfer-Encoding",
+        "X-Accel-Buffering",
+    ];
+    own.iter().any(|own| name.eq_ignore_ascii_case(own))
         || is("X-Cache", "$upstream_cache_status")
         || is("X-Content-Type-Options", "nosniff")
         || is("X-Frame-Options", "DENY")

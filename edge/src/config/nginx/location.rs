@@ -2,6 +2,7 @@
 
 mod action;
 mod beyond;
+mod preflight;
 
 use super::auth;
 use super::document::Section;
@@ -29,6 +30,8 @@ pub(super) struct Routes<'c> {
     lost: Vec<&'c Directive>,
     /// Routes that come before all others.
     first: Vec<Section>,
+    /// Routes for the preflights of the location at hand.
+    preflights: Vec<Section>,
     /// Routes for prefixes that nginx asks before any expression, by those.
     ahead: Vec<(String, Section)>,
     /// Routes name networks themselves, for not all are those of the host.
@@ -49,6 +52,7 @@ impl<'c> Routes<'c> {
             reach,
             lost,
             first: Vec::new(),
+            preflights: Vec::new(),
             ahead: Vec::new(),
             networks,
             server_name,
@@ -96,11 +100,15 @@ impl<'c> Routes<'c> {
             Ok((key, pattern, true)) => {
                 let id = format!("{key} {pattern}");
                 let tries = block.iter().find(|directive| directive.name == "try_files");
+                let before = self.preflights.len();
                 if self.taken.contains(&id) {
                     let reason = "another location has become the same route";
                     self.leave(location, reason);
                 } else if self.fill_with(&mut section, key, &pattern, &scope, tries) {
                     self.taken.push(id);
+                    for preflight in self.preflights.split_off(before) {
+                        self.push(preflight, location, &scope);
+                    }
                     match guards::methods(&scope) {
                         Some(methods) => self.split(section, methods, (key, &pattern), location),
                         None => self.push(section, location, &scope),
@@ -114,6 +122,7 @@ impl<'c> Routes<'c> {
                     nothing.comment(format!("no route for: {}", location.written()));
                     nothing.append_comments(section);
                     self.taken.push(id);
+                    self.preflights.truncate(before);
                     self.push(nothing, location, &scope);
                     self.notes.left_out += 1;
                 }
@@ -131,7 +140,7 @@ impl<'c> Routes<'c> {
         // Of prefixes the longest is the one.
         self.ahead.sort_by_key(|(path, _)| usize::MAX - path.len());
         let ahead = self.ahead.into_iter().map(|(_, section)| section);
-        [self.first, ahead.collect(), self.sections].concat()
+        [self.first, ahead.collect(), self.preflights, self.sections].concat()
     }
 
     /// Adds a route. A `^~`, and every prefix inside one, comes before every expression, as it does in

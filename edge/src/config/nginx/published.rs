@@ -67,6 +67,18 @@ fn what_cannot_be_carried_over_is_not_left_to_files() {
     assert_eq!(answer(route(&config, "/secure.Greeter")), Some(502));
 }
 
+/// What browsers ask before they ask is answered as it was.
+#[test]
+fn pages_of_other_origins() {
+    let (text, left_out, config) = converted("published/cors.conf");
+    assert_eq!(left_out, 0, "{text}");
+    let routes = &config.hosts[0].routes;
+    let first = route(&config, "/mcp");
+    assert_eq!((routes.len(), answer(first)), (2, Some(204)), "{text}");
+    assert_eq!(first.when.methods, [http::Method::OPTIONS]);
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn a_page_with_its_api() {
     let (text, _, config) = converted("published/spa-api.conf");

@@ -231,6 +231,7 @@ impl<'a> Server<'a> {
                 "location" | "return" => {}
                 "if" if guards::wants_certificate(directive)
                     && guards::asks_for_certificates(&self.scope) => {}
+                "if" if self.is_secure() && guards::sends_to_https(directive) => {}
                 "if" if blocked(directive, &self.scope).is_some() => {}
                 "if" if routes.moved_by_table(directive, &self.scope) => {}
                 "rewrite" if falls_to.is_none() && routes.within(directive, None, &self.scope) => {}

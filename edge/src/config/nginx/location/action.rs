@@ -116,6 +116,7 @@ impl Routes<'_> {
                 "limit_except" => {}
                 "if" if guards::method_rule(directive).is_some() => {}
                 "if" if blocked(directive, scope).is_some() => {}
+                "if" if self.answers_preflight(directive, key, pattern, scope) => {}
                 name if auth::NAMES.contains(&name) || content::NAMES.contains(&name) => {}
                 name if secure::NAMES.contains(&name) => {}
                 _ if auth::is_told(directive, scope) => {}
