@@ -77,10 +77,12 @@ impl Clients {
                     client.told = true;
                     self.told.set(true);
                 }
-                // Wherever the client is now: it may have moved.
+                // What comes from where it is now is dropped as well: it may have moved.
                 Line::Datagrams(line)
                     if line.close_reason().is_none()
-                        && is_banned(line.remote_address().ip().to_canonical()) =>
+                        && [client.addr, line.remote_address().ip().to_canonical()]
+                            .into_iter()
+                            .any(&is_banned) =>
                 {
                     line.close(EXCESSIVE_LOAD, b"");
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_common::Owner;
-use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming, VarInt};
+use quinn::{Connecting, ConnectionError, Endpoint, Incoming, VarInt};
 use tokio::sync::oneshot;
 
 use super::accept::Counted;
@@ -147,7 +147,8 @@ fn open(
 
 /// Decides what becomes of an attempt.
 fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
-    let addr = incoming.remote_address().ip().to_canonical();
+    let addr = incoming.remote_address();
+    let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
     let Some(config) = worker.quic_config() else {
         return incoming.refuse();
     };
@@ -159,7 +160,7 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
     };
     let snapshot = worker.snapshot();
     let (rules, bound) = (snapshot.config.quic, &snapshot.config.per_address);
-    let decision = quic.admission.decide(&rules, bound, addr, load);
+    let decision = quic.admission.decide(&rules, bound, addr.ip(), load);
     let metrics = &worker.service.metrics().quic;
     match decision {
         Decision::Ignore => {
@@ -182,7 +183,8 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
             };
             let admitted = Admitted {
                 worker: Rc::clone(worker),
-                open: worker.open_connection(addr),
+                addr,
+                open: worker.open_connection(addr.ip()),
                 _held: held,
             };
             net::spawn(async move {
@@ -203,7 +205,8 @@ async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
     };
     let (connection, handshake) = match early {
         Ok((connection, established)) => {
-            let (worker, watched) = (Rc::clone(worker), connection.clone());
+            let (worker, addr) = (Rc::clone(worker), admitted.addr);
+            let watched = connection.clone();
             let handshake = async move {
                 let _handshaking = handshaking;
                 let in_time = net::timeout(deadline, established).await.is_ok();
@@ -212,13 +215,12 @@ async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
                     (false, None) => Err(None),
                     (true, None) => Ok(()),
                 };
-                if ended(&worker, &outcome) {
-                    known(&worker, &watched);
-                } else {
-                    watched.close(NO_ERROR, b"");
-                    // Requests that wait for it go with the connection.
-                    std::future::pending().await
+                let is_complete = ended(&worker, &outcome);
+                match is_complete {
+                    true => known(&worker, addr),
+                    false => watched.close(NO_ERROR, b""),
                 }
+                is_complete
             };
             (connection, Some(handshake))
         }
@@ -233,7 +235,7 @@ async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
                 return;
             }
             let Ok(connection) = outcome else { return };
-            known(worker, &connection);
+            known(worker, admitted.addr);
             (connection, None)
         }
     };
@@ -242,17 +244,17 @@ async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
     let _counted = Counted::new(worker, Protocol::H3);
     let service = Rc::clone(&worker.service);
     let handshake = async move {
-        if let Some(handshake) = handshake {
-            handshake.await;
+        match handshake {
+            Some(handshake) => handshake.await,
+            None => true,
         }
     };
-    Box::pin(h3::serve(connection, service, handshake)).await;
+    Box::pin(h3::serve(connection, admitted.addr, service, handshake)).await;
 }
 
 /// The client has answered from where it says it is.
-fn known(worker: &Worker, connection: &Connection) {
-    let client = connection.remote_address().ip().to_canonical();
-    worker.known.note(client, monotonic_ns());
+fn known(worker: &Worker, addr: SocketAddr) {
+    worker.known.note(addr.ip(), monotonic_ns());
 }
 
 /// Counts how a handshake ended; an error that is not there means that it took too long.
@@ -323,6 +325,8 @@ pub(super) async fn close_all(worker: &Worker) {
 /// A connection that counts for its client and its worker, a handshake included.
 struct Admitted {
     worker: Rc<Worker>,
+    /// Where the client was when it began, which the end of its handshake proves.
+    addr: SocketAddr,
     open: OpenConnection,
     _held: Option<Held>,
 }

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod faults;
+mod hostile;
 mod lasting;
 mod packets;
 mod path;

@@ -1,6 +1,7 @@
 //! A client connection: accepts streams, watches for idleness and for the end.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http::StatusCode;
@@ -22,19 +23,17 @@ use crate::net::{self, Timer};
 use crate::observe::Protocol;
 use crate::proxy::{Downstream as _, Exchange, Peer, Service};
 
-/// Serves a client until either side is done with the connection. `handshake` completes when the
-/// handshake does; requests may come before.
+/// Serves the client at `addr` until either side is done with the connection. `handshake` says whether
+/// the handshake is complete, once it is over; requests may come before.
 pub async fn serve(
     connection: Connection,
+    addr: SocketAddr,
     service: Rc<Service>,
-    handshake: impl Future<Output = ()> + 'static,
+    handshake: impl Future<Output = bool> + 'static,
 ) {
-    let shared = Shared::new(connection, Rc::clone(&service));
+    let shared = Shared::new(connection, addr, Rc::clone(&service));
     let told = Rc::clone(&shared);
-    net::spawn(async move {
-        handshake.await;
-        told.established.set();
-    });
+    net::spawn(async move { told.established.set(handshake.await) });
     let connection = &shared.connection;
     net::spawn(control::open(Rc::clone(&shared)));
     let mut goodbye = {
@@ -60,7 +59,7 @@ pub async fn serve(
             accepted = connection.accept_bi() => {
                 let Ok((send, recv)) = accepted else { break };
                 vitals.look(connection, metrics);
-                if turn_away(connection, &service) {
+                if turn_away(&shared) {
                     break;
                 }
                 match goodbye.admit(u64::from(VarInt::from(send.id()))) {
@@ -104,18 +103,25 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
         Reader::new(recv, shared.section_bytes_max()),
         send,
     );
-    // Where the client is now: it may have moved since the connection began.
-    let peer = peer(&shared.connection);
-    let answered = match net::timeout(
+    let mut peer = peer(&shared);
+    let mut outcome = net::timeout(
         proxy.timeouts().head,
         head(&shared, &mut stream, proxy.bounds().head_fields),
     )
-    .await
-    {
+    .await;
+    if stream.is_early() {
+        let goes_on = match &mut outcome {
+            Ok(Ok(head)) => shared.established.admit(head, &proxy).await,
+            _ => shared.established.wait().await,
+        };
+        if !goes_on {
+            return stream.reset(Error::RequestRejected);
+        }
+        // Until then it may be somebody else who speaks for that address.
+        peer.is_direct = shared.established.is_set();
+    }
+    let answered = match outcome {
         Ok(Ok(mut head)) => {
-            if stream.is_early() {
-                shared.established.admit(&mut head, &proxy).await;
-            }
             stream.begin(&head);
             let client = &mut stream;
             let exchange = Exchange {
@@ -149,7 +155,7 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
     };
     shared.ended(answered);
     // The kernel drops what the client sends from now on: it would wait for its idle timeout.
-    if turn_away(&shared.connection, &shared.service) {
+    if turn_away(&shared) {
         return;
     }
     let send_ns = proxy.timeouts().send.as_nanos() as u64;
@@ -157,20 +163,17 @@ async fn exchange(shared: Rc<Shared>, send: SendStream, recv: RecvStream, _open:
 }
 
 /// Closes the connection of a client that was banned a moment ago; whether it was.
-fn turn_away(connection: &Connection, service: &Service) -> bool {
-    let is_banned = service.current().is_banned(&peer(connection));
+fn turn_away(shared: &Shared) -> bool {
+    let is_banned = shared.service.current().is_banned(&peer(shared));
     if is_banned {
-        connection.close(VarInt::from_u32(Error::ExcessiveLoad.code()), b"");
+        let code = VarInt::from_u32(Error::ExcessiveLoad.code());
+        shared.connection.close(code, b"");
     }
     is_banned
 }
 
-fn peer(connection: &Connection) -> Peer {
-    Peer::new(canonical(connection.remote_address()), Some("TLSv1.3"))
-}
-
-fn canonical(addr: std::net::SocketAddr) -> std::net::SocketAddr {
-    std::net::SocketAddr::new(addr.ip().to_canonical(), addr.port())
+fn peer(shared: &Shared) -> Peer {
+    Peer::new(shared.addr, Some("TLSv1.3"))
 }
 
 /// Why there is no head to hand on.

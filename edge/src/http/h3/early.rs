@@ -1,5 +1,5 @@
 //! Requests in early data (RFC 8470): anybody who has seen them can send them again until the
-//! handshake is complete.
+//! handshake is complete, and their sender need not be where they seem to come from.
 
 use std::cell::Cell;
 
@@ -12,41 +12,40 @@ use crate::proxy::Proxy;
 /// Whether the client has shown that it is there now, and word of it.
 #[derive(Default)]
 pub(super) struct Established {
-    done: Cell<bool>,
+    outcome: Cell<Option<bool>>,
     told: Notify,
 }
 
 impl Established {
-    /// The handshake is complete.
-    pub(super) fn set(&self) {
-        self.done.set(true);
+    /// The handshake is over: whether it is complete, or nothing will come of it.
+    pub(super) fn set(&self, is_complete: bool) {
+        self.outcome.set(Some(is_complete));
         self.told.notify_waiters();
     }
 
-    /// Whether it is.
+    /// Whether it is complete.
     pub(super) fn is_set(&self) -> bool {
-        self.done.get()
+        self.outcome.get() == Some(true)
     }
 
-    /// Completes once it is.
-    pub(super) async fn wait(&self) {
+    /// Waits until it is; false when it never will be.
+    pub(super) async fn wait(&self) -> bool {
         let told = self.told.notified();
-        if !self.done.get() {
+        if self.outcome.get().is_none() {
             told.await;
         }
+        self.is_set()
     }
 
-    /// What becomes of a request in early data: one that changes nothing goes on at once on a route
+    /// Whether a request in early data goes on: one that changes nothing does at once on a route
     /// that takes such, marked for the upstream, which may answer 425 (§5.1); any other waits until
     /// nobody can have replayed it.
-    pub(super) async fn admit(&self, head: &mut RequestHead, proxy: &Proxy) {
-        if self.done.get() {
-            return;
-        }
+    pub(super) async fn admit(&self, head: &mut RequestHead, proxy: &Proxy) -> bool {
         let safe = matches!(head.method, Method::GET | Method::HEAD);
-        match safe && head.upgrade.is_none() && proxy.takes_early_data(head) {
-            true => head.fields.set(Name::EarlyData, b"1"),
-            false => self.wait().await,
+        if self.is_set() || !safe || head.upgrade.is_some() || !proxy.takes_early_data(head) {
+            return self.wait().await;
         }
+        head.fields.set(Name::EarlyData, b"1");
+        true
     }
 }

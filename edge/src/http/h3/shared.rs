@@ -1,6 +1,7 @@
 //! What the tasks of one connection share.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use quinn::{Connection, SendStream, VarInt};
@@ -24,6 +25,10 @@ const SEND_WINDOW_MIN: u64 = 64 * 1024;
 /// A connection, as its streams see it.
 pub(super) struct Shared {
     pub(super) connection: Connection,
+    /// Where the client was in its handshake, which proved it. A connection moves with the first packet
+    /// that comes from elsewhere, before anybody has answered from there (RFC 9000 §9.3): that says where
+    /// packets go, and not who may do what.
+    pub(super) addr: SocketAddr,
     pub(super) service: Rc<Service>,
     section_bytes_max: usize,
     /// Our control stream, once it is open.
@@ -48,11 +53,16 @@ pub(super) struct Seen {
 }
 
 impl Shared {
-    pub(super) fn new(connection: Connection, service: Rc<Service>) -> Rc<Shared> {
+    pub(super) fn new(
+        connection: Connection,
+        addr: SocketAddr,
+        service: Rc<Service>,
+    ) -> Rc<Shared> {
         // What was said in SETTINGS holds for the whole connection.
         let section_bytes_max = service.current().bounds().head_bytes;
         Rc::new(Shared {
             connection,
+            addr,
             service,
             section_bytes_max,
             control: RefCell::new(None),
@@ -76,12 +86,17 @@ impl Shared {
             Error::ExcessiveLoad => Some(Offence::Resets),
             _ => Some(Offence::Malformed),
         };
-        // What came before the handshake was complete may be somebody else's packets once more.
-        if let Some(offence) = offence.filter(|_| self.established.is_set()) {
-            let addr = self.connection.remote_address().ip().to_canonical();
-            self.service.current().offence(addr, offence);
+        if let Some(offence) = offence {
+            self.offence(offence);
         }
         self.connection.close(VarInt::from_u32(error.code()), b"");
+    }
+
+    /// What came before the handshake was complete may be somebody else's packets once more.
+    fn offence(&self, offence: Offence) {
+        if self.established.is_set() {
+            self.service.current().offence(self.addr.ip(), offence);
+        }
     }
 
     /// The largest field section taken from the client.

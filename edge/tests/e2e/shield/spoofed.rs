@@ -1,4 +1,4 @@
-//! A million forged sources: who was there before notices nothing.
+//! Forged sources: a million of them push nobody out, and nobody is banned for what they seem to have done.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::thread::JoinHandle;
@@ -138,4 +138,27 @@ fn forged_beginnings_of_quic_connections_are_held_off() {
     // Nor is a client banned that comes and goes often.
     let (code, bans) = scene.edge.command(&["bans", "--json"]);
     assert_eq!((code, bans.trim()), (0, "[]"));
+}
+
+/// Over QUIC a source can be forged even by who has a ticket or a connection of his own.
+#[test]
+fn nobody_is_banned_for_what_a_forged_source_has_done() {
+    let _machine = heavy();
+    let limit = "requests = \"off\"\n[limit.penalty]\nrefused = 1\nwithin = \"60s\"\nmalformed = 1";
+    let scene = Scene::of(Pair::new("framed", 4), limit, "", |setup| {
+        setup
+            .section("quic", "early_data = true")
+            .route("early_data = true")
+    });
+    let ca = scene.edge.file("ca.pem").display().to_string();
+    let url = format!("https://{}:{}", HTTPS.ip(), HTTPS.port());
+    let frame = |name: &str| {
+        let arguments = [name, &url, &ca, &ABUSER.to_string()];
+        let command = peer_inside(&scene.pair.client, "h3_hostile.py", &arguments);
+        let (code, stdout, stderr) = Process::run(name, command, Duration::from_secs(30));
+        assert_eq!(code, 0, "{stdout}\n{stderr}");
+        let (_, bans) = scene.edge.command(&["bans", "--json"]);
+        bans
+    };
+    assert_eq!(frame("framed").trim(), "[]");
 }

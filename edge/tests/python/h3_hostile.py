@@ -1,0 +1,84 @@
+"""Clients over HTTP/3 that follow the rules and mean no good: `h3_hostile.py NAME URL CA [ARGUMENT...]`."""
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from urllib.parse import urlparse
+
+from aioquic.h3.connection import H3Connection
+from aioquic.quic.connection import QuicConnection
+
+from h3_client import configuration, open_client
+from h3_wire import GET, POST, headers, until
+
+
+async def tickets(url, ca, count):
+    """So many tickets, each good for one resumption."""
+    taken = []
+    while len(taken) < count:
+        async with open_client(url, ca, session_ticket_handler=taken.append) as client:
+            before = len(taken)
+            assert (await client.fetch("GET", "/headers")).status == 200
+            await until(lambda: len(taken) > before, "no ticket")
+    return taken[:count]
+
+
+def early_flight(ca, address, ticket, requests):
+    """The datagrams of a client that begins with requests as they stand on the wire."""
+    config = configuration(ca)
+    config.session_ticket = ticket
+    quic = QuicConnection(configuration=config)
+    quic.connect(address, now=time.time())
+    H3Connection(quic)
+    for request in requests:
+        quic.send_stream_data(quic.get_next_available_stream_id(), request, end_stream=True)
+    return [data for data, _ in quic.datagrams_to_send(now=time.time())]
+
+
+async def abandoned(url, ca, count="30"):
+    """Requests in early data of clients of whom nothing is heard again."""
+    address = ("127.0.0.1", urlparse(url).port)
+    for ticket in await tickets(url, ca, int(count)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            # One that changes nothing and is answered at once, and two that wait.
+            for data in early_flight(ca, address, ticket, [headers(GET), headers(POST), headers(POST)]):
+                sock.sendto(data, address)
+    return int(count)
+
+
+async def framed(url, ca, source, count="20"):
+    """Malformed requests in early data that seem to come from somebody else, who would be banned for them."""
+    address = (urlparse(url).hostname, urlparse(url).port)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((source, 0))
+        for ticket in await tickets(url, ca, int(count)):
+            for data in early_flight(ca, address, ticket, [headers(GET[:1]), headers(GET)] * 3):
+                sock.sendto(data, address)
+    await asyncio.sleep(0.5)
+    return "ok"
+
+
+async def elsewhere(url, ca, source):
+    """A request that seems to come from another address, where nobody answers: a forged source is no more.
+
+    What a connection of one's own is good for, before the server knows whose the address is (RFC 9000 §9).
+    """
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind((f"::ffff:{source}", 0))
+            client._transport.sendto = lambda data, addr=None: sock.sendto(data, addr)
+            client.request("GET", "/forged")
+            await asyncio.sleep(0.5)
+            client._transport.sendto = lambda data, addr=None: None
+    return "ok"
+
+
+def main():
+    name, url, ca, *arguments = sys.argv[1:]
+    print(json.dumps(asyncio.run(globals()[name](url, ca, *arguments))))
+
+
+main()
