@@ -11,7 +11,7 @@ pub enum Offence {
     Refused,
     /// A TLS handshake that failed by the client's fault.
     Handshake,
-    /// A request that breaks the protocol.
+    /// A request that breaks the protocol, or packets that break QUIC.
     Malformed,
     /// A message framed in two ways at once (RFC 9112 §11.2).
     Smuggling,

@@ -7,11 +7,12 @@ import sys
 import time
 from urllib.parse import urlparse
 
+from aioquic.buffer import encode_uint_var as var
 from aioquic.h3.connection import H3Connection
 from aioquic.quic.connection import QuicConnection
 
 from h3_client import configuration, open_client
-from h3_wire import GET, POST, headers, until
+from h3_wire import GET, POST, headers, send_frames, until
 
 
 async def tickets(url, ca, count):
@@ -57,6 +58,22 @@ async def framed(url, ca, source, count="20"):
             for data in early_flight(ca, address, ticket, [headers(GET[:1]), headers(GET)] * 3):
                 sock.sendto(data, address)
     await asyncio.sleep(0.5)
+    return "ok"
+
+
+async def violation(url, ca, source):
+    """The same of a connection that has moved there, and breaks the rules of QUIC."""
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind((f"::ffff:{source}", 0))
+            client._transport.sendto = lambda data, addr=None: sock.sendto(data, addr)
+            client.request("GET", "/headers")
+            await asyncio.sleep(0.1)
+            # A frame nobody knows.
+            send_frames(client, var(0x21))
+            await asyncio.sleep(0.5)
+            client._transport.sendto = lambda data, addr=None: None
     return "ok"
 
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use http::StatusCode;
-use quinn::{Connection, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 
 use super::control;
 use super::goodbye::Goodbye;
@@ -85,6 +85,9 @@ pub async fn serve(
         }
     }
     vitals.examine(connection, metrics);
+    if let Some(ConnectionError::TransportError(error)) = connection.close_reason() {
+        shared.violated(error.code.into());
+    }
     shared.fail(Error::NoError);
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use quinn::{Connection, SendStream, VarInt};
@@ -21,6 +22,9 @@ const IN_VAIN_MAX: u32 = 100;
 
 /// Response bytes that a connection holds at least, acknowledged or not: what a small answer needs.
 const SEND_WINDOW_MIN: u64 = 64 * 1024;
+
+/// Codes of errors that only a client can cause: FLOW_CONTROL_ERROR to KEY_UPDATE_ERROR (RFC 9000 §20.1).
+const CLIENTS_FAULT: RangeInclusive<u64> = 0x03..=0x0e;
 
 /// A connection, as its streams see it.
 pub(super) struct Shared {
@@ -90,6 +94,13 @@ impl Shared {
             self.offence(offence);
         }
         self.connection.close(VarInt::from_u32(error.code()), b"");
+    }
+
+    /// Takes note that QUIC itself has ended the connection with this code.
+    pub(super) fn violated(&self, code: u64) {
+        if CLIENTS_FAULT.contains(&code) {
+            self.offence(Offence::Malformed);
+        }
     }
 
     /// What came before the handshake was complete may be somebody else's packets once more.

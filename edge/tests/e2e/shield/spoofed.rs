@@ -161,4 +161,8 @@ fn nobody_is_banned_for_what_a_forged_source_has_done() {
         bans
     };
     assert_eq!(frame("framed").trim(), "[]");
+    // The one whose connection it is, for what QUIC has ended it for.
+    let bans = frame("violation");
+    assert!(bans.contains(&CALLER.to_string()), "{bans}");
+    assert!(!bans.contains(&ABUSER.to_string()), "{bans}");
 }
