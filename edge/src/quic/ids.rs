@@ -31,10 +31,16 @@ impl ConnectionIdGenerator for Generator {
     }
 
     /// A packet for a connection that is not there is answered with a stateless reset only if the ID
-    /// is one of ours: nobody can be made to receive resets he did not ask for.
+    /// is one of ours: nobody can be made to receive resets he did not ask for. Where packets do not go by
+    /// their IDs, one for another worker may come here, and a reset would tell its sender how to end the
+    /// connection that it is for (RFC 9000 §21.11).
     fn validate(&self, cid: &ConnectionId) -> Result<(), InvalidCid> {
         let id = cid[..].try_into().map_err(|_| InvalidCid)?;
-        self.key.open(id).map(|_| ()).ok_or(InvalidCid)
+        let owner = self.key.open(id).ok_or(InvalidCid)?;
+        match owner.generation == self.owner.generation && owner.worker != self.owner.worker {
+            true => Err(InvalidCid),
+            false => Ok(()),
+        }
     }
 
     fn cid_len(&self) -> usize {
@@ -43,5 +49,30 @@ impl ConnectionIdGenerator for Generator {
 
     fn cid_lifetime(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generator(worker: u8, generation: u8) -> Generator {
+        Generator {
+            key: SteerKey([1, 2]),
+            owner: Owner { worker, generation },
+        }
+    }
+
+    #[test]
+    fn resets_are_for_connections_that_are_gone() {
+        let mine = generator(1, 7).generate_cid();
+        assert!(generator(1, 7).validate(&mine).is_ok(), "it is not there");
+        assert!(generator(2, 7).validate(&mine).is_err(), "it may be there");
+        for worker in [1, 2] {
+            let later = generator(worker, 8);
+            assert!(later.validate(&mine).is_ok(), "it went with its process");
+        }
+        let forged = ConnectionId::new(&[0; CONNECTION_ID_BYTES]);
+        assert!(generator(1, 7).validate(&forged).is_err());
     }
 }
