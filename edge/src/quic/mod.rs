@@ -5,8 +5,10 @@ mod admission;
 mod config;
 mod ids;
 mod keys;
+mod moves;
 
 pub use admission::{Admission, Decision, Load};
 pub use config::{SEND_WINDOW, endpoint_config, server_config};
 pub use ids::GENERATION;
 pub use keys::Keys;
+pub use moves::Moves;

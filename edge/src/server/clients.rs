@@ -9,6 +9,7 @@ use quinn::{Connection, VarInt};
 use tokio::task::AbortHandle;
 
 use crate::net::HangUp;
+use crate::quic::Moves;
 
 /// H3_EXCESSIVE_LOAD (RFC 9114 §8.1).
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(0x107);
@@ -26,6 +27,7 @@ struct Client {
     addr: IpAddr,
     line: Line,
     told: bool,
+    moves: Moves,
 }
 
 /// What to end a connection by.
@@ -45,6 +47,7 @@ impl Clients {
             addr,
             line: Line::None,
             told: false,
+            moves: Moves::default(),
         };
         self.open.borrow_mut().insert(number, client);
         number
@@ -91,6 +94,26 @@ impl Clients {
             expelled += 1;
         }
         expelled
+    }
+
+    /// Ends the connections that move too often; whose they are. In each of so many turns, which together
+    /// take a second, a part of them is looked at.
+    pub(super) fn end_the_restless(&self, turn: u64, turns: u64) -> Vec<IpAddr> {
+        let mut restless = Vec::new();
+        for (number, client) in self.open.borrow_mut().iter_mut() {
+            let Line::Datagrams(line) = &client.line else {
+                continue;
+            };
+            if number % turns == turn % turns
+                && client
+                    .moves
+                    .are_too_many(line.stats().frame_tx.path_challenge)
+            {
+                line.close(EXCESSIVE_LOAD, b"");
+                restless.push(client.addr);
+            }
+        }
+        restless
     }
 
     /// Ends what was told to end some time ago and has something better to do: then a request in

@@ -19,13 +19,14 @@ use super::update::{BoundSocket, Carrier, Endpoint, ListenSocket, Serving, Updat
 use super::{accept, descriptors, quic};
 use crate::clock::coarse_ns;
 use crate::config::Config;
-use crate::limit::{ClientKey, Connections, Expelled, Full, Held};
+use crate::limit::{ClientKey, Connections, Expelled, Full, Held, Offence};
 use crate::net;
 use crate::proxy::{Service, Snapshot, WorkerParts};
 use crate::tls;
 
 /// How often log lines and counters are handed on.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
+const TICKS_PER_SEC: u64 = 10;
 /// Flushes between the end of a drain's patience and the end of the worker: enough for the streams
 /// that are cut to send their last bytes.
 const CUT_TICKS: u64 = 5;
@@ -263,6 +264,13 @@ impl Worker {
             tracing::debug!(connections, "closed the connections of banned clients");
         }
     }
+
+    /// Closes connections that move all the time, and counts it against those who made them.
+    fn close_restless(&self, turn: u64) {
+        for addr in self.clients.end_the_restless(turn, TICKS_PER_SEC) {
+            self.service.current().offence(addr, Offence::Resets);
+        }
+    }
 }
 
 /// How many connections a worker has at once.
@@ -326,6 +334,7 @@ async fn main(plan: &mut WorkerPlan) {
                     panic!("as the test wants");
                 }
                 worker.close_banned();
+                worker.close_restless(u64::from(count));
                 quic::count(&worker);
                 worker.service.flush_records();
                 worker.known.flush();

@@ -1,6 +1,7 @@
 """Clients over HTTP/3 that follow the rules and mean no good: `h3_hostile.py NAME URL CA [ARGUMENT...]`."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
@@ -75,6 +76,35 @@ async def violation(url, ca, source):
             await asyncio.sleep(0.5)
             client._transport.sendto = lambda data, addr=None: None
     return "ok"
+
+
+async def reflected(url, ca, seconds="6"):
+    """A connection that seems to move all the time: how much those get who never asked, and for how long."""
+    socks = [socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) for _ in range(2)]
+    for number, sock in enumerate(socks):
+        sock.bind((f"::ffff:127.0.0.{7 + number}", 0))
+        sock.setblocking(False)
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/headers")).status == 200
+        sent, got = [], []
+        original = client._transport.sendto
+        client._transport.sendto = lambda data, addr=None: (
+            socks[len(sent) % 2].sendto(data, addr),
+            sent.append(len(data)),
+        )
+        begun = last = time.monotonic()
+        while time.monotonic() - begun < float(seconds):
+            client._quic.send_ping(1)
+            client.transmit()
+            await asyncio.sleep(0.002)
+            for sock in socks:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        got.append(len(sock.recv(65535)))
+                        # What is no larger than what was sent is no gain.
+                        last = time.monotonic() if got[-1] > 200 else last
+        client._transport.sendto = original
+    return {"sent": sum(sent), "got": sum(got), "seconds": last - begun}
 
 
 async def elsewhere(url, ca, source):

@@ -53,3 +53,16 @@ fn early_data_that_is_given_up_leaves_nothing() {
     assert_eq!(sum("edge_quic_retries_total"), before);
     edge.assert_healthy();
 }
+
+/// Whoever seems to have moved is sent a large datagram for a small one, to find out. Only so often.
+#[test]
+fn a_connection_that_moves_all_the_time_ends() {
+    let _machine = light();
+    let demo = Demo::start();
+    let mut edge = Setup::new(demo.address).start();
+    let seen = run("h3_hostile.py", &edge, "reflected", &[]);
+    let number = |name: &str| seen[name].as_f64().expect("a number");
+    assert!(number("got") > 10_000.0, "{seen}");
+    assert!(number("seconds") < 3.0, "{seen}");
+    edge.assert_healthy();
+}
