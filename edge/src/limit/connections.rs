@@ -19,9 +19,20 @@ impl Connections {
         addr: IpAddr,
         ipv6_prefix: u8,
     ) -> Result<Option<Held>, Full> {
-        let Some(most) = bound.connections else {
-            return Ok(None);
-        };
+        match bound.connections {
+            Some(most) => self.hold_of(most, bound, addr, ipv6_prefix),
+            None => Ok(None),
+        }
+    }
+
+    /// The same with another number than that of connections.
+    pub fn hold_of(
+        &self,
+        most: u32,
+        bound: &PerAddress,
+        addr: IpAddr,
+        ipv6_prefix: u8,
+    ) -> Result<Option<Held>, Full> {
         let client = self.0.key(ClientKey::from_ip(addr, ipv6_prefix));
         // Whom the bound is not for matters only to those who have reached it: lists may be long.
         self.0.hold(client, most).map(Some).or_else(|full| {

@@ -7,21 +7,32 @@
 use std::net::IpAddr;
 
 use crate::config::{PerAddress, Quic, RetryPolicy};
-use crate::limit::{Connections, Held};
+use crate::limit::{Connections, Full, Held};
 
 /// Handshakes under way at once per worker; see the bound of TLS over TCP.
 const HANDSHAKES_MAX: usize = 1024;
+/// Those of one client at all workers: whoever begins them and does not go on keeps nobody else out. It is
+/// enough for an address with many clients behind it, for a handshake takes a round trip.
+const HANDSHAKES_OF_ONE: u32 = 256;
 
 /// What to do about an attempt.
 pub enum Decision {
-    /// Begin the handshake; the connection counts for its client until this is dropped.
-    Accept(Option<Held>),
+    /// Begin the handshake.
+    Accept(Accepted),
     /// Ask for proof of the address.
     Retry,
     /// Say no.
     Refuse,
     /// Say nothing: the address may be forged.
     Ignore,
+}
+
+/// What counts for a client until it is dropped.
+pub struct Accepted {
+    /// The connection.
+    pub connection: Option<Held>,
+    /// Its handshake.
+    pub handshake: Option<Held>,
 }
 
 /// What a decision rests on.
@@ -39,14 +50,19 @@ pub struct Load {
 /// comes to is chance.
 pub struct Admission {
     open: Connections,
+    begun: Connections,
     ipv6_prefix: u8,
 }
 
 impl Admission {
-    /// With the connections of all workers; clients with IPv6 are told apart by a prefix of this
-    /// length.
-    pub fn new(open: Connections, ipv6_prefix: u8) -> Admission {
-        Admission { open, ipv6_prefix }
+    /// With the connections and the handshakes of all workers; clients with IPv6 are told apart by a
+    /// prefix of this length.
+    pub fn new(open: Connections, begun: Connections, ipv6_prefix: u8) -> Admission {
+        Admission {
+            open,
+            begun,
+            ipv6_prefix,
+        }
     }
 
     /// What to do about an attempt.
@@ -70,14 +86,22 @@ impl Admission {
         if must_prove && !is_validated {
             return Decision::Retry;
         }
-        match self.open.hold(bound, addr, self.ipv6_prefix) {
-            Ok(held) => Decision::Accept(held),
+        match self.accept(bound, addr) {
+            Ok(accepted) => Decision::Accept(accepted),
             // An address that somebody else's packets only pretend to come from keeps nobody out.
             Err(_) => match is_validated {
                 true => Decision::Refuse,
                 false => Decision::Retry,
             },
         }
+    }
+
+    fn accept(&self, bound: &PerAddress, addr: IpAddr) -> Result<Accepted, Full> {
+        let begun = &self.begun;
+        Ok(Accepted {
+            connection: self.open.hold(bound, addr, self.ipv6_prefix)?,
+            handshake: begun.hold_of(HANDSHAKES_OF_ONE, bound, addr, self.ipv6_prefix)?,
+        })
     }
 }
 
@@ -115,7 +139,7 @@ mod tests {
     };
 
     fn admission(open: &Connections) -> Admission {
-        Admission::new(open.clone(), 64)
+        Admission::new(open.clone(), Connections::default(), 64)
     }
 
     #[test]
@@ -166,5 +190,24 @@ mod tests {
         drop(first);
         let third = one.decide(&quic, &TWO, same_net, load(0, true));
         assert!(matches!(third, Decision::Accept(_)));
+    }
+
+    #[test]
+    fn handshakes_of_one_client_leave_room_for_others() {
+        let admission = admission(&Connections::default());
+        let quic = quic(RetryPolicy::Auto);
+        let unbounded = PerAddress {
+            connections: None,
+            exempt: Vec::new(),
+        };
+        let decide = |addr| admission.decide(&quic, &unbounded, addr, load(0, true));
+        let mut under_way: Vec<_> = (0..HANDSHAKES_OF_ONE).map(|_| decide(ADDR)).collect();
+        let all = under_way.iter();
+        assert!(all.clone().all(|one| matches!(one, Decision::Accept(_))));
+        assert!(matches!(decide(ADDR), Decision::Refuse));
+        let other: IpAddr = "192.0.2.2".parse().expect("valid");
+        assert!(matches!(decide(other), Decision::Accept(_)));
+        under_way.pop();
+        assert!(matches!(decide(ADDR), Decision::Accept(_)), "one is over");
     }
 }

@@ -7,7 +7,7 @@ mod ids;
 mod keys;
 mod moves;
 
-pub use admission::{Admission, Decision, Load};
+pub use admission::{Accepted, Admission, Decision, Load};
 pub use config::{SEND_WINDOW, endpoint_config, server_config};
 pub use ids::GENERATION;
 pub use keys::Keys;

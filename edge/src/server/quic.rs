@@ -33,11 +33,17 @@ pub(super) struct QuicPlan {
     keys: Keys,
     /// The connections of each client.
     open: Connections,
+    /// Those whose handshake is under way.
+    begun: Connections,
 }
 
 impl QuicPlan {
     pub(super) fn new(keys: Keys, open: Connections) -> QuicPlan {
-        QuicPlan { keys, open }
+        QuicPlan {
+            keys,
+            open,
+            begun: Connections::default(),
+        }
     }
 }
 
@@ -70,7 +76,7 @@ impl Quic {
                 generation: *GENERATION,
             },
             handshakes: Cell::new(0),
-            admission: Admission::new(plan.open, ipv6_prefix),
+            admission: Admission::new(plan.open, plan.begun, ipv6_prefix),
             endpoints: RefCell::default(),
             is_closing: Cell::new(false),
         }
@@ -175,7 +181,7 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
             Ok(()) => metrics.retried(),
             Err(error) => error.into_incoming().refuse(),
         },
-        Decision::Accept(held) => {
+        Decision::Accept(accepted) => {
             // An error here has been answered, where it deserved an answer.
             let Ok(connecting) = incoming.accept_with(config) else {
                 metrics.failed(QuicFailure::Transport);
@@ -185,19 +191,24 @@ fn consider(worker: &Rc<Worker>, quic: &Quic, incoming: Incoming) {
                 worker: Rc::clone(worker),
                 addr,
                 open: worker.open_connection(addr.ip()),
-                _held: held,
+                _held: accepted.connection,
             };
+            let handshaking = Handshaking::new(worker, accepted.handshake);
             net::spawn(async move {
-                serve(&admitted, connecting, rules.early_data).await;
+                serve(&admitted, connecting, handshaking, rules.early_data).await;
                 drop((admitted, permit));
             });
         }
     }
 }
 
-async fn serve(admitted: &Admitted, connecting: Connecting, early_data: bool) {
+async fn serve(
+    admitted: &Admitted,
+    connecting: Connecting,
+    handshaking: Handshaking,
+    early_data: bool,
+) {
     let worker = &admitted.worker;
-    let handshaking = Handshaking::new(worker);
     let deadline = worker.service.current().timeouts().handshake;
     let early = match early_data {
         true => connecting.into_0rtt(),
@@ -332,20 +343,26 @@ struct Admitted {
 }
 
 /// A handshake under way.
-struct Handshaking(Rc<Worker>);
+struct Handshaking {
+    worker: Rc<Worker>,
+    _held: Option<Held>,
+}
 
 impl Handshaking {
-    fn new(worker: &Rc<Worker>) -> Handshaking {
+    fn new(worker: &Rc<Worker>, held: Option<Held>) -> Handshaking {
         if let Some(quic) = &worker.quic {
             quic.handshakes.set(quic.handshakes.get() + 1);
         }
-        Handshaking(Rc::clone(worker))
+        Handshaking {
+            worker: Rc::clone(worker),
+            _held: held,
+        }
     }
 }
 
 impl Drop for Handshaking {
     fn drop(&mut self) {
-        if let Some(quic) = &self.0.quic {
+        if let Some(quic) = &self.worker.quic {
             quic.handshakes.set(quic.handshakes.get() - 1);
         }
     }

@@ -8,9 +8,10 @@ import sys
 import time
 from urllib.parse import urlparse
 
-from aioquic.buffer import encode_uint_var as var
+from aioquic.buffer import Buffer, encode_uint_var as var
 from aioquic.h3.connection import H3Connection
 from aioquic.quic.connection import QuicConnection
+from aioquic.quic.packet import QuicPacketType, pull_quic_header
 
 from h3_client import configuration, open_client
 from h3_wire import GET, POST, headers, send_frames, until
@@ -107,6 +108,39 @@ async def reflected(url, ca, seconds="6"):
     return {"sent": sum(sent), "got": sum(got), "seconds": last - begun}
 
 
+def begin(ca, address, sock):
+    """A handshake that goes on no further, after proof of the address where that is wanted; what came last."""
+    quic = QuicConnection(configuration=configuration(ca))
+    quic.connect(address, now=time.time())
+    answer = None
+    for _ in range(2):
+        for data, _ in quic.datagrams_to_send(now=time.time()):
+            sock.sendto(data, address)
+        try:
+            answer = pull_quic_header(Buffer(data=(data := sock.recv(65535))), host_cid_length=8)
+        except TimeoutError:
+            return None
+        if answer.packet_type != QuicPacketType.RETRY:
+            break
+        quic.receive_datagram(data, address, now=time.time())
+    return answer.packet_type.name
+
+
+def crowding(url, ca, count="1200"):
+    """One who begins more handshakes than there is room for, and one who begins one beside."""
+    address = ("127.0.0.1", urlparse(url).port)
+    answers = {}
+    for number in range(int(count) + 1):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.9" if number == int(count) else "127.0.0.1", 0))
+            sock.settimeout(0.5)
+            answer = begin(ca, address, sock)
+            answers[answer] = answers.get(answer, 0) + 1
+            if answer is None and number < int(count):
+                break
+    return [answers, answer]
+
+
 async def elsewhere(url, ca, source):
     """A request that seems to come from another address, where nobody answers: a forged source is no more.
 
@@ -125,7 +159,8 @@ async def elsewhere(url, ca, source):
 
 def main():
     name, url, ca, *arguments = sys.argv[1:]
-    print(json.dumps(asyncio.run(globals()[name](url, ca, *arguments))))
+    result = globals()[name](url, ca, *arguments)
+    print(json.dumps(asyncio.run(result) if asyncio.iscoroutine(result) else result))
 
 
 main()

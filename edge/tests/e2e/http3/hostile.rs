@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{run, scenario};
-use crate::support::{Demo, Setup, light, wait_until};
+use crate::support::{Demo, Setup, heavy, light, wait_until};
 
 /// A connection moves with the first packet that seems to come from elsewhere, before anybody has answered
 /// from there (RFC 9000 §9.3). Who may ask, and who asked, goes by the address that the handshake proved.
@@ -64,5 +64,25 @@ fn a_connection_that_moves_all_the_time_ends() {
     let number = |name: &str| seen[name].as_f64().expect("a number");
     assert!(number("got") > 10_000.0, "{seen}");
     assert!(number("seconds") < 3.0, "{seen}");
+    edge.assert_healthy();
+}
+
+/// Whoever begins handshakes and does not go on has some of the room there is, and not all of it.
+#[test]
+fn handshakes_of_one_client_keep_nobody_out() {
+    let _machine = heavy();
+    let demo = Demo::start();
+    let mut edge = Setup::new(demo.address)
+        .section("timeouts", "handshake = \"60s\"\ndrain = \"1s\"")
+        .start();
+    let seen = run("h3_hostile.py", &edge, "crowding", &["1200"]);
+    assert_eq!(seen, serde_json::json!([{"INITIAL": 1201}, "INITIAL"]));
+    let failed = |reason| {
+        let metrics = edge.metrics();
+        metrics.sum("edge_quic_handshake_failures_total", &[reason])
+    };
+    // But for those to whose port came what was meant for one before them.
+    let refused = failed("reason=\"refused\"");
+    assert!((900.0..=1200.0 - 256.0).contains(&refused), "{refused}");
     edge.assert_healthy();
 }
