@@ -214,6 +214,8 @@ BAD_STREAMS = {
     "a promise on the control stream": ([(SETTINGS + frame(5, b"\0\0"), False)], 0x105),
     "a frame of HTTP/2 on the control stream": ([(SETTINGS + frame(6, bytes(8)), False)], 0x105),
     "a goaway of nothing": ([(SETTINGS + frame(7, b""), False)], 0x106),
+    "a push cancelled without a number": ([(SETTINGS + frame(3, b""), False)], 0x106),
+    "settings that the end cuts short": ([(b"\0\4\5\6", True)], 0x104),
     "pushes without a number": ([(SETTINGS + frame(13, b""), False)], 0x106),
     "pushes of two numbers": ([(SETTINGS + frame(13, b"\1\1"), False)], 0x106),
     "a decoder stream that ends": ([(SETTINGS, False), (b"\3", True)], 0x104),
@@ -269,10 +271,16 @@ async def messages(url, ca):
 
 async def nothing(url, ca):
     """What means nothing to the server changes nothing."""
-    settings = b"\0" + frame(4, GREASE[0] + b"\1" + GREASE[2] + b"\x40\x40" + b"\1\x40\x64\7\5")
+    settings = GREASE[0] + b"\1" + GREASE[2] + b"\x40\x40" + b"\1\x40\x64\7\5"
+    # That it takes datagrams (RFC 9297 §2.1.1), and which request is more urgent (RFC 9218 §7.2).
+    settings = b"\0" + frame(4, settings + b"\x33\1") + frame(0xF0700, b"\0u=3")
     settings += b"".join(kind + b"\3abc" for kind in GREASE) + frame(7, b"\0") + frame(13, b"\5")
     async with open_client(url, ca, http=False) as client:
-        send(client, settings, False, True)
+        # A byte at a time.
+        stream = send(client, settings[:1], False, True)
+        for at in range(1, len(settings)):
+            client._quic.send_stream_data(stream, settings[at : at + 1])
+            client.transmit()
         # A table of nothing, and a stream cancelled, both of which may be said.
         send(client, b"\2\x20\x20", False, True)
         send(client, b"\3\x44\x7f\x80\1", False, True)

@@ -83,6 +83,37 @@ def amplification(url, ca):
     return {"sent": sent, "got": got}
 
 
+def tokens(url, ca):
+    """What a token is good for: the address and port that it was given to, as it was given (RFC 9000 §8.1)."""
+
+    def attempt(sock, retry=None, token=b""):
+        config = configuration(ca)
+        config.token = token
+        client = QuicConnection(configuration=config)
+        if retry is not None:
+            client._peer_cid.cid = retry.source_cid
+        client.connect(server(url), now=time.time())
+        for data, _ in client.datagrams_to_send(now=time.time()):
+            sock.sendto(data, server(url))
+        sock.settimeout(2)
+        data = sock.recv(65535)
+        client.receive_datagram(data, server(url), now=time.time())
+        header = pull_quic_header(Buffer(data=data), host_cid_length=8)
+        end = client._close_event and client._close_event.error_code
+        return header, [header.packet_type.name, end]
+
+    retry, first = attempt(udp())
+    token = retry.token
+    spoilt = token[:-1] + bytes([token[-1] ^ 1])
+    rows = {
+        "another port": (udp(), retry, token),
+        "another address": (udp("127.0.0.9"), retry, token),
+        "spoilt": (udp(), retry, spoilt),
+        "invented": (udp(), None, os.urandom(57)),
+    }
+    return {"nothing": first} | {what: attempt(*row)[1] for what, row in rows.items()}
+
+
 async def forgotten(url, ca, ready):
     """A connection whose server has been started anew is told so, by a token it was given before."""
     async with open_client(url, ca) as client:

@@ -10,111 +10,28 @@ import sys
 from urllib.parse import urlparse
 
 from aioquic.asyncio.client import connect
-from aioquic.buffer import Buffer, encode_uint_var
+from aioquic.buffer import Buffer
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.crypto import CryptoPair
 from aioquic.tls import Epoch
 
 from h3_client import Client, configuration, open_client
+from h3_rules import (
+    CRYPTO_BUFFER,
+    ENCODING,
+    FRAMES,
+    HARMLESS,
+    KEY_UPDATE,
+    MISSING_EXTENSION,
+    PARAMETER,
+    PARAMETERS,
+    PARAMETER_CODES,
+    PROTOCOL,
+    UNEXPECTED_MESSAGE,
+    stream,
+    var,
+)
 from h3_wire import send_frames, until
-
-var = encode_uint_var
-HUGE = (1 << 62) - 1
-
-FLOW_CONTROL, STREAM_LIMIT, STREAM_STATE, FINAL_SIZE = 0x03, 0x04, 0x05, 0x06
-ENCODING, PARAMETER, PROTOCOL, CRYPTO_BUFFER = 0x07, 0x08, 0x0A, 0x0D
-KEY_UPDATE, MISSING_EXTENSION = 0x0E, 0x16D
-
-# A parameter (RFC 9000 §18.2) that replaces the client's own, or stands twice.
-PARAMETERS = {
-    "a datagram size below the least": [(0x03, var(1199))],
-    "an exponent above the most": [(0x0A, var(21))],
-    "a delay above the most": [(0x0B, var(1 << 14))],
-    "fewer connection IDs than two": [(0x0E, var(1))],
-    "more streams than can be numbered": [(0x08, var((1 << 60) + 1))],
-    "a number cut short": [(0x04, b"\x40")],
-    "a number with something behind it": [(0x04, var(1000) + b"\0")],
-    "a parameter twice": [(0x04, var(1000)), (0x04, var(1000))],
-    "a reset token, which servers alone have": [(0x02, bytes(16))],
-    "an original connection ID, as of a server": [(0x00, bytes(8))],
-    "a retried connection ID, as of a server": [(0x10, bytes(8))],
-    "a preferred address, as of a server": [(0x0D, bytes(61))],
-    "another connection ID than the packets have": [(0x0F, bytes(8))],
-    "a flag with a value": [(0x0C, b"\1")],
-    "no connection ID of its own": [(0x0F, None)],
-    "more streams to one side than can be numbered": [(0x09, var((1 << 60) + 1))],
-    "an idle time cut short": [(0x01, b"\x80")],
-}
-# More than one answer is right.
-PARAMETER_CODES = {"another connection ID than the packets have": {PARAMETER, PROTOCOL}}
-
-
-def stream(number, offset=0, data=b"x", end=False):
-    """A STREAM frame with offset and length (§19.8)."""
-    return var(0x0E | end) + var(number) + var(offset) + var(len(data)) + data
-
-
-# Frames in one packet of an established connection, and what may be said about them.
-FRAMES = {
-    "a frame nobody knows": (var(0x21), {ENCODING}),
-    "a frame cut short": (var(0x06) + var(0) + var(100) + b"x", {ENCODING}),
-    "a handshake done by the client": (var(0x1E), {PROTOCOL}),
-    "a token from the client": (var(0x07) + var(4) + b"1234", {PROTOCOL}),
-    "more streams than can be numbered": (var(0x12) + var((1 << 60) + 1), {ENCODING}),
-    "content beyond what was allowed": (stream(4, 1 << 40), {FLOW_CONTROL}),
-    "content beyond what can be numbered": (stream(4, HUGE), {ENCODING, FLOW_CONTROL}),
-    "a stream beyond what was allowed": (stream(4 << 20), {STREAM_LIMIT}),
-    "content on a stream of the server's": (stream(1), {STREAM_STATE}),
-    "content on the server's own direction": (stream(3), {STREAM_STATE}),
-    "room on a stream that only we send": (var(0x11) + var(2) + var(100), {STREAM_STATE}),
-    "a stop of a stream that only we send": (var(0x05) + var(2) + var(0), {STREAM_STATE}),
-    # An end before content that has come already is not noticed by quinn, which may (§4.5).
-    "content beyond the end": (stream(4, 0, b"ab", True) + stream(4, 5), {FINAL_SIZE}),
-    "another end": (stream(4, 0, b"ab", True) + var(0x04) + var(4) + var(0) + var(9), {FINAL_SIZE}),
-    "an acknowledgement of what was never sent": (
-        var(0x02) + var(1 << 30) + var(0) + var(0) + var(0),
-        {PROTOCOL},
-    ),
-    "an acknowledgement of packets below zero": (
-        var(0x02) + var(0) + var(0) + var(0) + var(5),
-        {ENCODING},
-    ),
-    "an ID retired that was never issued": (var(0x19) + var(1 << 20), {PROTOCOL}),
-    "an ID without length": (var(0x18) + var(9) + var(0) + b"\0" + bytes(16), {ENCODING}),
-    "an ID that retires what is to come": (
-        var(0x18) + var(2) + var(3) + b"\x08" + bytes(8 + 16),
-        {ENCODING},
-    ),
-    "an ID longer than there are": (var(0x18) + var(9) + var(0) + b"\x15" + bytes(21 + 16), {ENCODING}),
-    "a reset of a stream that only we send": (
-        var(0x04) + var(3) + var(0) + var(0),
-        {STREAM_STATE},
-    ),
-    "a stop of a stream that we have not begun": (var(0x05) + var(1) + var(0), {STREAM_STATE}),
-    "room on a stream that we have not begun": (var(0x11) + var(1) + var(100), {STREAM_STATE}),
-    "a datagram that was not agreed on": (var(0x31) + var(1) + b"x", {PROTOCOL}),
-    # The message KeyUpdate of TLS, which QUIC has not (RFC 9001 §6): the alert unexpected_message.
-    "new keys as in TLS": (var(0x06) + var(0) + var(5) + b"\x18\0\0\1\0", {0x10A}),
-    "streams wanted beyond what can be numbered": (var(0x16) + var((1 << 60) + 1), {STREAM_LIMIT, ENCODING}),
-    "streams of one side beyond the same": (var(0x17) + var((1 << 60) + 1), {STREAM_LIMIT, ENCODING}),
-    "want of room on a stream that only we send": (var(0x15) + var(3) + var(0), {STREAM_STATE}),
-    "a handshake that goes on far ahead": (
-        var(0x06) + var(1 << 24) + var(1) + b"x",
-        {CRYPTO_BUFFER, PROTOCOL, ENCODING},
-    ),
-}
-
-# What is odd, and changes nothing: complaints about bounds that are not there, bounds lower than before
-# (§4.1, §4.6), an answer to nothing (§8.2.2), an identifier once more (§19.15).
-HARMLESS = {
-    "want of room that there is": var(0x14) + var(0) + var(0x14) + var(HUGE),
-    "want of room on a stream that is not there": var(0x15) + var(400) + var(0) + var(0x15) + var(1) + var(HUGE),
-    "want of streams that there are": var(0x16) + var(0) + var(0x17) + var(1 << 60),
-    "less room than before": var(0x10) + var(0),
-    "fewer streams than before": var(0x12) + var(0) + var(0x13) + var(0),
-    "an answer that nobody waits for": var(0x1B) + bytes(8),
-    "nothing but padding": bytes(1000),
-}
 
 ORIGINAL = QuicConnection._serialize_transport_parameters
 INITIALIZE = QuicConnection._initialize
@@ -236,6 +153,27 @@ PACKETS = {
         lambda head, number, _: (flip(head[: -1 - (head[0] & 3)], 3) + number.to_bytes(4), b""),
     ),
 }
+# Frames that have no place in the packets of a handshake (RFC 9000 §12.4), or not so, and what is said about them.
+INITIAL, HANDSHAKE = (0xB0, 0x80), (0xB0, 0xA0)
+TOO_EARLY = {
+    "content in the first packet": (INITIAL, stream(0), PROTOCOL),
+    "the end of the handshake in the first packet": (INITIAL, b"\x1e", PROTOCOL),
+    "a frame nobody knows in the first packet": (INITIAL, b"\x21", ENCODING),
+    "a handshake that begins far ahead": (INITIAL, var(0x06) + var(1 << 20) + var(1) + b"x", CRYPTO_BUFFER),
+    "content in the handshake": (HANDSHAKE, stream(0), PROTOCOL),
+    "room in the handshake": (HANDSHAKE, var(0x10) + var(5), PROTOCOL),
+    "an ID in the handshake": (HANDSHAKE, var(0x18) + var(1) + var(0) + b"\x08" + bytes(24), PROTOCOL),
+    "an end of early data in the handshake": (
+        HANDSHAKE,
+        var(0x06) + var(0) + var(4) + b"\5\0\0\0",
+        UNEXPECTED_MESSAGE,
+    ),
+    "new keys as in TLS in the handshake": (
+        HANDSHAKE,
+        var(0x06) + var(0) + var(5) + b"\x18\0\0\1\0",
+        UNEXPECTED_MESSAGE,
+    ),
+}
 # The same of early data: handshake bytes, and a goodbye of the application's.
 EARLY = [b"\x06\0\1x", b"\x1d\0\0"]
 SEAL = CryptoPair.encrypt_packet
@@ -268,6 +206,28 @@ async def packets(url, ca):
     wrong = {what: code for what, code in seen.items() if code != PROTOCOL}
     assert not wrong, wrong
     return len(seen)
+
+
+async def handshake(url, ca):
+    """Frames before their time."""
+    seen = {}
+    for what, ((mask, kind), frames, _) in TOO_EARLY.items():
+        own = lambda head, _, old, frames=frames: (head, frames.ljust(len(old), b"\0"))
+        with changed(mask, kind, own):
+            seen[what] = await parameter(url, ca, [])
+    wrong = {what: code for what, code in seen.items() if code != TOO_EARLY[what][2]}
+    assert not wrong, wrong
+    return len(seen)
+
+
+async def optimistic(url, ca):
+    """A client that acknowledges what it may not have got yet, among it a number that was left out (RFC 9000 §21.4)."""
+    async with open_client(url, ca) as client:
+        assert (await client.fetch("GET", "/bytes?n=3000000", keep=False)).status == 200
+        seen = client._quic._loss.spaces[-1].ack_queue
+        last = seen[-1].stop - 1
+        send_frames(client, var(0x02) + var(last) + var(0) + var(0) + var(last))
+        return await ending(client)
 
 
 async def early(url, ca):

@@ -15,10 +15,19 @@ fn messages_and_streams_that_break_the_rules() {
         let rows = run("h3_malformed.py", &edge, table, &[]);
         assert!(rows.as_u64() > Some(7), "{table}: {rows}");
     }
-    for table in ["parameters", "frames", "packets", "keys", "harmless"] {
+    let tables = [
+        "parameters",
+        "frames",
+        "packets",
+        "handshake",
+        "keys",
+        "harmless",
+    ];
+    for table in tables {
         let rows = run("h3_transport.py", &edge, table, &[]);
         assert!(rows.as_u64() > Some(1), "{table}: {rows}");
     }
+    assert_eq!(run("h3_transport.py", &edge, "optimistic", &[]), 0x0A);
     // The alert no_application_protocol (RFC 9001 §8.1).
     assert_eq!(run("h3_transport.py", &edge, "alpn", &[]), 0x178);
     let failed = || {

@@ -25,6 +25,15 @@ fn clients_prove_their_address_where_that_is_wanted() {
         .start();
     assert_eq!(scenario(&edge, "exchanges", &[]), "ok");
     assert_eq!(edge.metrics().sum("edge_quic_retries_total", &[]), 3.0);
+    // INVALID_TOKEN where it is somebody else's; one that is none asks for proof anew.
+    let expected = serde_json::json!({
+        "nothing": ["RETRY", null],
+        "another port": ["INITIAL", 0x0b],
+        "another address": ["INITIAL", 0x0b],
+        "spoilt": ["RETRY", null],
+        "invented": ["RETRY", null],
+    });
+    assert_eq!(run("h3_packets.py", &edge, "tokens", &[]), expected);
 }
 
 /// Which worker a connection comes to is the kernel's choice; there is one bound for all of them.
