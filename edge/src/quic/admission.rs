@@ -86,8 +86,15 @@ impl Admission {
         if must_prove && !is_validated {
             return Decision::Retry;
         }
-        match self.accept(bound, addr) {
-            Ok(accepted) => Decision::Accept(accepted),
+        match self.open.hold(bound, addr, self.ipv6_prefix) {
+            // Those that prove nothing are few anyway, and may not be whose address they bear.
+            Ok(connection) if !is_validated && quic.retry != RetryPolicy::Off => {
+                Decision::Accept(Accepted {
+                    connection,
+                    handshake: None,
+                })
+            }
+            Ok(connection) => self.begin(connection, bound, addr),
             // An address that somebody else's packets only pretend to come from keeps nobody out.
             Err(_) => match is_validated {
                 true => Decision::Refuse,
@@ -96,12 +103,19 @@ impl Admission {
         }
     }
 
-    fn accept(&self, bound: &PerAddress, addr: IpAddr) -> Result<Accepted, Full> {
-        let begun = &self.begun;
-        Ok(Accepted {
-            connection: self.open.hold(bound, addr, self.ipv6_prefix)?,
-            handshake: begun.hold_of(HANDSHAKES_OF_ONE, bound, addr, self.ipv6_prefix)?,
-        })
+    /// Begins a handshake. Where its client has too many, the packet may as well have been lost: many
+    /// clients behind one address that come at once ask again within a second, and find room.
+    fn begin(&self, connection: Option<Held>, bound: &PerAddress, addr: IpAddr) -> Decision {
+        let of_one = self
+            .begun
+            .hold_of(HANDSHAKES_OF_ONE, bound, addr, self.ipv6_prefix);
+        match of_one {
+            Ok(handshake) => Decision::Accept(Accepted {
+                connection,
+                handshake,
+            }),
+            Err(Full) => Decision::Ignore,
+        }
     }
 }
 
@@ -204,7 +218,7 @@ mod tests {
         let mut under_way: Vec<_> = (0..HANDSHAKES_OF_ONE).map(|_| decide(ADDR)).collect();
         let all = under_way.iter();
         assert!(all.clone().all(|one| matches!(one, Decision::Accept(_))));
-        assert!(matches!(decide(ADDR), Decision::Refuse));
+        assert!(matches!(decide(ADDR), Decision::Ignore));
         let other: IpAddr = "192.0.2.2".parse().expect("valid");
         assert!(matches!(decide(other), Decision::Accept(_)));
         under_way.pop();

@@ -127,18 +127,19 @@ def begin(ca, address, sock):
 
 
 def crowding(url, ca, count="1200"):
-    """One who begins more handshakes than there is room for, and one who begins one beside."""
+    """How many handshakes one client may begin until it has no answer, and what one beside it gets then."""
     address = ("127.0.0.1", urlparse(url).port)
-    answers = {}
-    for number in range(int(count) + 1):
+
+    def begin_from(host):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind(("127.0.0.9" if number == int(count) else "127.0.0.1", 0))
+            sock.bind((host, 0))
             sock.settimeout(0.5)
-            answer = begin(ca, address, sock)
-            answers[answer] = answers.get(answer, 0) + 1
-            if answer is None and number < int(count):
-                break
-    return [answers, answer]
+            return begin(ca, address, sock)
+
+    begun = 0
+    while begun < int(count) and begin_from("127.0.0.1"):
+        begun += 1
+    return [begun, begin_from("127.0.0.9")]
 
 
 async def elsewhere(url, ca, source):

@@ -76,13 +76,9 @@ fn handshakes_of_one_client_keep_nobody_out() {
         .section("timeouts", "handshake = \"60s\"\ndrain = \"1s\"")
         .start();
     let seen = run("h3_hostile.py", &edge, "crowding", &["1200"]);
-    assert_eq!(seen, serde_json::json!([{"INITIAL": 1201}, "INITIAL"]));
-    let failed = |reason| {
-        let metrics = edge.metrics();
-        metrics.sum("edge_quic_handshake_failures_total", &[reason])
-    };
-    // But for those to whose port came what was meant for one before them.
-    let refused = failed("reason=\"refused\"");
-    assert!((900.0..=1200.0 - 256.0).contains(&refused), "{refused}");
+    // Those that prove nothing, before that is asked for, and those that do.
+    let begun = seen[0].as_u64().expect("a number");
+    assert!((256..=400).contains(&begun), "{begun}");
+    assert_eq!(seen[1], "INITIAL", "the one beside it");
     edge.assert_healthy();
 }
