@@ -20,6 +20,7 @@ mod socket;
 mod timer;
 mod transport;
 mod udp;
+mod urgency;
 
 pub use appetite::Appetite;
 pub use beneath::{FileRead, OpenFile};
@@ -35,3 +36,4 @@ pub use socket::{HangUp, Socket};
 pub use timer::{Elapsed, Interval, Timer, sleep, timeout};
 pub use transport::{Expect, Transport};
 pub use udp::{UdpCounts, UdpSocket, bind_udp};
+pub use urgency::{Patient, Urgent, event_passed};

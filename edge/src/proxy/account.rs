@@ -18,6 +18,7 @@ use crate::clock::{monotonic_ns, unix_ns};
 use crate::config::{ErrorPage, UpstreamId};
 use crate::limit::Offence;
 use crate::message::{Name, RequestHead, Version};
+use crate::net::Urgent;
 use crate::observe::access::Access;
 use crate::observe::metrics::{McpSample, RequestSample, UpstreamFault};
 use crate::observe::trace::Span;
@@ -116,6 +117,7 @@ pub(super) struct Record<'a> {
     pub(super) cache: Option<CacheResult>,
     /// Watches the answer for the cache.
     pub(super) capture: Option<Box<Capture>>,
+    _urgent: Urgent,
 }
 
 impl<'a> Record<'a> {
@@ -158,6 +160,7 @@ impl<'a> Record<'a> {
             mcp: None,
             cache: None,
             capture: None,
+            _urgent: Urgent::new(),
         }
     }
 

@@ -29,7 +29,7 @@ use super::rules::ResponseRules;
 use crate::clock::coarse_ns;
 use crate::mcp::KeepAlive;
 use crate::message::Version;
-use crate::net::Appetite;
+use crate::net::{self, Appetite};
 use crate::upstream::{Conn, UpstreamError};
 
 /// How a relay ended.
@@ -90,6 +90,8 @@ pub(super) struct Relay<'a, D> {
     rules: Option<&'a ResponseRules<'a>>,
     /// For event streams: the end of the worker's patience.
     cut: Option<Pin<Box<Notified<'a>>>>,
+    /// For streams: whoever waited has its answer.
+    patient: Option<net::Patient>,
     body_is_sized: bool,
     tunnel: Option<Tunnel>,
     pace: Pace,
@@ -133,6 +135,7 @@ impl<'a, D: Downstream> Relay<'a, D> {
             capture: None,
             rules: None,
             cut: None,
+            patient: None,
             body_is_sized: false,
             tunnel: None,
             pace: Pace::new(limits.body_rate, now_ns),
@@ -141,6 +144,13 @@ impl<'a, D: Downstream> Relay<'a, D> {
             client_queued: 0,
             progress: Progress::default(),
         }
+    }
+
+    fn begin_stream(&mut self) {
+        self.progress.is_stream = true;
+        self.worker.metrics.stream_opened();
+        self.cut = Some(Box::pin(self.worker.drain().is_cut()));
+        self.patient = Some(net::Patient::new());
     }
 
     /// What was done so far, and whether the request body has been read to its end.

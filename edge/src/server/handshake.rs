@@ -44,6 +44,7 @@ pub(super) async fn handshake(
         }
     }
     let left = deadline.saturating_sub(Duration::from_nanos(monotonic_ns() - start_ns));
+    let _urgent = net::Urgent::new();
     let place = worker.handshakes.acquire().await;
     let accepting = TlsStream::accept(accepted.socket, &config);
     let mut accepting = pin!(net::timeout(left, accepting));

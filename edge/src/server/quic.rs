@@ -346,6 +346,7 @@ struct Admitted {
 struct Handshaking {
     worker: Rc<Worker>,
     _held: Option<Held>,
+    _urgent: net::Urgent,
 }
 
 impl Handshaking {
@@ -356,6 +357,7 @@ impl Handshaking {
         Handshaking {
             worker: Rc::clone(worker),
             _held: held,
+            _urgent: net::Urgent::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ use slab::Slab;
 
 use super::alarms::{Alarms, Key};
 use super::bell::Bell;
+use super::gather::{self, Crowd};
 use crate::clock::monotonic_ns;
 
 /// Submission queue entries: how many operations one turn can hand to the kernel at once.
@@ -85,6 +86,8 @@ pub(super) struct Driver {
     is_busy: bool,
     /// There will be a completion soon, whatever else happens.
     is_guarded: bool,
+    /// Where the kernel can let events gather.
+    crowd: Option<Crowd>,
     events: VecDeque<Event>,
     pub(super) alarms: Alarms,
     /// When the ring wakes the worker for the next alarm.
@@ -102,8 +105,10 @@ pub(super) struct Installed(());
 
 impl Installed {
     pub(super) fn new(bell: Arc<Bell>) -> io::Result<Installed> {
+        let ring = builder().build(ENTRIES)?;
         let driver = Driver {
-            ring: builder().build(ENTRIES)?,
+            crowd: gather::is_known(&ring).then(Crowd::default),
+            ring,
             operations: Slab::new(),
             swift: 0,
             is_hurried: false,
@@ -260,6 +265,11 @@ impl Driver {
     /// Sleeps until something has completed. A busy worker does not wake for sends that have left as
     /// they were handed over: whoever sent waits for something else, and looks at both then.
     fn sleep(&mut self) -> io::Result<()> {
+        if self.crowd.as_mut().is_some_and(Crowd::may_wait) {
+            let submit = self.submissions();
+            // SAFETY: entries point to what lives until they complete.
+            return go_on(unsafe { gather::sleep(&self.ring, submit) });
+        }
         if self.is_hurried || (self.swift > 0 && !self.is_busy) {
             return self.enter(1);
         }
@@ -299,19 +309,16 @@ impl Driver {
     }
 
     fn enter(&mut self, want: u32) -> io::Result<()> {
-        let submit = u32::try_from(self.ring.submission().len()).unwrap_or(u32::MAX);
+        let submit = self.submissions();
         // SAFETY: no argument, and entries point to what lives until they complete.
-        let entered = unsafe {
+        go_on(unsafe {
             let submitter = self.ring.submitter();
             submitter.enter::<libc::sigset_t>(submit, want, GETEVENTS, None)
-        };
-        match entered.map_err(|error| (error.raw_os_error(), error)) {
-            // A signal, a full list of completions, a lack of memory: the next turn goes on.
-            Ok(_) | Err((Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ENOMEM), _)) => {
-                Ok(())
-            }
-            Err((_, error)) => Err(error),
-        }
+        })
+    }
+
+    fn submissions(&mut self) -> u32 {
+        u32::try_from(self.ring.submission().len()).unwrap_or(u32::MAX)
     }
 
     fn collect(&mut self) {
@@ -393,7 +400,16 @@ impl Driver {
     }
 
     fn cancel_all(&mut self) -> io::Result<()> {
-        self.enter(0)?;
+        // What has been shut down completes by itself, a few at a time. To cancel it takes the kernel a walk
+        // past all the others, each time.
+        loop {
+            let before = self.events.len();
+            self.enter(0)?;
+            self.collect();
+            if self.events.len() == before {
+                break;
+            }
+        }
         // Fails where there is nothing to cancel, or something cannot be: that is waited for.
         let _ = self
             .ring
@@ -407,5 +423,16 @@ impl Driver {
     fn is_over(&self) -> bool {
         let waits = |(_, state): (usize, &State)| !matches!(state, State::Done(_));
         !self.is_listening && !self.operations.iter().any(waits)
+    }
+}
+
+fn go_on(entered: io::Result<usize>) -> io::Result<()> {
+    match entered.map_err(|error| (error.raw_os_error(), error)) {
+        Ok(_) => Ok(()),
+        // A signal, the end of a wait, a full list of completions, a lack of memory: the next turn goes on.
+        Err((Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN | libc::ENOMEM), _)) => {
+            Ok(())
+        }
+        Err((_, error)) => Err(error),
     }
 }

@@ -9,6 +9,7 @@ mod alarm;
 mod alarms;
 mod bell;
 mod driver;
+mod gather;
 mod operation;
 mod turns;
 

@@ -1,10 +1,11 @@
 //! Workers as they run, with sockets of their own.
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
@@ -17,7 +18,8 @@ use tokio::sync::oneshot;
 use crate::clock::monotonic_ns;
 use crate::net::op::{self, Arrival};
 use crate::net::{
-    Elapsed, Interval, run_worker, sleep, spawn, spawn_held, timeout, turn, unawaited,
+    Elapsed, Interval, Urgent, event_passed, run_worker, sleep, spawn, spawn_held, timeout, turn,
+    unawaited,
 };
 
 const MOMENT: Duration = Duration::from_millis(5);
@@ -142,6 +144,56 @@ fn a_send_that_does_not_end_at_once_holds_nobody_up() {
             let (outcome, _) = received.unwrap_or_else(|Elapsed| panic!("stuck in round {round}"));
             assert_eq!(outcome.expect("sent"), 1);
         }
+    });
+}
+
+/// In how many of fifty rounds a worker takes two messages at once that come a fifth of a millisecond apart,
+/// while events of streams pass by the thousand.
+async fn taken_together() -> u32 {
+    let (near, far) = (pair(), pair());
+    let (starts, started) = mpsc::channel::<()>();
+    let others: Vec<UnixStream> = [&near, &far]
+        .map(|(_, there)| there.try_clone().expect("a descriptor is left").into())
+        .into();
+    let other = thread::spawn(move || {
+        for () in started {
+            for mut stream in &others {
+                let start_ns = monotonic_ns();
+                while monotonic_ns() - start_ns < 200_000 {}
+                stream.write_all(b"x").expect("the other end is there");
+            }
+        }
+    });
+    let mut together = 0;
+    for _ in 0..50 {
+        (0..1000).for_each(|_| event_passed());
+        let (mut first, mut second) = (pin!(recv(&near.0)), pin!(recv(&far.0)));
+        starts.send(()).expect("it listens");
+        let _ = first.as_mut().await;
+        let is_there = poll_fn(|cx| Poll::Ready(second.as_mut().poll(cx).is_ready())).await;
+        together += u32::from(is_there);
+        if !is_there {
+            let _ = second.await;
+        }
+    }
+    drop(starts);
+    other.join().expect("it has no more to do");
+    together
+}
+
+#[test]
+fn events_gather_unless_somebody_waits_for_an_answer() {
+    run_worker(async {
+        // Until it is known that there is a crowd.
+        (0..1000).for_each(|_| event_passed());
+        sleep(Duration::from_millis(30)).await;
+        // With nothing to take when the time is over.
+        sleep(MOMENT).await;
+        let gathered = taken_together().await;
+        let urgent = Urgent::new();
+        let at_once = taken_together().await;
+        drop(urgent);
+        assert!(gathered > 25 && at_once < 25, "{gathered}, {at_once}");
     });
 }
 

@@ -177,7 +177,6 @@ impl<D: Downstream> Relay<'_, D> {
         }
         let content_type = head.fields.value(Name::ContentType);
         if content_type.is_some_and(is_event_stream) && head.length != BodyLength::Empty {
-            self.progress.is_stream = true;
             let facts = BodyFacts {
                 content_type,
                 content_encoding: head.fields.value(Name::ContentEncoding),
@@ -193,8 +192,7 @@ impl<D: Downstream> Relay<'_, D> {
             if head.fields.values_of("incremental").next().is_none() {
                 head.fields.push(b"incremental", b"?1");
             }
-            self.worker.metrics.stream_opened();
-            self.cut = Some(Box::pin(self.worker.drain().is_cut()));
+            self.begin_stream();
         }
         if let Some(call) = &mut self.call {
             call.responds(&mut head, self.progress.is_stream, self.worker);
@@ -211,6 +209,9 @@ impl<D: Downstream> Relay<'_, D> {
             return;
         }
         self.progress.bytes_out += data.len() as u64;
+        if self.progress.is_stream && self.tunnel.is_none() {
+            net::event_passed();
+        }
         if let Some(events) = &mut self.events {
             events.passed(&data, coarse_ns());
         }

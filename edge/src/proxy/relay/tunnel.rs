@@ -76,9 +76,7 @@ impl<D: Downstream> Relay<'_, D> {
             from_server: FrameTracker::default(),
             closing: None,
         });
-        self.progress.is_stream = true;
-        self.worker.metrics.stream_opened();
-        self.cut = Some(Box::pin(self.worker.drain().is_cut()));
+        self.begin_stream();
         self.client.send_switch(&head);
         self.phase = Phase::Body;
     }
