@@ -31,5 +31,6 @@ pub mod observe;
 
 pub mod cidr;
 pub mod clock;
+pub mod copying;
 pub mod files;
 mod outbound;

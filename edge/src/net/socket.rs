@@ -15,6 +15,7 @@ use socket2::SockRef;
 use super::op::{self, Arrival};
 use super::ring::hurry;
 use super::transport::{Expect, Transport};
+use crate::copying::pieces;
 
 /// Where receive buffers start: a request head or a JSON-RPC message fits.
 const RECV_BYTES: usize = 4 * 1024;
@@ -160,7 +161,8 @@ impl Transport for Socket {
     }
 
     fn send(&mut self, data: &[u8]) {
-        self.out.extend_from_slice(data);
+        self.out.reserve(data.len());
+        pieces(data).for_each(|piece| self.out.extend_from_slice(piece));
     }
 
     fn out(&mut self) -> &mut BytesMut {

@@ -10,6 +10,7 @@ use rustls::unbuffered::WriteTraffic;
 
 use super::drive::Flow;
 use super::records::{append_close_notify, append_data};
+use crate::copying::pieces;
 use crate::net::{Expect, Socket, Transport};
 
 /// Plaintext gathered before it is sealed: one full record.
@@ -174,7 +175,8 @@ impl Transport for ClientStream {
     }
 
     fn send(&mut self, data: &[u8]) {
-        self.plain.extend_from_slice(data);
+        self.plain.reserve(data.len());
+        pieces(data).for_each(|piece| self.plain.extend_from_slice(piece));
         if self.plain.len() >= GATHER_BYTES {
             // An error comes up again when the rest is sealed, where it can be reported.
             let _ = self.seal();

@@ -20,6 +20,7 @@ mod ocsp;
 mod provider;
 mod records;
 mod resolve;
+mod sealing;
 mod server;
 mod session;
 mod session_error;

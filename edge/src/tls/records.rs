@@ -1,6 +1,6 @@
 //! Records appended to growing buffers, which the library writes to fixed ones.
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use rustls::unbuffered::{
     EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, WriteTraffic,
 };
@@ -8,7 +8,7 @@ use rustls::unbuffered::{
 use super::session_error::SessionError;
 
 /// Plaintext in a record (RFC 8446 §5.1).
-const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
+pub(super) const RECORD_PLAINTEXT_MAX: usize = 16 * 1024;
 
 /// What a record adds at most: header, explicit nonce and tag of TLS 1.2 AES-GCM (RFC 5288 §3).
 const RECORD_OVERHEAD_MAX: usize = 5 + 8 + 16;
@@ -64,6 +64,9 @@ fn append(
     mut room: usize,
     mut write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
 ) -> Result<(), SessionError> {
+    if out.capacity() == 0 && room > RECORD_PLAINTEXT_MAX {
+        *out = away_from_page(room);
+    }
     let start = out.len();
     loop {
         out.resize(start + room, 0);
@@ -82,4 +85,15 @@ fn append(
             }
         }
     }
+}
+
+/// A buffer that does not begin where a page does. The library copies each record to here from a place of its
+/// own that does, and a few records on one that began there as well would be in its way, see
+/// [`crate::copying`].
+fn away_from_page(room: usize) -> BytesMut {
+    const AWAY: usize = 1024;
+    let mut out = BytesMut::with_capacity(AWAY + room);
+    out.resize(AWAY, 0);
+    out.advance(AWAY);
+    out
 }

@@ -14,6 +14,7 @@ use super::server::Server;
 use super::session::{Session, Version};
 use super::session_error::SessionError;
 use crate::config::ClientAuth;
+use crate::copying::pieces;
 use crate::net::{Expect, Socket, Transport};
 
 /// Plaintext gathered before it is sealed: one full record. Heads and small bodies share a record.
@@ -138,7 +139,8 @@ impl Transport for TlsStream {
         let whole_records = self.plain.is_empty() && data.len() >= GATHER_BYTES;
         if !whole_records || self.session.encrypt(data, self.socket.out()).is_err() {
             // An error comes up again when this is sealed, where it can be reported.
-            self.plain.extend_from_slice(data);
+            self.plain.reserve(data.len());
+            pieces(data).for_each(|piece| self.plain.extend_from_slice(piece));
         }
     }
 

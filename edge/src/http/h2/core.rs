@@ -12,6 +12,7 @@ use super::content::Content;
 use super::input::ACK;
 use super::sending::OUT_KEPT;
 use super::settings::{Setting, WINDOW_DEFAULT, WINDOW_MAX};
+use crate::copying::pieces;
 use crate::message::h2::frames::{FrameHead, GOAWAY, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE};
 use crate::message::h2::{Code, Encoder};
 use crate::net::Transport;
@@ -302,7 +303,8 @@ impl Core {
             length: payload.len(),
         };
         self.out.extend_from_slice(&head.bytes());
-        self.out.extend_from_slice(payload);
+        self.out.reserve(payload.len());
+        pieces(payload).for_each(|piece| self.out.extend_from_slice(piece));
         self.wake();
     }
 
