@@ -189,11 +189,19 @@ fn events_gather_unless_somebody_waits_for_an_answer() {
         sleep(Duration::from_millis(30)).await;
         // With nothing to take when the time is over.
         sleep(MOMENT).await;
-        let gathered = taken_together().await;
-        let urgent = Urgent::new();
-        let at_once = taken_together().await;
-        drop(urgent);
-        assert!(gathered > 25 && at_once < 25, "{gathered}, {at_once}");
+        let mut seen = Vec::new();
+        // Whether threads run as they should is up to the machine, which may be busy.
+        for _ in 0..10 {
+            let gathered = taken_together().await;
+            let urgent = Urgent::new();
+            let at_once = taken_together().await;
+            drop(urgent);
+            if gathered > 25 && at_once < 25 {
+                return;
+            }
+            seen.push((gathered, at_once));
+        }
+        panic!("{seen:?}");
     });
 }
 
