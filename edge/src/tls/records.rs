@@ -88,10 +88,10 @@ fn append(
 }
 
 /// A buffer that does not begin where a page does. The library copies each record to here from a place of its
-/// own that does, and a few records on one that began there as well would be in its way, see
+/// own that does, and where this one did as well the second and the third would be copied slowly, see
 /// [`crate::copying`].
 fn away_from_page(room: usize) -> BytesMut {
-    const AWAY: usize = 1024;
+    const AWAY: usize = 64;
     let mut out = BytesMut::with_capacity(AWAY + room);
     out.resize(AWAY, 0);
     out.advance(AWAY);
