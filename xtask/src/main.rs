@@ -7,11 +7,13 @@
 
 mod bench;
 mod build;
+mod profile;
 mod repo;
 mod run;
 mod setup;
 mod shell;
 mod test;
+mod train;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,7 @@ enum Task {
     Test(test::Options),
     Ci(test::CiOptions),
     Bench(bench::Options),
+    Train(train::Options),
 }
 
 fn main() -> ExitCode {
@@ -63,5 +66,6 @@ fn perform(task: &Task) -> Result<()> {
         Task::Test(options) => test::test(&repo, options),
         Task::Ci(options) => test::ci(&repo, options),
         Task::Bench(options) => bench::bench(&repo, options),
+        Task::Train(options) => train::train(&repo, options),
     }
 }

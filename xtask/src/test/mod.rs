@@ -6,4 +6,5 @@ mod report;
 mod runner;
 mod task;
 
+pub(crate) use plan::end_to_end;
 pub(crate) use task::{CiOptions, Options, ci, test};

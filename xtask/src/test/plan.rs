@@ -7,6 +7,7 @@
 //! dependencies they were compiled for the unit tests. The end-to-end tests reach them by their paths:
 //! those of the tests' own profile, or with `--soak` those of a release.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -119,23 +120,14 @@ impl Step {
                 }
                 unit
             }
-            Self::Build if soak => vec![cargo(build::RELEASE)],
+            Self::Build if soak => vec![build::release_command(repo)?],
             Self::Build => vec![cargo(&["build", "--bins", "--tests"])],
             Self::E2e => {
-                let program = |name| match soak {
+                let program = |name: &str| match soak {
                     true => repo.release(name),
                     false => repo.checked(name),
                 };
-                let mut e2e = cargo(&["test", "--test", "e2e", "--"]);
-                // Most of their time is waiting.
-                e2e.env("RUST_TEST_THREADS", "3")
-                    .env("EDGE_BIN", program("edge"))
-                    .env("EDGE_DEMO_BIN", program("edge-demo"))
-                    .env("EDGE_FLOOD_BIN", program("edge-flood"))
-                    .env("EDGE_NODE", repo.node())
-                    .env("EDGE_VENV_MCP1", repo.venv("mcp1"))
-                    .env("EDGE_VENV_MCP2", repo.venv("mcp2"))
-                    .env("EDGE_VENV_PEERS", repo.venv("peers"));
+                let mut e2e = end_to_end(repo, program);
                 if soak {
                     e2e.env("EDGE_SOAK", "1");
                 }
@@ -158,6 +150,22 @@ impl Step {
             }
         })
     }
+}
+
+/// The end-to-end tests, with what they start; a filter may follow.
+pub(crate) fn end_to_end(repo: &Repo, program: impl Fn(&str) -> PathBuf) -> Command {
+    let mut e2e = shell::cargo(repo.root());
+    e2e.args(["test", "--test", "e2e", "--"])
+        // Most of their time is waiting.
+        .env("RUST_TEST_THREADS", "3")
+        .env("EDGE_BIN", program("edge"))
+        .env("EDGE_DEMO_BIN", program("edge-demo"))
+        .env("EDGE_FLOOD_BIN", program("edge-flood"))
+        .env("EDGE_NODE", repo.node())
+        .env("EDGE_VENV_MCP1", repo.venv("mcp1"))
+        .env("EDGE_VENV_MCP2", repo.venv("mcp2"))
+        .env("EDGE_VENV_PEERS", repo.venv("peers"));
+    e2e
 }
 
 /// The chosen steps and what they need, in order; all of them when none is chosen.
