@@ -14,15 +14,9 @@ use anyhow::{Context, Result};
 use crate::repo::Repo;
 use crate::shell;
 
-/// What counts belong to, as it is written beside them.
+/// What counts belong to: what is written beside them.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// What `rustc -vV` says of itself.
-    rustc: String,
-    host: String,
-    /// A number for all dependencies and how they are compiled.
-    dependencies: String,
-}
+pub(crate) struct Origin(String);
 
 impl Origin {
     /// Of a release that is compiled here and now.
@@ -32,67 +26,40 @@ impl Origin {
         let line = |name: &str| {
             said.lines()
                 .find_map(|line| line.strip_prefix(name))
-                .map(str::to_owned)
                 .with_context(|| format!("`rustc -vV` does not say its {name}"))
         };
-        let mut numbers = DefaultHasher::new();
+        let mut dependencies = DefaultHasher::new();
         for file in ["Cargo.lock", "Cargo.toml", "edge/Cargo.toml"] {
             let path = repo.root().join(file);
             fs::read(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?
-                .hash(&mut numbers);
+                .hash(&mut dependencies);
         }
-        Ok(Self {
-            rustc: line("release: ")?,
-            host: line("host: ")?,
-            dependencies: format!("{:016x}", numbers.finish()),
-        })
+        Ok(Self(format!(
+            "# What edge.profdata was recorded with; `cargo xtask train` writes both.\n\
+             rustc = \"{}\"\nhost = \"{}\"\ndependencies = \"{:016x}\"\n",
+            line("release: ")?,
+            line("host: ")?,
+            dependencies.finish()
+        )))
     }
 
     /// Of the counts in the source tree; `None` where there are none.
-    fn kept(root: &Path) -> Result<Option<Self>> {
-        let path = origin(root);
-        let Ok(text) = fs::read_to_string(&path) else {
-            return Ok(None);
-        };
-        let table: toml::Table =
-            toml::from_str(&text).with_context(|| format!("{} is no TOML", path.display()))?;
-        let value = |key: &str| {
-            table
-                .get(key)
-                .and_then(toml::Value::as_str)
-                .map(str::to_owned)
-                .with_context(|| format!("{} has no `{key}`", path.display()))
-        };
-        Ok(Some(Self {
-            rustc: value("rustc")?,
-            host: value("host")?,
-            dependencies: value("dependencies")?,
-        }))
+    fn kept(root: &Path) -> Option<Self> {
+        fs::read_to_string(origin(root)).ok().map(Self)
     }
 
     /// Writes it beside the counts.
     pub(crate) fn keep(&self, root: &Path) -> Result<()> {
         let path = origin(root);
-        let text = format!(
-            "# What edge.profdata was recorded with; `cargo xtask train` writes both.\n\
-             rustc = \"{}\"\nhost = \"{}\"\ndependencies = \"{}\"\n",
-            self.rustc, self.host, self.dependencies
-        );
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        fs::write(&path, &self.0).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Why counts of `self` are of no use to a release that is compiled here.
     fn differs_from(&self, here: &Self) -> Option<String> {
-        let is_of = |what: &str, this: &str, kept: &str| {
-            (this != kept).then(|| format!("{what} is {this}, and they are of {kept}"))
-        };
-        is_of("rustc", &here.rustc, &self.rustc)
-            .or_else(|| is_of("the machine", &here.host, &self.host))
-            .or_else(|| {
-                (self.dependencies != here.dependencies)
-                    .then(|| "they are of other dependencies".to_owned())
-            })
+        let kept: Vec<&str> = self.0.lines().collect();
+        let other = here.0.lines().find(|line| !kept.contains(line))?;
+        Some(format!("they are not of {other}"))
     }
 }
 
@@ -108,7 +75,7 @@ fn origin(root: &Path) -> PathBuf {
 /// What cargo is told besides, so that a release is compiled with the counts; nothing, and a line that
 /// says why, where they are of no use.
 pub(crate) fn arguments(repo: &Repo) -> Result<Vec<String>> {
-    let reason = match Origin::kept(repo.root())? {
+    let reason = match Origin::kept(repo.root()) {
         None => Some("there are none".to_owned()),
         Some(_) if own_flags() => Some("RUSTFLAGS is set, which replaces the flag".to_owned()),
         Some(kept) => kept.differs_from(&Origin::here(repo)?),
@@ -160,33 +127,32 @@ mod tests {
     use super::*;
 
     fn origin_of(rustc: &str, host: &str, dependencies: &str) -> Origin {
-        Origin {
-            rustc: rustc.to_owned(),
-            host: host.to_owned(),
-            dependencies: dependencies.to_owned(),
-        }
+        Origin(format!(
+            "rustc = \"{rustc}\"\nhost = \"{host}\"\ndependencies = \"{dependencies}\"\n"
+        ))
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         let root = tempfile::tempdir().expect("a directory");
-        assert_eq!(Origin::kept(root.path()).expect("no error"), None);
+        assert_eq!(Origin::kept(root.path()), None);
         fs::create_dir_all(root.path().join("edge/profile")).expect("directories");
         let kept = origin_of("1.95.0", "x86_64-unknown-linux-gnu", "00ff");
         kept.keep(root.path()).expect("written");
-        assert_eq!(Origin::kept(root.path()).expect("read"), Some(kept));
+        assert_eq!(Origin::kept(root.path()), Some(kept));
     }
 
     #[test]
     fn counts_of_something_else_are_not_used() {
         let kept = origin_of("1.95.0", "x86_64", "1");
         assert_eq!(kept.differs_from(&origin_of("1.95.0", "x86_64", "1")), None);
-        for here in [
-            origin_of("1.96.0", "x86_64", "1"),
-            origin_of("1.95.0", "aarch64", "1"),
-            origin_of("1.95.0", "x86_64", "2"),
+        for (here, line) in [
+            (origin_of("1.96.0", "x86_64", "1"), "rustc = \"1.96.0\""),
+            (origin_of("1.95.0", "aarch64", "1"), "host = \"aarch64\""),
+            (origin_of("1.95.0", "x86_64", "2"), "dependencies = \"2\""),
         ] {
-            assert!(kept.differs_from(&here).is_some(), "{here:?}");
+            let reason = kept.differs_from(&here).expect("another");
+            assert!(reason.contains(line), "{reason}");
         }
     }
 
